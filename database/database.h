@@ -1,0 +1,195 @@
+/*
+ * database - one interface, several engines: a SQLite file, later D1 over HTTP and others.
+ *
+ *     struct database *db;
+ *     rc = database_open("sqlite:app.db", NULL, &db, &err);
+ *     rc = database_query(db, "SELECT id FROM t WHERE a = ?1", params, 1, &rows, &err);
+ *     rc = database_batch(db, &batch, NULL, &err);       // all of it, or nothing
+ *     database_close(db);
+ *
+ * The primitive is a guarded batch, because that is what an engine behind HTTP can do too: guards
+ * before, statements, guards after; the first failure undoes everything. There is no interactive
+ * transaction in this interface. Each guard is a condition in SQL that must be true, run as
+ *
+ *     INSERT INTO lockstep_guard(ok) SELECT NULL WHERE NOT (<condition>)
+ *
+ * on a table whose only column is NOT NULL, so that any engine refuses the batch by itself.
+ * database_prepare_guards() makes that table.
+ *
+ * One thread at a time uses a struct database. This module knows nothing of migrations or flags.
+ */
+#ifndef DATABASE_H
+#define DATABASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct database;
+
+struct database_options {
+    bool read_only;
+    bool must_exist;      /* do not create a file */
+    int busy_timeout_ms;  /* how long a statement waits for another's lock; 0: 5,000 */
+    const char *token;    /* engines behind HTTP */
+};
+
+/* Opens the database that url names: a path, "sqlite:PATH", or another engine's scheme.
+ * ERR_INVALID: unknown scheme, or a file that is no database; ERR_NOT_FOUND; ERR_DENIED (no
+ * permission, or a folder); ERR_IO. The file's journal mode is never changed. */
+MUST_USE enum err_code database_open(const char *url, const struct database_options *options,
+                                     struct database **out, struct err *err);
+void database_close(struct database *db); /* NULL allowed */
+
+/* The URL without secrets, for messages; lent. */
+const char *database_url(const struct database *db);
+
+/* ---- capabilities: probed, never guessed from a version ---- */
+
+struct database_capabilities {
+    const char *engine;         /* "sqlite" */
+    int engine_version;         /* 3040001, or 0 if the engine hides it; for messages alone */
+    bool pragmas;               /* PRAGMA quick_check, foreign_key_check, ... are allowed */
+    bool snapshot;              /* database_snapshot() works */
+    bool maintenance;           /* database_maintenance() works */
+    bool rename_column, drop_column, alter_drop_not_null;
+    bool writable_schema;       /* a maintenance connection may edit sqlite_master */
+    unsigned params_max, statement_bytes_max, columns_max;
+};
+/* Probes on first use (scratch objects that are rolled back); lent until close. */
+MUST_USE enum err_code database_probe(struct database *db,
+                                      const struct database_capabilities **out, struct err *err);
+
+/* ---- values and rows ---- */
+
+enum database_type { DATABASE_NULL, DATABASE_INT, DATABASE_REAL, DATABASE_TEXT, DATABASE_BLOB };
+
+struct database_value {
+    enum database_type type;
+    union {
+        int64_t i;
+        double d;
+        struct str bytes; /* TEXT and BLOB; any bytes, NUL included */
+    } as;
+};
+
+static inline struct database_value database_null(void)
+{
+    return (struct database_value){DATABASE_NULL, {0}};
+}
+static inline struct database_value database_int(int64_t i)
+{
+    return (struct database_value){DATABASE_INT, {.i = i}};
+}
+static inline struct database_value database_real(double d)
+{
+    return (struct database_value){DATABASE_REAL, {.d = d}};
+}
+static inline struct database_value database_text(const char *nul_terminated) /* NULL: SQL NULL */
+{
+    return nul_terminated == NULL
+               ? database_null()
+               : (struct database_value){DATABASE_TEXT, {.bytes = str_of(nul_terminated)}};
+}
+static inline struct database_value database_text_n(const char *at, size_t len)
+{
+    return (struct database_value){DATABASE_TEXT, {.bytes = {at, len}}};
+}
+
+struct database_rows; /* a whole result; owned by the caller */
+
+size_t database_rows_count(const struct database_rows *rows);
+size_t database_rows_columns(const struct database_rows *rows);
+const char *database_rows_name(const struct database_rows *rows, size_t column);
+const struct database_value *database_rows_at(const struct database_rows *rows, size_t row,
+                                              size_t column); /* lent */
+/* The value as NUL-terminated text / integer; NULL or otherwise for SQL NULL or out of range. */
+const char *database_rows_text(const struct database_rows *rows, size_t row, size_t column);
+int64_t database_rows_int(const struct database_rows *rows, size_t row, size_t column,
+                          int64_t otherwise);
+void database_rows_free(struct database_rows *rows); /* NULL allowed */
+
+/* Runs one statement that only reads and returns all its rows. ERR_INVALID: the SQL, with the
+ * engine's message; ERR_BUSY; ERR_LIMIT: over DATABASE_ROWS_MAX. */
+#define DATABASE_ROWS_MAX 1000000u
+MUST_USE enum err_code database_query(struct database *db, const char *sql,
+                                      const struct database_value *params, size_t param_count,
+                                      struct database_rows **out, struct err *err);
+
+/* ---- the guarded batch ---- */
+
+struct database_statement {
+    const char *sql; /* one statement, without a trailing ';' */
+    const struct database_value *params; /* ?1 .. ?n */
+    size_t param_count;
+};
+
+struct database_guard {
+    const char *condition; /* SQL expression that must be true: "(SELECT epoch FROM lockstep_lock) = ?1" */
+    const struct database_value *params;
+    size_t param_count;
+    enum err_code code;  /* what the batch returns if it is not true; 0: ERR_CONFLICT */
+    const char *refusal; /* the message then, for people */
+};
+
+struct database_batch {
+    const struct database_guard *before;
+    size_t before_count;
+    const struct database_statement *statements;
+    size_t statement_count;
+    const struct database_guard *after;
+    size_t after_count;
+};
+
+struct database_batch_result {
+    int64_t changes;     /* rows that the statements themselves changed, summed, without triggers */
+    int64_t hold_us;     /* how long the write lock was held; -1 if the engine cannot tell */
+    int64_t *statement_changes; /* one a statement; the caller's array of statement_count, or NULL */
+};
+
+/* All or nothing. On any failure nothing was changed and no transaction is open. A failed guard
+ * returns its code and refusal; a failed statement the engine's message and which one.
+ * result may be NULL. */
+MUST_USE enum err_code database_batch(struct database *db, const struct database_batch *batch,
+                                      struct database_batch_result *result, struct err *err);
+
+/* Makes lockstep_guard if it is not there, then proves that a batch is atomic here: one whose last
+ * guard fails must leave nothing. ERR_CONFLICT if it left something. */
+MUST_USE enum err_code database_prepare_guards(struct database *db, struct err *err);
+
+/* Splits SQL text into its statements (comments, strings and trigger bodies understood), in order.
+ * Each piece is borrowed from text, without the ';'. ERR_INVALID: unterminated string or comment.
+ * Free *out with free(). */
+MUST_USE enum err_code database_split(struct str text, struct str **out, size_t *count,
+                                      struct err *err);
+
+/* ---- where the engine can ---- */
+
+/* Runs statements outside any batch, on a connection of its own, with settings that cannot be
+ * changed inside a transaction. All statements run in one transaction; `check` (may be NULL) is a
+ * query that must return no row before COMMIT. Afterwards settings are as before. */
+struct database_maintenance {
+    bool foreign_keys_off;
+    bool writable_schema;    /* and raises the schema version before COMMIT */
+    const struct database_guard *before;
+    size_t before_count;
+    const struct database_statement *statements;
+    size_t statement_count;
+    const char *const *checks; /* queries that must return no row; NULL-terminated; or NULL */
+};
+MUST_USE enum err_code database_maintenance(struct database *db,
+                                            const struct database_maintenance *work,
+                                            struct err *err);
+
+/* Copies the whole database, consistent, to a new file at path (must not exist). */
+MUST_USE enum err_code database_snapshot(struct database *db, const char *path, struct err *err);
+
+/* Bytes of the write-ahead log, 0 if there is none, -1 if unknown: a throttle signal. */
+int64_t database_log_bytes(struct database *db);
+/* Asks for a checkpoint that waits for nobody (SQLite: wal_checkpoint(PASSIVE)). */
+void database_checkpoint(struct database *db);
+
+#endif

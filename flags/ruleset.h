@@ -1,0 +1,92 @@
+/*
+ * ruleset - the immutable compiled form of one environment's flags, built from its document
+ * (docs/ruleset.md), and the cell that holds the current one.
+ *
+ *     struct ruleset *rules;
+ *     rc = ruleset_build(document, &rules, &err);
+ *     ruleset_cell_swap(&cell, rules);                 // the cell owns it now
+ *
+ *     const struct ruleset *now = ruleset_cell_enter(&cell, &ticket);   // any thread, no lock
+ *     ... evaluate (flags/evaluate.h) ...
+ *     ruleset_cell_leave(&cell, &ticket);
+ *
+ * Server and SDK build and evaluate with this same code. A ruleset never changes: any number of
+ * threads read it. Unknown members of the document are ignored; a flag that uses what this code
+ * does not know (a serve, an operator, a condition that does not compile) is kept as unusable with
+ * its reason: it answers ERROR, the others work.
+ */
+#ifndef FLAGS_RULESET_H
+#define FLAGS_RULESET_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/json.h"
+
+#define RULESET_FORMAT 1 /* "format" of the document; a larger one is refused */
+
+struct ruleset;
+struct flag; /* one flag of a ruleset; lives as long as it */
+
+enum flag_type { FLAG_BOOLEAN, FLAG_STRING, FLAG_NUMBER, FLAG_OBJECT };
+const char *flag_type_name(enum flag_type type);
+
+/* Builds from a parsed ruleset document. ERR_INVALID when the document as a whole is not one (a
+ * wrong format, no flags member, two flags of one key). Nothing stays borrowed from document. */
+MUST_USE enum err_code ruleset_build(const struct json *document, struct ruleset **out,
+                                     struct err *err);
+void ruleset_free(struct ruleset *rules); /* NULL allowed */
+
+uint64_t ruleset_epoch(const struct ruleset *rules);
+uint64_t ruleset_revision(const struct ruleset *rules);
+const char *ruleset_environment(const struct ruleset *rules);
+
+const struct flag *ruleset_find(const struct ruleset *rules, const char *key); /* NULL if none */
+size_t ruleset_count(const struct ruleset *rules);
+const struct flag *ruleset_at(const struct ruleset *rules, size_t index); /* sorted by key */
+
+const char *flag_key(const struct flag *flag);
+enum flag_type flag_type(const struct flag *flag);
+bool flag_reads_now(const struct flag *flag); /* an answer may change by time alone */
+const char *flag_unusable(const struct flag *flag); /* why it cannot be evaluated, or NULL */
+
+/* ---- one flag's document, before it is stored ---- */
+
+/* Checks a flag document for people: every mistake that ruleset_build() would turn into an unusable
+ * flag is ERR_INVALID here, saying member, cause and what would be right; conditions with a caret
+ * position. */
+MUST_USE enum err_code flag_check(const struct json *flag, struct err *err);
+
+/* Fills in what a new flag may leave out: variants of a boolean, off_variant, fallthrough, salts
+ * (random), state "off". Changes flag. */
+MUST_USE enum err_code flag_complete(struct json *flag, struct err *err);
+
+/* ---- what can a flag answer? (coupling) ---- */
+
+/* Calls seen(variant) for every variant that some context could get from this flag document as it
+ * stands, with the member that gives it ("fallthrough", "domain acme.com", "rule 2 (staff)",
+ * "off_variant", "individual"). Never misses one; may name one that no real context reaches. */
+typedef void flag_outcome_fn(void *ctx, const char *variant, const char *where);
+MUST_USE enum err_code flag_outcomes(const struct json *flag, flag_outcome_fn *seen, void *ctx,
+                                     struct err *err);
+
+/* ---- the current ruleset ---- */
+
+struct ruleset_cell; /* opaque: atomic pointer and reader tickets */
+struct ruleset_ticket {
+    void *cell_private[2];
+};
+
+struct ruleset_cell *ruleset_cell_new(void);
+void ruleset_cell_free(struct ruleset_cell *cell); /* no reader inside any more */
+/* The current ruleset or NULL if none yet. No lock, no allocation; it stays alive until leave. */
+const struct ruleset *ruleset_cell_enter(struct ruleset_cell *cell, struct ruleset_ticket *ticket);
+void ruleset_cell_leave(struct ruleset_cell *cell, struct ruleset_ticket *ticket);
+/* Makes rules current and frees the one before as soon as no reader is inside it (may wait for
+ * readers; one writer at a time). */
+void ruleset_cell_swap(struct ruleset_cell *cell, struct ruleset *rules);
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * migrate - the migrator as a library: what the program `migrate` does, for programs that migrate
+ * their own database when they start (the flag server does). The one public header of this room.
+ *
+ *     struct migrate_options options = {.database = "sqlite:app.db", .folder = "migrations"};
+ *     struct migrate *m;
+ *     rc = migrate_open(&options, &m, &err);
+ *     rc = migrate_apply(m, &(struct migrate_apply){0}, &report, &err);
+ *     json_free(report);
+ *     migrate_close(m);
+ *
+ * One thread at a time uses a struct migrate. Several processes may use one database: the lock in
+ * it decides. Reports are JSON documents, described in docs/migrate.md; the caller frees them.
+ */
+#ifndef MIGRATE_H
+#define MIGRATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/json.h"
+
+struct migrate;
+
+/* Plain SQL migrations held in memory, instead of a folder. */
+struct migrate_file {
+    const char *name; /* "0001_name.sql"; NULL ends the list */
+    const char *sql;
+};
+
+/* Long work tells how far it is: phase "backfill" or "verify", rows done and in all (0: unknown). */
+typedef void migrate_progress_fn(void *ctx, const char *migration, const char *phase,
+                                 uint64_t done, uint64_t total);
+
+struct migrate_options {
+    const char *database;             /* URL or path */
+    const char *folder;               /* NULL: files */
+    const struct migrate_file *files; /* used when folder is NULL */
+    const char *environment;          /* "production"; NULL: as stored, else "development" */
+    const char *flag_server;          /* URL, or NULL: none (migrations with a flag are refused) */
+    const char *flag_token;
+    migrate_progress_fn *progress;
+    void *progress_ctx;
+    bool create;                      /* the database may be made */
+};
+
+MUST_USE enum err_code migrate_open(const struct migrate_options *options, struct migrate **out,
+                                    struct err *err);
+void migrate_close(struct migrate *m); /* NULL allowed; gives the lock back */
+
+struct migrate_apply {
+    const char *target;    /* one migration ("0002" or "0002_name") or NULL: all */
+    const char *to_state;  /* stop in this state: "expanded", "dual-writing", "in-sync",
+                              "contracted", "purged"; NULL: as far as is safe: in-sync or, with
+                              its gate open, contracted; never purged */
+    const char *override_gate, *reason; /* both or none */
+    bool dry_run;          /* plan only */
+    int wait_s;            /* how long to wait for a closed gate; 0: not at all */
+};
+
+/* Each returns a report on ERR_OK; ERR_CONFLICT (refused, nothing changed) may come with one. */
+MUST_USE enum err_code migrate_plan(struct migrate *m, const struct migrate_apply *what,
+                                    struct json **report, struct err *err);
+MUST_USE enum err_code migrate_apply(struct migrate *m, const struct migrate_apply *what,
+                                     struct json **report, struct err *err);
+MUST_USE enum err_code migrate_status(struct migrate *m, struct json **report, struct err *err);
+MUST_USE enum err_code migrate_verify(struct migrate *m, const char *target, struct json **report,
+                                      struct err *err);
+
+struct migrate_rollback {
+    const char *target;   /* NULL: the newest in flight */
+    const char *to_state; /* NULL: pending */
+    bool one_phase;       /* one arrow back */
+    const char *without_flag_server_reason; /* NULL: the server must be reachable for tied flags */
+};
+MUST_USE enum err_code migrate_rollback(struct migrate *m, const struct migrate_rollback *what,
+                                        struct json **report, struct err *err);
+
+#endif
