@@ -34,10 +34,10 @@ struct cli_option {
 struct cli;
 
 struct cli_command {
-    const char *name;     /* NULL ends the table */
-    const char *operands; /* as the usage line shows them: "KEY [FILE]" */
-    const char *summary;  /* one line */
-    const char *help;     /* paragraphs for --help and the man page; may be NULL */
+    const char *name;                 /* NULL ends the table */
+    const char *operands;             /* as the usage line shows them: "KEY [FILE]" */
+    const char *summary;              /* one line */
+    const char *help;                 /* paragraphs for --help and the man page; may be NULL */
     const struct cli_option *options; /* or NULL */
     int operands_min, operands_max;   /* -1: no maximum */
     /* Does it. Returns an exit code; most end in `return cli_fail(cli, &err)`. */

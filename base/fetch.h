@@ -26,14 +26,14 @@ struct fetch;
 struct fetch_request {
     const char *method; /* "GET", "POST", "PUT", "DELETE" */
     const char *url;
-    const char *bearer;       /* token for Authorization, or NULL; never appears in a message */
-    const char *if_none_match; /* header value or NULL */
-    const char *if_match;      /* header value or NULL */
+    const char *bearer;         /* token for Authorization, or NULL; never appears in a message */
+    const char *if_none_match;  /* header value or NULL */
+    const char *if_match;       /* header value or NULL */
     const char *const *headers; /* more lines "Name: value", NULL-terminated; or NULL */
     const char *body;           /* JSON; NULL for none */
     size_t body_len;
-    long timeout_ms;          /* whole exchange; 0: 10,000 */
-    size_t reply_bytes_max;   /* 0: LIMIT_REPLY_BYTES */
+    long timeout_ms;           /* whole exchange; 0: 10,000 */
+    size_t reply_bytes_max;    /* 0: LIMIT_REPLY_BYTES */
     const atomic_bool *cancel; /* becomes true: ends early with ERR_TIMEOUT; may be NULL */
 };
 
@@ -49,13 +49,14 @@ struct fetch_reply {
 struct fetch *fetch_new(void); /* NULL when out of memory */
 void fetch_free(struct fetch *fetch);
 
-/* ERR_OK with any status; ERR_TIMEOUT; ERR_LIMIT (reply too large); ERR_IO (could not connect,
- * cut off, TLS: the message names host and cause). *reply is set on ERR_OK alone. */
+/* ERR_OK with any status; ERR_TIMEOUT (or cancelled); ERR_LIMIT (reply too large); ERR_INVALID (no
+ * such URL, a header with a line end); ERR_IO (could not connect, cut off, TLS: the message names
+ * host and cause). *reply is set on ERR_OK alone. */
 MUST_USE enum err_code fetch_send(struct fetch *fetch, const struct fetch_request *request,
                                   struct fetch_reply *reply, struct err *err);
 void fetch_reply_fini(struct fetch_reply *reply);
 
-/* Appends text to a malloc'd copy, percent-encoded for a path segment or query value. NULL: no
+/* A new copy (free()) of text, percent-encoded for a path segment or a query value. NULL: no
  * memory. */
 char *fetch_url_escape(const char *text);
 

@@ -143,6 +143,11 @@ double json_number(const struct json *json, double otherwise)
     return type_of(json) == cJSON_Number ? node(json)->valuedouble : otherwise;
 }
 
+const char *json_raw_text(const struct json *json)
+{
+    return type_of(json) == cJSON_Raw ? node(json)->valuestring : NULL;
+}
+
 bool json_int(const struct json *json, int64_t *out)
 {
     double number = json_number(json, NAN);

@@ -2,7 +2,10 @@
  * json - JSON documents (cJSON behind it). A tree is owned by its root; children are lent.
  *
  * Parsing refuses: depth over JSON_DEPTH_MAX, \u0000 in a string (text here is NUL-terminated,
- * and nothing may end early), invalid UTF-8, anything behind the document. Numbers are doubles.
+ * and nothing may end early), invalid UTF-8, a number past a double's range or of more than 63
+ * characters, anything behind the document. Numbers are doubles; each is printed with the fewest
+ * digits that read back as the same double. Printing turns invalid UTF-8 into U+FFFD, and a number
+ * that JSON does not have (NaN) into null.
  * A tree may be read by many threads, changed by one.
  */
 #ifndef BASE_JSON_H
@@ -23,13 +26,14 @@ enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSO
 
 /* Parses len bytes. On failure ERR_INVALID with line and column in the message; *out untouched. */
 MUST_USE enum err_code json_parse(const char *text, size_t len, struct json **out, struct err *err);
-void json_free(struct json *root); /* NULL allowed */
+void json_free(struct json *root);               /* NULL allowed */
 struct json *json_copy(const struct json *json); /* deep; NULL when out of memory */
 
 /* ---- read; each takes NULL for json and then answers like a value of another kind ---- */
 enum json_kind json_kind(const struct json *json); /* NULL: JSON_NULL */
 const char *json_kind_name(enum json_kind kind);   /* "an object", for messages */
-struct json *json_get(const struct json *object, const char *key); /* case-sensitive; lent or NULL */
+struct json *json_get(const struct json *object,
+                      const char *key);             /* case-sensitive; lent or NULL */
 struct json *json_first(const struct json *parent); /* first child of an array or object, or NULL */
 struct json *json_next(const struct json *child);
 const char *json_key(const struct json *child); /* of an object's member; lent */
@@ -38,6 +42,7 @@ const char *json_text(const struct json *json); /* the string, lent; NULL if it 
 bool json_is_true(const struct json *json);
 bool json_is_false(const struct json *json);
 double json_number(const struct json *json, double otherwise);
+const char *json_raw_text(const struct json *json); /* what json_raw() was given, or NULL */
 /* A whole number within +-2^53, or false. */
 bool json_int(const struct json *json, int64_t *out);
 /* Whether two members of object have one key; then *key, if given, is it (lent). O(n log n). */
@@ -68,8 +73,8 @@ struct json *json_append(struct json *array, struct json *value);
 void json_remove(struct json *object, const char *key);
 
 /* ---- print; malloc'd, free() it; NULL when out of memory ---- */
-char *json_print(const struct json *json);        /* one line */
-char *json_print_pretty(const struct json *json); /* indented by two blanks, ends with \n */
+char *json_print(const struct json *json);           /* one line */
+char *json_print_pretty(const struct json *json);    /* indented by two blanks, ends with \n */
 char *json_print_canonical(const struct json *json); /* one line, members sorted by byte order */
 /* Quotes and escapes text as a JSON string into a new malloc'd string. */
 char *json_quote(const char *at, size_t len);

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cjson/cJSON.h>
-
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/json_order.h"
@@ -137,11 +135,7 @@ static void print_value(struct buf *buf, const struct json *json, enum style sty
 
     switch (json_kind(json)) {
     case JSON_NULL:
-        if (json != NULL && cJSON_IsRaw((const cJSON *)(const void *)json)) {
-            buf_text(buf, ((const cJSON *)(const void *)json)->valuestring);
-        } else {
-            buf_text(buf, "null");
-        }
+        buf_text(buf, json_raw_text(json) != NULL ? json_raw_text(json) : "null");
         break;
     case JSON_BOOL: buf_text(buf, json_is_true(json) ? "true" : "false"); break;
     case JSON_NUMBER: print_number(buf, json_number(json, 0)); break;

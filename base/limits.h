@@ -5,18 +5,18 @@
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H
 
-#define LIMIT_BODY_BYTES (1u << 20)          /* an HTTP request: a flag with many domain rules */
-#define LIMIT_REPLY_BYTES (256u << 20)       /* an HTTP reply we read: a ruleset */
-#define LIMIT_URL_BYTES 2048u                /* what every proxy lets pass */
-#define LIMIT_CONNECTIONS 4096               /* of one server; libmicrohttpd's default hangs at 1,020 */
-#define LIMIT_KEY_BYTES 128u                 /* flag, variant, rule and segment names */
-#define LIMIT_RULES 256u                     /* rules of one flag */
-#define LIMIT_VARIANTS 64u                   /* variants of one flag */
-#define LIMIT_FLAGS 10000u                   /* flags of one environment */
-#define LIMIT_DOMAIN_RULES 1000000u          /* domain rules of one flag */
-#define LIMIT_CONDITION_BYTES (16u << 10)    /* source of one condition */
-#define LIMIT_CONTEXT_BYTES (64u << 10)      /* an evaluation context */
-#define LIMIT_MIGRATION_BYTES (16u << 20)    /* one SQL file */
-#define LIMIT_MIGRATIONS 9999u               /* four digits */
+#define LIMIT_BODY_BYTES (1u << 20)    /* an HTTP request: a flag with many domain rules */
+#define LIMIT_REPLY_BYTES (256u << 20) /* an HTTP reply we read: a ruleset */
+#define LIMIT_URL_BYTES 2048u          /* what every proxy lets pass */
+#define LIMIT_CONNECTIONS 4096         /* of one server; libmicrohttpd's default hangs at 1,020 */
+#define LIMIT_KEY_BYTES 128u           /* flag, variant, rule and segment names */
+#define LIMIT_RULES 256u               /* rules of one flag */
+#define LIMIT_VARIANTS 64u             /* variants of one flag */
+#define LIMIT_FLAGS 10000u             /* flags of one environment */
+#define LIMIT_DOMAIN_RULES 1000000u    /* domain rules of one flag */
+#define LIMIT_CONDITION_BYTES (16u << 10) /* source of one condition */
+#define LIMIT_CONTEXT_BYTES (64u << 10)   /* an evaluation context */
+#define LIMIT_MIGRATION_BYTES (16u << 20) /* one SQL file */
+#define LIMIT_MIGRATIONS 9999u            /* four digits */
 
 #endif

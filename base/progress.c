@@ -65,9 +65,10 @@ void progress_end(struct progress *progress, uint64_t done)
     if (progress->quiet) {
         return;
     }
-    fprintf(stderr, "%s%s: %" PRIu64 " rows in %s, %.0f/s%s\n", progress->drawn && progress->terminal ? "\r" : "",
-            progress->what, done, clock_span_text(now_us - progress->started_us, span),
-            rate_of(progress, done, now_us), progress->terminal ? "\033[K" : "");
+    fprintf(stderr, "%s%s: %" PRIu64 " rows in %s, %.0f/s%s\n",
+            progress->drawn && progress->terminal ? "\r" : "", progress->what, done,
+            clock_span_text(now_us - progress->started_us, span), rate_of(progress, done, now_us),
+            progress->terminal ? "\033[K" : "");
     fflush(stderr);
     progress->drawn = false;
 }
