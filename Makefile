@@ -1,0 +1,282 @@
+# make help lists the targets. Objects and binaries are under build/ (BUILD=...); missing Debian
+# packages are installed first (.ci/deps).
+
+BUILD ?= build
+PREFIX ?= /usr/local
+SAN ?=
+WERROR ?=
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+ROOMS := base condition database flags migrator server sdk
+# Which program stands in which room's program/ folder.
+PROGRAM_condition := condition
+PROGRAM_migrator := migrate
+PROGRAM_server := flag-server
+PROGRAM_flags := flags
+
+comma := ,
+# Each set of sanitizers has objects and binaries of its own.
+OUT := $(BUILD)$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+OUT_ABS = $(abspath $(OUT))
+
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+CXX := $(if $(filter default,$(origin CXX)),g++,$(CXX))
+AR := ar
+OBJCOPY := objcopy
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+    -Wmissing-prototypes -Wvla -Wformat=2 -Wimplicit-fallthrough -Wundef
+CPPFLAGS += -I. -D_GNU_SOURCE
+ifeq ($(SAN),)
+CFLAGS ?= -O2 -g
+HARDENING := -fstack-protector-strong -D_FORTIFY_SOURCE=2
+else
+CFLAGS ?= -O1 -g
+HARDENING := -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=$(SAN)
+endif
+LDFLAGS += -Wl,--as-needed
+ALL_CFLAGS = -std=c11 $(CFLAGS) $(WARNINGS) $(HARDENING) $(if $(filter 1,$(WERROR)),-Werror) \
+    -fPIC -pthread $(CPPFLAGS) $(PACKAGE_CFLAGS)
+
+# pkg-config may only be asked in a recipe: before, it may not be installed yet. Asked once.
+MODULES := libmicrohttpd libcurl libcjson libsodium sqlite3 libpcre2-8 libidn2
+SDK_MODULES := libcurl libcjson libsodium libpcre2-8 libidn2
+PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(shell pkg-config --cflags $(MODULES)))$(PACKAGE_CFLAGS)
+PACKAGE_LIBS = $(eval PACKAGE_LIBS := $$(shell pkg-config --libs $(MODULES)))$(PACKAGE_LIBS)
+SDK_LIBS = $(eval SDK_LIBS := $$(shell pkg-config --libs $(SDK_MODULES)))$(SDK_LIBS)
+VERSION = $(eval VERSION := $$(shell sed -n 's/^.define LOCKSTEP_VERSION "\(.*\)"/\1/p' base/version.h))$(VERSION)
+SOVERSION := 0
+
+# ---- what there is ----
+
+object = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
+ROOM_OBJECTS = $(call object,$(sort $(wildcard $(1)/*.c)))
+
+PROGRAM_ROOMS := $(foreach room,$(ROOMS),$(if $(wildcard $(room)/program/*.c),$(room)))
+PROGRAMS := $(foreach room,$(PROGRAM_ROOMS),$(OUT)/$(PROGRAM_$(room)))
+ROOM_LIBS := $(foreach room,$(ROOMS),$(OUT)/lib$(room).a)
+# In the order that the linker needs: who uses before who is used.
+LINK_LIBS := $(foreach room,sdk server flags migrator database condition base,$(OUT)/lib$(room).a)
+
+# What condition/ takes from base/, so that libcondition.a stands alone.
+CONDITION_BASE := $(call object,$(addprefix base/,arena.c buf.c err.c json.c json_order.c \
+    json_print.c json_scan.c utf8.c))
+SDK_OBJECTS := $(foreach room,sdk flags condition base,$(call ROOM_OBJECTS,$(room)))
+MIGRATE_OBJECTS := $(foreach room,migrator database condition base,$(call ROOM_OBJECTS,$(room)))
+LIBRARIES := $(OUT)/libcondition.a $(OUT)/libmigrate.a \
+    $(if $(wildcard sdk/*.c),$(OUT)/liblockstep.a $(OUT)/liblockstep.so $(OUT)/lockstep.pc)
+
+# tests/ROOM/test_*.c: a cmocka binary each. bench_*.c: a program each. Other *.c there: linked into
+# each of that folder's tests and benches. tests/ROOM/program/*.c: programs that scripts run.
+TEST_SOURCES := $(sort $(wildcard tests/*/test_*.c))
+BENCH_SOURCES := $(sort $(wildcard tests/*/bench_*.c))
+TEST_PROGRAM_SOURCES := $(sort $(wildcard tests/*/program/*.c))
+TEST_SHARED_SOURCES := $(filter-out $(TEST_SOURCES) $(BENCH_SOURCES),$(sort $(wildcard tests/*/*.c)))
+TESTS := $(TEST_SOURCES:%.c=$(OUT)/%)
+BENCHES := $(BENCH_SOURCES:%.c=$(OUT)/%)
+TEST_PROGRAMS := $(foreach source,$(TEST_PROGRAM_SOURCES),$(OUT)/$(subst /program/,/,$(source:.c=)))
+
+ALL_SOURCES := $(foreach room,$(ROOMS),$(wildcard $(room)/*.c $(room)/program/*.c)) $(TEST_SOURCES) \
+    $(BENCH_SOURCES) $(TEST_SHARED_SOURCES) $(TEST_PROGRAM_SOURCES)
+PUBLIC_HEADERS := sdk/lockstep.h condition/condition.h migrator/migrate.h
+
+.PHONY: all programs libraries check check-full check-tests lint headers demo golden bench install \
+    uninstall clean help deps deps-build deps-test deps-lint FORCE
+.DEFAULT_GOAL := all
+
+all: programs libraries ## build programs and libraries
+programs: $(PROGRAMS)
+libraries: $(ROOM_LIBS) $(LIBRARIES)
+
+# ---- packages ----
+
+deps: deps-build ## install the Debian packages that are missing
+deps-build:
+	@.ci/deps build
+deps-test: deps-build
+	@.ci/deps test
+deps-lint: deps-test
+	@.ci/deps lint
+
+# ---- objects ----
+
+# Rewritten only when a flag or the compiler changed; every object depends on it.
+$(OUT)/flags.stamp: FORCE | deps-build
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(CC) $(shell $(CC) -dumpfullversion) $(subst ','\'',$(ALL_CFLAGS))' >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+FORCE:
+
+# Everything inside a library is hidden but the SDK's own functions, which lockstep.map then sifts.
+VISIBILITY = -fvisibility=hidden
+$(OUT)/obj/sdk/%.o: VISIBILITY = -fvisibility=default
+
+$(OUT)/obj/%.o: %.c $(OUT)/flags.stamp | deps-build
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(ALL_CFLAGS) $(VISIBILITY) -MMD -MP -c $< -o $@
+
+$(OUT)/obj/tests/%.o: %.c
+$(foreach source,$(TEST_SOURCES),$(call object,$(source))): | deps-test
+
+-include $(patsubst %.c,$(OUT)/obj/%.d,$(ALL_SOURCES))
+# A folder of tests may add flags of its own: TEST_LDFLAGS, by target.
+-include $(wildcard tests/*/build.mk)
+
+# ---- libraries ----
+
+# A list that changes when a file comes or goes, so that no archive keeps what was removed.
+$(OUT)/obj/sources.stamp: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(sort $(ALL_SOURCES))' >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+define ARCHIVE
+@mkdir -p $(@D)
+@echo "  AR    $@"
+@rm -f $@
+@$(AR) rcsD $@ $(filter %.o,$^)
+endef
+
+define ROOM_RULE
+$(OUT)/lib$(1).a: $(call ROOM_OBJECTS,$(1)) $(if $(filter condition,$(1)),$(CONDITION_BASE)) \
+    $(OUT)/obj/sources.stamp
+	$$(ARCHIVE)
+endef
+$(foreach room,$(ROOMS),$(eval $(call ROOM_RULE,$(room))))
+
+$(OUT)/libmigrate.a: $(MIGRATE_OBJECTS) $(OUT)/obj/sources.stamp
+	$(ARCHIVE)
+
+# One object in which only lockstep_* can be seen: a host may have a json_parse() of its own.
+$(OUT)/liblockstep.a: $(SDK_OBJECTS) $(OUT)/obj/sources.stamp
+	@echo "  AR    $@"
+	@$(CC) -r -nostdlib -o $(OUT)/obj/lockstep.o $(filter %.o,$^)
+	@$(OBJCOPY) --wildcard --keep-global-symbol='lockstep_*' $(OUT)/obj/lockstep.o
+	@rm -f $@
+	@$(AR) rcsD $@ $(OUT)/obj/lockstep.o
+
+$(OUT)/obj/lockstep.map: Makefile
+	@mkdir -p $(@D)
+	@echo '{ global: lockstep_*; local: *; };' >$@
+
+$(OUT)/liblockstep.so: $(SDK_OBJECTS) $(OUT)/obj/lockstep.map $(OUT)/obj/sources.stamp
+	@echo "  LD    $@"
+	@$(CC) -shared -pthread -Wl,-soname,liblockstep.so.$(SOVERSION) $(LDFLAGS) \
+	    $(if $(SAN),,-Wl$(comma)-z$(comma)defs) -Wl,-z,relro,-z,now \
+	    -Wl,--version-script=$(OUT)/obj/lockstep.map -o $@ $(filter %.o,$^) $(SDK_LIBS)
+	@ln -sf liblockstep.so $(OUT)/liblockstep.so.$(SOVERSION)
+
+$(OUT)/lockstep.pc: sdk/lockstep.pc.in base/version.h FORCE
+	@mkdir -p $(@D)
+	@sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MODULES@|$(SDK_MODULES)|g' \
+	    $< >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+# ---- programs ----
+
+define LINK
+@mkdir -p $(@D)
+@echo "  LD    $@"
+@$(CC) -pthread $(LDFLAGS) $(TEST_LDFLAGS) -o $@ $(filter %.o,$^) $(LINK_LIBS) $(PACKAGE_LIBS) \
+    $(TEST_LIBS) -lm
+endef
+
+define PROGRAM_RULE
+$(OUT)/$(PROGRAM_$(1)): $(call object,$(sort $(wildcard $(1)/program/*.c))) $(LINK_LIBS)
+	$$(LINK)
+endef
+$(foreach room,$(PROGRAM_ROOMS),$(eval $(call PROGRAM_RULE,$(room))))
+
+define TEST_RULE
+$(OUT)/$(1:.c=): $(call object,$(1) $(filter $(dir $(1))%,$(TEST_SHARED_SOURCES))) $(LINK_LIBS)
+	$$(LINK)
+endef
+$(TESTS): TEST_LIBS = -lcmocka
+$(foreach source,$(TEST_SOURCES) $(BENCH_SOURCES),$(eval $(call TEST_RULE,$(source))))
+
+define TEST_PROGRAM_RULE
+$(OUT)/$(subst /program/,/,$(1:.c=)): $(call object,$(1)) $(LINK_LIBS)
+	$$(LINK)
+endef
+$(foreach source,$(TEST_PROGRAM_SOURCES),$(eval $(call TEST_PROGRAM_RULE,$(source))))
+
+# ---- tests ----
+
+# Scripts find programs in $BUILD (absolute) and what lies beside the project in $SHARED.
+RUN_ENV = BUILD='$(OUT_ABS)' SAN='$(SAN)' CC='$(CC)' MAKE='$(MAKE)'
+
+check: deps-test ## run all tests; SAN=address,undefined or SAN=thread with sanitizers
+	@$(MAKE) --no-print-directory check-tests
+check-tests: all $(TESTS) $(TEST_PROGRAMS)
+	@$(RUN_ENV) tests/run.sh $(TESTS) $(sort $(wildcard tests/*/*.test.sh))
+
+check-full: ## check, lint, headers, longer loops and both sanitizers
+	@CHECK_FULL=1 $(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory lint headers
+	@CHECK_FULL=1 $(MAKE) --no-print-directory check SAN=address,undefined
+	@CHECK_FULL=1 $(MAKE) --no-print-directory check SAN=thread
+
+golden: deps-test ## rewrite expected outputs; review them with git diff
+	@GOLDEN=1 $(MAKE) --no-print-directory check-tests
+
+bench: deps-build ## print ratios of things measured in one run
+	@$(MAKE) --no-print-directory all $(BENCHES)
+	@for bench in $(BENCHES); do echo "$${bench##*/}"; $$bench || exit 1; done
+	@for script in $(sort $(wildcard tests/*/*.bench.sh)); do echo "$$script"; $(RUN_ENV) $$script || exit 1; done
+
+demo: deps-build ## the whole walk on a live database, in a minute
+	@command -v sqlite3 >/dev/null 2>&1 || .ci/deps test
+	@$(MAKE) --no-print-directory all $(filter $(OUT)/tests/demo/%,$(TEST_PROGRAMS))
+	@$(RUN_ENV) tests/demo/demo.sh
+
+lint: deps-lint ## formatting, static analysis, layers, banned calls
+	@CC='$(CC)' tests/lint/lint.sh
+headers: deps-lint ## compile each header alone, the public ones as C99 and C++ too
+	@CC='$(CC)' CXX='$(CXX)' tests/lint/headers.sh
+
+# ---- install ----
+
+bindir = $(DESTDIR)$(PREFIX)/bin
+libdir = $(DESTDIR)$(PREFIX)/lib
+includedir = $(DESTDIR)$(PREFIX)/include
+mandir = $(DESTDIR)$(PREFIX)/share/man/man1
+# A public header with the headers that it includes, as the compiler sees them.
+HEADERS_OF = $(filter %.h,$(subst \,,$(shell $(CC) -I. -MM -MG $(1))))
+
+install: all ## into PREFIX (/usr/local), below DESTDIR
+	@install -d $(bindir) $(libdir)/pkgconfig $(includedir)/lockstep $(mandir)
+	@for program in $(PROGRAMS); do \
+	    install -m 755 $$program $(bindir)/ && \
+	    $$program help --man >$(mandir)/$${program##*/}.1 && chmod 644 $(mandir)/$${program##*/}.1 || exit 1; \
+	done
+	@install -m 644 $(OUT)/libcondition.a $(OUT)/libmigrate.a $(libdir)/
+	@if [ -e $(OUT)/liblockstep.so ]; then \
+	    install -m 644 $(OUT)/liblockstep.a $(libdir)/ && \
+	    install -m 755 $(OUT)/liblockstep.so $(libdir)/liblockstep.so.$(VERSION) && \
+	    ln -sf liblockstep.so.$(VERSION) $(libdir)/liblockstep.so.$(SOVERSION) && \
+	    ln -sf liblockstep.so.$(SOVERSION) $(libdir)/liblockstep.so && \
+	    install -m 644 $(OUT)/lockstep.pc $(libdir)/pkgconfig/ && \
+	    install -m 644 sdk/lockstep.h $(includedir)/; \
+	fi
+	@for header in $(sort $(call HEADERS_OF,$(wildcard condition/condition.h migrator/migrate.h))); do \
+	    install -D -m 644 $$header $(includedir)/lockstep/$$header || exit 1; \
+	done
+
+uninstall: ## what install put there
+	@rm -f $(foreach room,$(PROGRAM_ROOMS),$(bindir)/$(PROGRAM_$(room)) $(mandir)/$(PROGRAM_$(room)).1)
+	@rm -f $(libdir)/libcondition.a $(libdir)/libmigrate.a $(libdir)/liblockstep.* \
+	    $(libdir)/pkgconfig/lockstep.pc $(includedir)/lockstep.h
+	@rm -rf $(includedir)/lockstep
+
+clean: ## remove what was built
+	@rm -rf $(BUILD)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 - \2/p' $(firstword $(MAKEFILE_LIST)) | \
+	    while IFS= read -r line; do printf '  %-12s %s\n' "$${line%% - *}" "$${line#* - }"; done
+	@echo 'Variables: BUILD=build PREFIX=/usr/local DESTDIR= SAN=address,undefined|thread WERROR=1'
