@@ -54,7 +54,11 @@ SOVERSION := 0
 # ---- what there is ----
 
 object = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
-ROOM_OBJECTS = $(call object,$(sort $(wildcard $(1)/*.c)))
+# The flag server carries its own migrations; the rest of a room is its *.c.
+MIGRATIONS := $(sort $(wildcard migrations/*.sql))
+EMBEDDED := $(if $(and $(MIGRATIONS),$(wildcard server/embed.sh)),$(OUT)/obj/server/migrations_embedded)
+ROOM_OBJECTS = $(call object,$(sort $(wildcard $(1)/*.c))) \
+    $(if $(filter server,$(1)),$(addsuffix .o,$(EMBEDDED)))
 
 PROGRAM_ROOMS := $(foreach room,$(ROOMS),$(if $(wildcard $(room)/program/*.c),$(room)))
 PROGRAMS := $(foreach room,$(PROGRAM_ROOMS),$(OUT)/$(PROGRAM_$(room)))
@@ -75,13 +79,15 @@ LIBRARIES := $(OUT)/libcondition.a $(OUT)/libmigrate.a \
 TEST_SOURCES := $(sort $(wildcard tests/*/test_*.c))
 BENCH_SOURCES := $(sort $(wildcard tests/*/bench_*.c))
 TEST_PROGRAM_SOURCES := $(sort $(wildcard tests/*/program/*.c))
-TEST_SHARED_SOURCES := $(filter-out $(TEST_SOURCES) $(BENCH_SOURCES),$(sort $(wildcard tests/*/*.c)))
+DEMO_SOURCES := $(wildcard tests/demo/*.c)
+TEST_SHARED_SOURCES := $(filter-out $(TEST_SOURCES) $(BENCH_SOURCES) $(DEMO_SOURCES), \
+    $(sort $(wildcard tests/*/*.c)))
 TESTS := $(TEST_SOURCES:%.c=$(OUT)/%)
 BENCHES := $(BENCH_SOURCES:%.c=$(OUT)/%)
 TEST_PROGRAMS := $(foreach source,$(TEST_PROGRAM_SOURCES),$(OUT)/$(subst /program/,/,$(source:.c=)))
 
 ALL_SOURCES := $(foreach room,$(ROOMS),$(wildcard $(room)/*.c $(room)/program/*.c)) $(TEST_SOURCES) \
-    $(BENCH_SOURCES) $(TEST_SHARED_SOURCES) $(TEST_PROGRAM_SOURCES)
+    $(BENCH_SOURCES) $(TEST_SHARED_SOURCES) $(TEST_PROGRAM_SOURCES) $(DEMO_SOURCES)
 PUBLIC_HEADERS := sdk/lockstep.h condition/condition.h migrator/migrate.h
 
 .PHONY: all programs libraries check check-full check-tests lint headers demo golden bench install \
@@ -120,19 +126,25 @@ $(OUT)/obj/%.o: %.c $(OUT)/flags.stamp | deps-build
 	@echo "  CC    $<"
 	@$(CC) $(ALL_CFLAGS) $(VISIBILITY) -MMD -MP -c $< -o $@
 
-$(OUT)/obj/tests/%.o: %.c
 $(foreach source,$(TEST_SOURCES),$(call object,$(source))): | deps-test
 
 -include $(patsubst %.c,$(OUT)/obj/%.d,$(ALL_SOURCES))
 # A folder of tests may add flags of its own: TEST_LDFLAGS, by target.
 -include $(wildcard tests/*/build.mk)
 
+$(OUT)/obj/server/migrations_embedded.c: server/embed.sh $(MIGRATIONS) $(OUT)/obj/sources.stamp
+	@mkdir -p $(@D)
+	@server/embed.sh $(MIGRATIONS) >$@
+$(OUT)/obj/server/migrations_embedded.o: $(OUT)/obj/server/migrations_embedded.c $(OUT)/flags.stamp
+	@echo "  CC    $<"
+	@$(CC) $(ALL_CFLAGS) $(VISIBILITY) -c $< -o $@
+
 # ---- libraries ----
 
 # A list that changes when a file comes or goes, so that no archive keeps what was removed.
 $(OUT)/obj/sources.stamp: FORCE
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(sort $(ALL_SOURCES))' >$@.new
+	@printf '%s\n' '$(sort $(ALL_SOURCES)) $(MIGRATIONS)' >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 define ARCHIVE
@@ -229,10 +241,14 @@ bench: deps-build ## print ratios of things measured in one run
 	@for bench in $(BENCHES); do echo "$${bench##*/}"; $$bench || exit 1; done
 	@for script in $(sort $(wildcard tests/*/*.bench.sh)); do echo "$$script"; $(RUN_ENV) $$script || exit 1; done
 
-demo: deps-build ## the whole walk on a live database, in a minute
-	@command -v sqlite3 >/dev/null 2>&1 || .ci/deps test
-	@$(MAKE) --no-print-directory all $(filter $(OUT)/tests/demo/%,$(TEST_PROGRAMS))
-	@$(RUN_ENV) tests/demo/demo.sh
+# The demo is an application: it is linked with what an application gets.
+$(OUT)/demo-logger: $(call object,$(DEMO_SOURCES)) $(OUT)/liblockstep.a
+	@echo "  LD    $@"
+	@$(CC) -pthread $(LDFLAGS) -o $@ $(filter %.o,$^) $(OUT)/liblockstep.a $(SDK_LIBS) -lsqlite3 -lm
+
+demo: deps-test ## the whole walk on a live database, in a minute
+	@$(MAKE) --no-print-directory all $(OUT)/demo-logger
+	@$(RUN_ENV) tests/demo/demo.sh $(OUT)
 
 lint: deps-lint ## formatting, static analysis, layers, banned calls
 	@CC='$(CC)' tests/lint/lint.sh
