@@ -11,7 +11,7 @@
  * before, statements, guards after; the first failure undoes everything. There is no interactive
  * transaction in this interface. Each guard is a condition in SQL that must be true, run as
  *
- *     INSERT INTO lockstep_guard(ok) SELECT NULL WHERE NOT (<condition>)
+ *     INSERT INTO lockstep_guard(ok) SELECT NULL WHERE NOT coalesce((<condition>), 0)
  *
  * on a table whose only column is NOT NULL, so that any engine refuses the batch by itself.
  * database_prepare_guards() makes that table.
@@ -32,14 +32,16 @@ struct database;
 
 struct database_options {
     bool read_only;
-    bool must_exist;      /* do not create a file */
-    int busy_timeout_ms;  /* how long a statement waits for another's lock; 0: 5,000 */
-    const char *token;    /* engines behind HTTP */
+    bool must_exist;     /* do not create a file */
+    int busy_timeout_ms; /* how long a statement waits for another's lock; 0: 5,000 */
+    const char *token;   /* engines behind HTTP */
+    bool wal;            /* SQLite: write-ahead logging; for a store of our own alone */
 };
 
 /* Opens the database that url names: a path, "sqlite:PATH", or another engine's scheme.
  * ERR_INVALID: unknown scheme, or a file that is no database; ERR_NOT_FOUND; ERR_DENIED (no
- * permission, or a folder); ERR_IO. The file's journal mode is never changed. */
+ * permission, or a folder); ERR_IO. The file's journal mode is never changed unless options->wal.
+ * Foreign keys are enforced. */
 MUST_USE enum err_code database_open(const char *url, const struct database_options *options,
                                      struct database **out, struct err *err);
 void database_close(struct database *db); /* NULL allowed */
@@ -50,18 +52,18 @@ const char *database_url(const struct database *db);
 /* ---- capabilities: probed, never guessed from a version ---- */
 
 struct database_capabilities {
-    const char *engine;         /* "sqlite" */
-    int engine_version;         /* 3040001, or 0 if the engine hides it; for messages alone */
-    bool pragmas;               /* PRAGMA quick_check, foreign_key_check, ... are allowed */
-    bool snapshot;              /* database_snapshot() works */
-    bool maintenance;           /* database_maintenance() works */
+    const char *engine; /* "sqlite" */
+    int engine_version; /* 3040001, or 0 if the engine hides it; for messages alone */
+    bool pragmas;       /* PRAGMA quick_check, foreign_key_check, ... are allowed */
+    bool snapshot;      /* database_snapshot() works */
+    bool maintenance;   /* database_maintenance() works */
     bool rename_column, drop_column, alter_drop_not_null;
-    bool writable_schema;       /* a maintenance connection may edit sqlite_master */
+    bool writable_schema; /* a maintenance connection may edit sqlite_master */
     unsigned params_max, statement_bytes_max, columns_max;
 };
 /* Probes on first use (scratch objects that are rolled back); lent until close. */
-MUST_USE enum err_code database_probe(struct database *db,
-                                      const struct database_capabilities **out, struct err *err);
+MUST_USE enum err_code database_probe(struct database *db, const struct database_capabilities **out,
+                                      struct err *err);
 
 /* ---- values and rows ---- */
 
@@ -122,13 +124,14 @@ MUST_USE enum err_code database_query(struct database *db, const char *sql,
 /* ---- the guarded batch ---- */
 
 struct database_statement {
-    const char *sql; /* one statement, without a trailing ';' */
+    const char *sql;                     /* one statement, without a trailing ';' */
     const struct database_value *params; /* ?1 .. ?n */
     size_t param_count;
 };
 
 struct database_guard {
-    const char *condition; /* SQL expression that must be true: "(SELECT epoch FROM lockstep_lock) = ?1" */
+    const char
+        *condition; /* SQL expression that must be true: "(SELECT epoch FROM lockstep_lock) = ?1" */
     const struct database_value *params;
     size_t param_count;
     enum err_code code;  /* what the batch returns if it is not true; 0: ERR_CONFLICT */
@@ -145,9 +148,10 @@ struct database_batch {
 };
 
 struct database_batch_result {
-    int64_t changes;     /* rows that the statements themselves changed, summed, without triggers */
-    int64_t hold_us;     /* how long the write lock was held; -1 if the engine cannot tell */
-    int64_t *statement_changes; /* one a statement; the caller's array of statement_count, or NULL */
+    int64_t changes; /* rows that the statements themselves changed, summed, without triggers */
+    int64_t hold_us; /* how long the write lock was held; -1 if the engine cannot tell */
+    int64_t
+        *statement_changes; /* one a statement; the caller's array of statement_count, or NULL */
 };
 
 /* All or nothing. On any failure nothing was changed and no transaction is open. A failed guard
@@ -173,16 +177,15 @@ MUST_USE enum err_code database_split(struct str text, struct str **out, size_t 
  * query that must return no row before COMMIT. Afterwards settings are as before. */
 struct database_maintenance {
     bool foreign_keys_off;
-    bool writable_schema;    /* and raises the schema version before COMMIT */
+    bool writable_schema; /* and raises the schema version before COMMIT */
     const struct database_guard *before;
     size_t before_count;
     const struct database_statement *statements;
     size_t statement_count;
     const char *const *checks; /* queries that must return no row; NULL-terminated; or NULL */
 };
-MUST_USE enum err_code database_maintenance(struct database *db,
-                                            const struct database_maintenance *work,
-                                            struct err *err);
+MUST_USE enum err_code
+database_maintenance(struct database *db, const struct database_maintenance *work, struct err *err);
 
 /* Copies the whole database, consistent, to a new file at path (must not exist). */
 MUST_USE enum err_code database_snapshot(struct database *db, const char *path, struct err *err);

@@ -1,0 +1,58 @@
+/*
+ * sqlite_handle - what the files of the SQLite driver share. Nobody else includes it.
+ */
+#ifndef DATABASE_SQLITE_HANDLE_H
+#define DATABASE_SQLITE_HANDLE_H
+
+#include <sqlite3.h>
+
+#include "database/database_engine.h"
+
+#define SQLITE_STATEMENTS_KEPT 24u /* prepared statements kept for the next use, by their text */
+
+struct sqlite_kept {
+    char *sql;
+    sqlite3_stmt *stmt;
+    uint64_t used; /* when last; the lowest gives way */
+};
+
+struct sqlite_handle {
+    struct database db; /* first: the dispatcher sees this */
+    sqlite3 *sqlite;
+    bool own_statement; /* the driver itself is speaking: BEGIN, COMMIT, VACUUM INTO are allowed */
+    bool read_only;
+    int busy_timeout_ms;
+    uint64_t clock;
+    struct sqlite_kept kept[SQLITE_STATEMENTS_KEPT];
+};
+
+/* The error of the last call as ours; what says which statement. */
+enum err_code sqlite_error(sqlite3 *sqlite, const char *what, struct err *err);
+
+/* Runs one of the driver's own statements (BEGIN IMMEDIATE, COMMIT, a PRAGMA). */
+enum err_code sqlite_own(struct sqlite_handle *handle, const char *sql, struct err *err);
+/* ROLLBACK, if a transaction is open. */
+void sqlite_undo(struct sqlite_handle *handle);
+
+/* Runs the batch's guards or statements on an open transaction. */
+enum err_code sqlite_guards(struct sqlite_handle *handle, const struct database_guard *guards,
+                            size_t count, struct err *err);
+enum err_code sqlite_statements(struct sqlite_handle *handle,
+                                const struct database_statement *statements, size_t count,
+                                struct database_batch_result *result, struct err *err);
+
+/* Another connection to the same file, as database_open() makes one. */
+enum err_code sqlite_open_again(struct sqlite_handle *handle, struct sqlite_handle **out,
+                                struct err *err);
+void sqlite_close_handle(struct database *db);
+
+/* sqlite_maintenance.c */
+enum err_code sqlite_maintenance(struct database *db, const struct database_maintenance *work,
+                                 struct err *err);
+enum err_code sqlite_snapshot(struct database *db, const char *path, struct err *err);
+int64_t sqlite_log_bytes(struct database *db);
+void sqlite_checkpoint(struct database *db);
+/* sqlite_probe.c */
+enum err_code sqlite_probe(struct database *db, struct database_capabilities *out, struct err *err);
+
+#endif

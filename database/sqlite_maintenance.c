@@ -1,0 +1,154 @@
+/*
+ * What SQLite cannot do inside an ordinary batch, on a connection of its own that is closed
+ * afterwards, so that no setting outlives the work.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "database/sqlite_handle.h"
+
+static enum err_code raise_schema_version(struct sqlite_handle *handle, struct err *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    char sql[64];
+    int version;
+
+    if (sqlite3_prepare_v2(handle->sqlite, "PRAGMA schema_version", -1, &stmt, NULL) ||
+        sqlite3_step(stmt) != SQLITE_ROW) {
+        enum err_code rc = sqlite_error(handle->sqlite, "schema_version", err);
+        sqlite3_finalize(stmt);
+        return rc;
+    }
+    version = sqlite3_column_int(stmt, 0);
+    sqlite3_finalize(stmt);
+    (void)snprintf(sql, sizeof sql, "PRAGMA schema_version = %d", (int)((unsigned)version + 1u));
+    return sqlite_own(handle, sql, err);
+}
+
+static enum err_code must_be_empty(struct sqlite_handle *handle, const char *sql, struct err *err)
+{
+    struct database_rows *rows = NULL;
+    enum err_code rc = database_query(&handle->db, sql, NULL, 0, &rows, err);
+    const char *found = NULL;
+
+    if (rc) {
+        return rc;
+    }
+    if (database_rows_count(rows) > 0) {
+        found = database_rows_columns(rows) > 0 ? database_rows_text(rows, 0, 0) : NULL;
+        rc = err_set(err, ERR_CONFLICT, "a check before COMMIT failed: %s",
+                     found != NULL ? found : sql);
+    }
+    database_rows_free(rows);
+    return rc;
+}
+
+static enum err_code work_in_transaction(struct sqlite_handle *handle,
+                                         const struct database_maintenance *work, struct err *err)
+{
+    enum err_code rc = sqlite_guards(handle, work->before, work->before_count, err);
+
+    if (rc == ERR_OK) {
+        rc = sqlite_statements(handle, work->statements, work->statement_count, NULL, err);
+    }
+    if (rc == ERR_OK && work->writable_schema) {
+        /* First the version, which makes this connection read the schema anew; then the setting
+         * off, because while it is on SQLite passes over a definition that it cannot parse. */
+        rc = raise_schema_version(handle, err);
+        if (rc == ERR_OK) {
+            rc = sqlite_own(handle, "PRAGMA writable_schema = OFF", err);
+        }
+    }
+    for (size_t i = 0; rc == ERR_OK && work->checks != NULL && work->checks[i] != NULL; i++) {
+        rc = must_be_empty(handle, work->checks[i], err);
+    }
+    return rc;
+}
+
+enum err_code sqlite_maintenance(struct database *db, const struct database_maintenance *work,
+                                 struct err *err)
+{
+    struct sqlite_handle *handle = NULL;
+    enum err_code rc = sqlite_open_again((struct sqlite_handle *)db, &handle, err);
+
+    if (rc) {
+        return rc;
+    }
+    handle->db.engine = db->engine; /* for database_query() below; the URL is not needed */
+    if (work->foreign_keys_off) {
+        rc = sqlite_own(handle, "PRAGMA foreign_keys = OFF", err);
+    }
+    if (rc == ERR_OK && work->writable_schema) {
+        (void)sqlite3_db_config(handle->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
+        rc = sqlite_own(handle, "PRAGMA writable_schema = ON", err);
+    }
+    if (rc == ERR_OK) {
+        rc = sqlite_own(handle, "BEGIN IMMEDIATE", err);
+    }
+    if (rc == ERR_OK) {
+        rc = work_in_transaction(handle, work, err);
+    }
+    if (rc == ERR_OK) {
+        rc = sqlite_own(handle, "COMMIT", err);
+    }
+    sqlite_undo(handle);
+    sqlite_close_handle(&handle->db);
+    return rc;
+}
+
+static enum err_code sync_file(const char *path, struct err *err)
+{
+    int file = open(path, O_RDWR | O_CLOEXEC);
+    bool synced = file >= 0 && fsync(file) == 0;
+
+    if (file >= 0) {
+        (void)close(file);
+    }
+    return synced ? ERR_OK : err_set(err, ERR_IO, "%s: cannot be written to the disk", path);
+}
+
+enum err_code sqlite_snapshot(struct database *db, const char *path, struct err *err)
+{
+    struct sqlite_handle *handle = (struct sqlite_handle *)db;
+    struct stat info;
+    enum err_code rc;
+    char *sql;
+
+    if (stat(path, &info) == 0) {
+        return err_set(err, ERR_CONFLICT, "'%s' exists; a copy never replaces a file", path);
+    }
+    sql = sqlite3_mprintf("VACUUM INTO %Q", path);
+    if (sql == NULL) {
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    rc = sqlite_own(handle, sql, err); /* attaches the copy, hence as a statement of our own */
+    sqlite3_free(sql);
+    if (rc == ERR_OK) {
+        rc = sync_file(path, err); /* VACUUM INTO does not */
+    } else {
+        err_wrap(err, "copy to %s", path);
+    }
+    return rc;
+}
+
+int64_t sqlite_log_bytes(struct database *db)
+{
+    const char *log =
+        sqlite3_filename_wal(sqlite3_db_filename(((struct sqlite_handle *)db)->sqlite, "main"));
+    struct stat info;
+
+    if (log == NULL || *log == '\0') {
+        return 0;
+    }
+    return stat(log, &info) == 0 ? (int64_t)info.st_size : 0;
+}
+
+void sqlite_checkpoint(struct database *db)
+{
+    (void)sqlite3_wal_checkpoint_v2(((struct sqlite_handle *)db)->sqlite, NULL,
+                                    SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}

@@ -1,0 +1,63 @@
+/*
+ * Capabilities, found by trying on scratch objects in a transaction that is rolled back.
+ */
+#include <string.h>
+
+#include "database/sqlite_handle.h"
+
+/* DROP COLUMN before this version "could corrupt the database file" (sqlite.org/changes.html,
+ * 3.35.5): the one thing that trying cannot find. */
+#define DROP_COLUMN_SOUND 3035005
+
+static bool works(struct sqlite_handle *handle, const char *sql)
+{
+    struct err unused = {0};
+
+    return sqlite_own(handle, sql, &unused) == ERR_OK;
+}
+
+static enum err_code try_forms(struct sqlite_handle *handle, struct database_capabilities *out,
+                               struct err *err)
+{
+    enum err_code rc = sqlite_own(handle, "BEGIN IMMEDIATE", err);
+
+    if (rc) {
+        return rc;
+    }
+    rc = sqlite_own(handle, "CREATE TABLE lockstep_probe(a INTEGER, b TEXT NOT NULL, c TEXT)", err);
+    if (rc == ERR_OK) {
+        out->rename_column = works(handle, "ALTER TABLE lockstep_probe RENAME COLUMN a TO d");
+        out->drop_column = works(handle, "ALTER TABLE lockstep_probe DROP COLUMN c") &&
+                           sqlite3_libversion_number() >= DROP_COLUMN_SOUND;
+        out->alter_drop_not_null =
+            works(handle, "ALTER TABLE lockstep_probe ALTER COLUMN b DROP NOT NULL");
+    }
+    sqlite_undo(handle);
+    return rc;
+}
+
+enum err_code sqlite_probe(struct database *db, struct database_capabilities *out, struct err *err)
+{
+    struct sqlite_handle *handle = (struct sqlite_handle *)db;
+    const char *path = sqlite3_db_filename(handle->sqlite, "main");
+    bool file = path != NULL && *path != '\0';
+
+    *out = (struct database_capabilities){
+        .engine = "sqlite",
+        .engine_version = sqlite3_libversion_number(),
+        .pragmas = works(handle, "PRAGMA schema_version"),
+        .snapshot = file,
+        .maintenance = file,
+        .writable_schema = file,
+        .params_max = (unsigned)sqlite3_limit(handle->sqlite, SQLITE_LIMIT_VARIABLE_NUMBER, -1),
+        .statement_bytes_max = (unsigned)sqlite3_limit(handle->sqlite, SQLITE_LIMIT_SQL_LENGTH, -1),
+        .columns_max = (unsigned)sqlite3_limit(handle->sqlite, SQLITE_LIMIT_COLUMN, -1),
+    };
+    if (handle->read_only) {
+        /* Nothing can be tried; what this library version is known to do is good for a report. */
+        out->rename_column = true;
+        out->drop_column = sqlite3_libversion_number() >= DROP_COLUMN_SOUND;
+        return ERR_OK;
+    }
+    return try_forms(handle, out, err);
+}
