@@ -16,6 +16,8 @@
 #include "condition/condition.h"
 #include "flags/ruleset.h"
 
+struct context_key; /* flags/model.h */
+
 /* An evaluation context, prepared for one ruleset: slots filled, domain canonical. */
 struct context {
     const struct ruleset *rules;
@@ -23,23 +25,25 @@ struct context {
     struct condition_value root; /* a map: the context's attributes, "domain" and "now" added */
     struct condition_value *slots;
     size_t slot_count;
-    const char *domain; /* canonical, or NULL when absent */
+    struct context_key *keys; /* what flags bucket by, one a path; [0] is targetingKey */
+    const char *domain;       /* canonical, or NULL when absent */
     size_t domain_len;
     int64_t now_ms;
     char scratch[CONDITION_SCRATCH_DEFAULT] __attribute__((aligned(16)));
 };
 
-/* Prepares from a JSON object (NULL: an empty context). domain = context.domain, else what follows
- * the last '@' of context.email, else absent. ERR_INVALID: not an object, over
- * LIMIT_CONTEXT_BYTES deep or large, a domain that is none. On failure nothing is kept. */
+/* Prepares from a JSON object (NULL: an empty context). domain = context.domain (null and "" count as
+ * absent), else what follows the last '@' of context.email if that is a domain, else absent.
+ * ERR_INVALID: not an object, over LIMIT_CONTEXT_BYTES large or CONDITION_JSON_DEPTH_MAX deep, a
+ * key twice, a context.domain that is none. On failure nothing is kept. attributes may be freed
+ * afterwards; a context is good for rules alone and must not outlive it. */
 MUST_USE enum err_code context_init(struct context *ctx, const struct ruleset *rules,
-                                    const struct json *attributes, int64_t now_ms,
-                                    struct err *err);
+                                    const struct json *attributes, int64_t now_ms, struct err *err);
 void context_fini(struct context *ctx);
 
 /* OpenFeature's reasons and error codes, by name in flag_reason_name() and flag_error_name(). */
 enum flag_reason {
-    FLAG_STATIC, /* the fall-through of a flag without any targeting */
+    FLAG_STATIC,  /* the fall-through of a flag without any targeting */
     FLAG_DEFAULT, /* the fall-through after rules that did not match */
     FLAG_TARGETING_MATCH,
     FLAG_SPLIT, /* by bucket: a ramp or a split */
@@ -60,17 +64,30 @@ enum flag_error {
 const char *flag_reason_name(enum flag_reason reason);
 const char *flag_error_name(enum flag_error error);
 
-/* Everything is lent by the ruleset, but message, which is the decision's own. */
+/* A variant's value, made when the ruleset is built. */
+struct flag_value {
+    const char *json; /* one line */
+    size_t json_len;
+    const char *text; /* of a string flag: the string itself; else NULL */
+    size_t text_len;
+    double number; /* of a number flag */
+    bool truth;    /* of a boolean flag */
+};
+
+/* Everything is lent by the ruleset, but message, which is the decision's own. A rule whose key
+ * for bucketing was missing is passed over: then error is FLAG_TARGETING_KEY_MISSING although
+ * reason says which later step answered. Only reason FLAG_ERROR is a failure. */
 struct decision {
-    const char *variant;    /* name; NULL if there is none to give */
-    const char *value_json; /* the variant's value as one line of JSON; NULL likewise */
+    const char *variant;            /* name; NULL if there is none to give */
+    const char *value_json;         /* the variant's value as one line of JSON; NULL likewise */
+    const struct flag_value *value; /* the same, decoded */
     enum flag_reason reason;
     enum flag_error error; /* with FLAG_ERROR (or a key that was missed on the way) */
-    const char *where; /* "off", "individual", "domain", "rule", "fallthrough" */
-    const char *rule;  /* the domain pattern or the rule's name, or NULL */
-    int rule_index;    /* rules: from 0; else -1 */
-    int32_t bucket;    /* the ramp's bucket, 0..99,999; -1 if none was asked */
-    char message[200]; /* for FLAG_ERROR; else "" */
+    const char *where;     /* "off", "individual", "domain", "rule", "fallthrough" */
+    const char *rule;      /* the domain pattern or the rule's name, or NULL */
+    int rule_index;        /* rules: from 0; else -1 */
+    int32_t bucket;        /* the ramp's (else the split's), 0..99,999; -1 if none was asked */
+    char message[200];     /* for FLAG_ERROR; else "" */
 };
 
 void evaluate_flag(const struct ruleset *rules, const struct flag *flag, struct context *ctx,
@@ -78,7 +95,7 @@ void evaluate_flag(const struct ruleset *rules, const struct flag *flag, struct 
 
 /* The same decision with every step as a JSON document, for "why is this off for acme.com?":
  * {"variant","value","reason","steps":[{"step":"rule 1 (staff)","matched":false,
- *  "condition":[{"text","value","depth"}...]}]}. NULL when out of memory. */
+ *  "condition":[{"text","value","depth"}...]}]}. NULL when out of memory; the caller frees it. */
 struct json *evaluate_explain(const struct ruleset *rules, const struct flag *flag,
                               struct context *ctx);
 

@@ -50,14 +50,14 @@ const struct flag *ruleset_at(const struct ruleset *rules, size_t index); /* sor
 
 const char *flag_key(const struct flag *flag);
 enum flag_type flag_type(const struct flag *flag);
-bool flag_reads_now(const struct flag *flag); /* an answer may change by time alone */
+bool flag_reads_now(const struct flag *flag);       /* an answer may change by time alone */
 const char *flag_unusable(const struct flag *flag); /* why it cannot be evaluated, or NULL */
 
 /* ---- one flag's document, before it is stored ---- */
 
 /* Checks a flag document for people: every mistake that ruleset_build() would turn into an unusable
- * flag is ERR_INVALID here, saying member, cause and what would be right; conditions with a caret
- * position. */
+ * flag is ERR_INVALID (ERR_LIMIT: too many or too large) here, saying member, cause and what would be
+ * right; conditions with line and column. */
 MUST_USE enum err_code flag_check(const struct json *flag, struct err *err);
 
 /* Fills in what a new flag may leave out: variants of a boolean, off_variant, fallthrough, salts
@@ -67,11 +67,20 @@ MUST_USE enum err_code flag_complete(struct json *flag, struct err *err);
 /* ---- what can a flag answer? (coupling) ---- */
 
 /* Calls seen(variant) for every variant that some context could get from this flag document as it
- * stands, with the member that gives it ("fallthrough", "domain acme.com", "rule 2 (staff)",
- * "off_variant", "individual"). Never misses one; may name one that no real context reaches. */
+ * stands, with the member that gives it: "off_variant" (the flag is off), "individual user-1",
+ * "domain acme.com", "rule 2 (staff)", "fallthrough"; a ramp adds " at 25 %", a way that is taken on
+ * an error or without a bucket key says so in brackets. Never misses one; may name one that no real
+ * context reaches, and may name one twice. The texts are lent for the call. ERR_INVALID: the flag is
+ * unusable, so that only a client's own fallback answers; nothing was reported then. */
 typedef void flag_outcome_fn(void *ctx, const char *variant, const char *where);
 MUST_USE enum err_code flag_outcomes(const struct json *flag, flag_outcome_fn *seen, void *ctx,
                                      struct err *err);
+
+/* The first outcome that is none of allowed[0..count). ERR_OK and *outside: variant and where say
+ * which ("" if there is none). Either text may be NULL; they are cut to their size. */
+MUST_USE enum err_code flag_outside(const struct json *flag, const char *const *allowed,
+                                    size_t count, bool *outside, char *variant, size_t variant_size,
+                                    char *where, size_t where_size, struct err *err);
 
 /* ---- the current ruleset ---- */
 

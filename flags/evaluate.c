@@ -1,0 +1,233 @@
+/*
+ * The order of an evaluation:
+ *
+ *     off -> individual -> domain rule -> rules, first match -> fall-through
+ *
+ * A step that needs the bucket key and has none is passed over (a rule) or answers with the off
+ * variant and an error (a domain rule, the fall-through: nothing stands behind them).
+ */
+#include "flags/evaluate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "flags/model.h"
+
+const char *flag_reason_name(enum flag_reason reason)
+{
+    static const char *const names[] = {"STATIC", "DEFAULT", "TARGETING_MATCH", "SPLIT", "DISABLED",
+                                        "STALE",  "ERROR"};
+
+    return names[reason];
+}
+
+const char *flag_error_name(enum flag_error error)
+{
+    static const char *const names[] = {"",
+                                        "FLAG_NOT_FOUND",
+                                        "TARGETING_KEY_MISSING",
+                                        "INVALID_CONTEXT",
+                                        "PARSE_ERROR",
+                                        "TYPE_MISMATCH",
+                                        "PROVIDER_NOT_READY",
+                                        "GENERAL"};
+
+    return names[error];
+}
+
+static void begin(struct decision *out)
+{
+    out->variant = NULL;
+    out->value_json = NULL;
+    out->value = NULL;
+    out->reason = FLAG_ERROR;
+    out->error = FLAG_NO_ERROR;
+    out->where = "";
+    out->rule = NULL;
+    out->rule_index = -1;
+    out->bucket = -1;
+    out->message[0] = '\0';
+}
+
+static void give(const struct flag *flag, uint16_t variant, enum flag_reason reason,
+                 struct decision *out)
+{
+    out->variant = flag->variants[variant].name;
+    out->value = &flag->variants[variant].value;
+    out->value_json = out->value->json;
+    out->reason = reason;
+}
+
+static void give_served(const struct flag *flag, const struct serve *serve,
+                        const struct context_key *key, enum flag_reason plain, struct decision *out)
+{
+    uint16_t variant = serve_pick(flag, serve, key, &out->bucket);
+
+    give(flag, variant, serve->kind == SERVE_BUCKET ? FLAG_SPLIT : plain, out);
+}
+
+static void give_keyless(const struct flag *flag, struct decision *out)
+{
+    give(flag, flag->off_variant, FLAG_ERROR, out);
+    out->error = FLAG_TARGETING_KEY_MISSING;
+    snprintf(
+        out->message, sizeof out->message,
+        "the context has no \"%.80s\" (a string or a whole number), which this flag buckets by",
+        flag->bucket_by);
+}
+
+const struct individual *individual_find(const struct flag *flag, const struct context_key *key)
+{
+    size_t low = 0, high = flag->individual_count;
+
+    if (key->at == NULL)
+        return NULL;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct individual *at = &flag->individuals[middle];
+        int order = memcmp(at->key, key->at, at->len < key->len ? at->len : key->len);
+
+        if (order == 0)
+            order = (at->len > key->len) - (at->len < key->len);
+        if (order == 0)
+            return at;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+enum condition_status rule_run(const struct rule *rule, struct context *ctx, bool *matched,
+                               struct condition_diag *diag)
+{
+    struct condition_input in = {ctx->slots, ctx->slot_count, ctx->scratch, sizeof ctx->scratch,
+                                 NULL};
+    struct condition_value value;
+    enum condition_status status = condition_run(rule->when, &in, &value, diag);
+
+    if (status != CONDITION_OK)
+        return status;
+    if (value.kind != CONDITION_BOOL) {
+        if (diag != NULL)
+            snprintf(diag->msg, sizeof diag->msg, "gives %s, not true or false",
+                     condition_type_name(&value));
+        return CONDITION_EVAL;
+    }
+    *matched = value.as.truth;
+    return CONDITION_OK;
+}
+
+/* The condition failed and says "stop". It runs again for the message, so that runs that succeed
+ * or are skipped never pay for one. */
+static void give_failed(const struct flag *flag, const struct rule *rule, struct context *ctx,
+                        struct decision *out)
+{
+    struct condition_diag diag = {0};
+    bool matched;
+
+    (void)rule_run(rule, ctx, &matched, &diag);
+    give(flag, flag->off_variant, FLAG_ERROR, out);
+    out->error = FLAG_GENERAL;
+    snprintf(out->message, sizeof out->message, "%.60s: %.120s", rule->label, diag.msg);
+}
+
+/* Whether the rules decided. */
+static bool evaluate_rules(const struct flag *flag, struct context *ctx,
+                           const struct context_key *key, struct decision *out)
+{
+    for (size_t i = 0; i < flag->rule_count; i++) {
+        const struct rule *rule = &flag->rules[i];
+        bool matched = false;
+        enum condition_status status = rule_run(rule, ctx, &matched, NULL);
+
+        if (status != CONDITION_OK ? rule->skip_on_error : !matched)
+            continue;
+        if (status == CONDITION_OK && key->at == NULL && serve_needs_key(&rule->serve)) {
+            out->error = FLAG_TARGETING_KEY_MISSING;
+            continue;
+        }
+        out->where = "rule";
+        out->rule = rule->name;
+        out->rule_index = (int)i;
+        if (status != CONDITION_OK)
+            give_failed(flag, rule, ctx, out);
+        else
+            give_served(flag, &rule->serve, key, FLAG_TARGETING_MATCH, out);
+        return true;
+    }
+    return false;
+}
+
+/* Whether a domain rule decided. */
+static bool evaluate_domain(const struct flag *flag, const struct context *ctx,
+                            const struct context_key *key, struct decision *out)
+{
+    const struct domain_entry *entry;
+
+    if (ctx->domain == NULL)
+        return false;
+    entry = domain_table_find(&flag->domains, ctx->domain, ctx->domain_len, NULL);
+    if (entry == NULL || entry->serve.kind == SERVE_RULES)
+        return false;
+    out->where = "domain";
+    out->rule = domain_entry_pattern(&flag->domains, entry);
+    if (key->at == NULL && serve_needs_key(&entry->serve))
+        give_keyless(flag, out);
+    else
+        give_served(flag, &entry->serve, key, FLAG_TARGETING_MATCH, out);
+    return true;
+}
+
+static bool evaluate_individual(const struct flag *flag, const struct context *ctx,
+                                struct decision *out)
+{
+    const struct individual *found = individual_find(flag, &ctx->keys[0]);
+
+    if (found == NULL)
+        return false;
+    out->where = "individual";
+    give(flag, found->variant, FLAG_TARGETING_MATCH, out);
+    return true;
+}
+
+void evaluate_flag(const struct ruleset *rules, const struct flag *flag, struct context *ctx,
+                   struct decision *out)
+{
+    const struct context_key *key;
+
+    CHECK(ctx->rules == rules);
+    begin(out);
+    if (flag->unusable != NULL) {
+        out->error = FLAG_PARSE_ERROR;
+        snprintf(out->message, sizeof out->message, "%s", flag->unusable);
+        return;
+    }
+    if (!flag->on) {
+        out->where = "off";
+        give(flag, flag->off_variant, FLAG_DISABLED, out);
+        return;
+    }
+    key = &ctx->keys[flag->key_index];
+    if (evaluate_individual(flag, ctx, out) || evaluate_domain(flag, ctx, key, out) ||
+        evaluate_rules(flag, ctx, key, out))
+        return;
+    out->where = "fallthrough";
+    if (key->at == NULL && serve_needs_key(&flag->fallthrough))
+        give_keyless(flag, out);
+    else
+        give_served(flag, &flag->fallthrough, key, flag->targeted ? FLAG_DEFAULT : FLAG_STATIC,
+                    out);
+}
+
+bool evaluate_safe(const struct flag *flag, struct decision *out)
+{
+    if (!flag->tied)
+        return false;
+    begin(out);
+    out->where = "lease";
+    give(flag, flag->safe_variant, FLAG_STALE, out);
+    return true;
+}
