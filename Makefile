@@ -63,8 +63,17 @@ ROOM_OBJECTS = $(call object,$(sort $(wildcard $(1)/*.c))) \
 PROGRAM_ROOMS := $(foreach room,$(ROOMS),$(if $(wildcard $(room)/program/*.c),$(room)))
 PROGRAMS := $(foreach room,$(PROGRAM_ROOMS),$(OUT)/$(PROGRAM_$(room)))
 ROOM_LIBS := $(foreach room,$(ROOMS),$(OUT)/lib$(room).a)
-# In the order that the linker needs: who uses before who is used.
-LINK_LIBS := $(foreach room,sdk server flags migrator database condition base,$(OUT)/lib$(room).a)
+# What a room's program and tests are linked with: the room and what it may use, who uses before who
+# is used. A folder of tests that is no room gets everything.
+USES_base := base
+USES_condition := condition base
+USES_database := database base
+USES_flags := flags condition base
+USES_migrator := migrator database condition base
+USES_server := server flags migrator database condition base
+USES_sdk := sdk flags condition base
+USES_all := sdk server flags migrator database condition base
+libs_of = $(patsubst %,$(OUT)/lib%.a,$(or $(USES_$(1)),$(USES_all)))
 
 # What condition/ takes from base/, so that libcondition.a stands alone.
 CONDITION_BASE := $(call object,$(addprefix base/,arena.c buf.c err.c json.c json_order.c \
@@ -194,25 +203,26 @@ $(OUT)/lockstep.pc: sdk/lockstep.pc.in base/version.h FORCE
 define LINK
 @mkdir -p $(@D)
 @echo "  LD    $@"
-@$(CC) -pthread $(LDFLAGS) $(TEST_LDFLAGS) -o $@ $(filter %.o,$^) $(LINK_LIBS) $(PACKAGE_LIBS) \
+@$(CC) -pthread $(LDFLAGS) $(TEST_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(PACKAGE_LIBS) \
     $(TEST_LIBS) -lm
 endef
 
 define PROGRAM_RULE
-$(OUT)/$(PROGRAM_$(1)): $(call object,$(sort $(wildcard $(1)/program/*.c))) $(LINK_LIBS)
+$(OUT)/$(PROGRAM_$(1)): $(call object,$(sort $(wildcard $(1)/program/*.c))) $(call libs_of,$(1))
 	$$(LINK)
 endef
 $(foreach room,$(PROGRAM_ROOMS),$(eval $(call PROGRAM_RULE,$(room))))
 
 define TEST_RULE
-$(OUT)/$(1:.c=): $(call object,$(1) $(filter $(dir $(1))%,$(TEST_SHARED_SOURCES))) $(LINK_LIBS)
+$(OUT)/$(1:.c=): $(call object,$(1) $(filter $(dir $(1))%,$(TEST_SHARED_SOURCES))) \
+    $(call libs_of,$(word 2,$(subst /, ,$(1))))
 	$$(LINK)
 endef
 $(TESTS): TEST_LIBS = -lcmocka
 $(foreach source,$(TEST_SOURCES) $(BENCH_SOURCES),$(eval $(call TEST_RULE,$(source))))
 
 define TEST_PROGRAM_RULE
-$(OUT)/$(subst /program/,/,$(1:.c=)): $(call object,$(1)) $(LINK_LIBS)
+$(OUT)/$(subst /program/,/,$(1:.c=)): $(call object,$(1)) $(call libs_of,$(word 2,$(subst /, ,$(1))))
 	$$(LINK)
 endef
 $(foreach source,$(TEST_PROGRAM_SOURCES),$(eval $(call TEST_PROGRAM_RULE,$(source))))

@@ -57,12 +57,16 @@ const char *clock_text(int64_t wall_ms, char out[CLOCK_TEXT_BYTES])
     return out;
 }
 
+static int64_t rounded(int64_t us, int64_t unit_us)
+{
+    return us < 0 ? 0 : us / unit_us + (us % unit_us >= unit_us / 2);
+}
+
 const char *clock_span_text(int64_t us, char out[CLOCK_TEXT_BYTES])
 {
-    /* Each unit is rounded before it is chosen, so that nothing reads "60.0 s". */
-    int64_t ms = us < 0 ? 0 : us / 1000 + (us % 1000 >= 500);
-    int64_t tenths = ms / 100 + (ms % 100 >= 50), s = ms / 1000 + (ms % 1000 >= 500);
-    int64_t min = s / 60 + (s % 60 >= 30);
+    /* The unit is chosen by the rounded value, so that nothing reads "60.0 s". */
+    int64_t ms = rounded(us, 1000), tenths = rounded(us, 100000);
+    int64_t s = rounded(us, 1000000), min = rounded(us, 60000000);
 
     if (ms < 1000) {
         snprintf(out, CLOCK_TEXT_BYTES, "%d ms", (int)ms);
