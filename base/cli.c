@@ -371,9 +371,23 @@ int cli_main(const struct cli_program *program, int argc, char **argv, void *ctx
 
 /* ---- for commands ---- */
 
+/* Commands share functions, so an option of another command is merely not given. */
+static bool some_table_has(const struct cli_program *program, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (const struct cli_command *c = program->commands; c->name != NULL; c++) {
+        if (find_in(c->options, name, len, 0) != NULL) {
+            return true;
+        }
+    }
+    return find_in(program->options, name, len, 0) != NULL ||
+           find_in(cli_common_options, name, len, 0) != NULL;
+}
+
 const char *cli_option_at(const struct cli *cli, const char *name, size_t index)
 {
-    CHECK(find_option(cli, name, strlen(name), 0) != NULL); /* a name that no table has */
+    CHECK(some_table_has(cli->program, name)); /* or the name is misspelt in our own code */
     for (size_t i = 0; i < cli->given_count; i++) {
         if (strcmp(cli->given[i].option->name, name) == 0 && index-- == 0) {
             return cli->given[i].value;
