@@ -55,7 +55,7 @@ static bool duplicate_by_search(const struct json *object, const char **key)
 bool json_has_duplicate_keys(const struct json *object, const char **key)
 {
     struct json_member *members;
-    const char *ignored;
+    const char *ignored = NULL;
     size_t count;
     bool found = false;
 

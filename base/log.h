@@ -14,7 +14,7 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
-void log_set_level(enum log_level lowest); /* LOG_INFO at the start */
+void log_set_level(enum log_level level); /* LOG_INFO at the start */
 void log_event(enum log_level level, const char *event, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 #endif
