@@ -37,8 +37,9 @@ typedef struct lockstep_client lockstep_client;
 typedef enum lockstep_status {
     LOCKSTEP_OK = 0,
     LOCKSTEP_INVALID, /* a config that cannot work */
-    LOCKSTEP_TIMEOUT, /* lockstep_wait_ready(): not yet */
-    LOCKSTEP_NOMEM
+    LOCKSTEP_TIMEOUT, /* lockstep_wait_ready(), lockstep_refresh(): not yet */
+    LOCKSTEP_NOMEM,
+    LOCKSTEP_FAILED /* lockstep_refresh(): the poll failed; the state's last_error says why */
 } lockstep_status;
 
 typedef struct lockstep_config {
@@ -47,7 +48,7 @@ typedef struct lockstep_config {
     const char *token_file; /* read again when the server answers 401 */
     const char *name;       /* who this client is, for the server's list; NULL: program name */
     const char *cache_file; /* last good ruleset; NULL: none kept */
-    unsigned poll_ms;       /* 0: 30,000; the server may ask for more; +-10 % jitter */
+    unsigned poll_ms;       /* 0: what the server asks for, else 30,000; +-10 % jitter */
     unsigned timeout_ms;    /* of one exchange; 0: 10,000 */
 } lockstep_config;
 
@@ -59,7 +60,8 @@ LOCKSTEP_API lockstep_status lockstep_open(const lockstep_config *config, lockst
 /* Waits until a ruleset was confirmed by the server (or read from the cache). */
 LOCKSTEP_API lockstep_status lockstep_wait_ready(lockstep_client *client, unsigned timeout_ms);
 
-/* Stops the thread (cuts a running exchange short) and frees everything. NULL is allowed. */
+/* Stops the thread (cuts a running exchange short) and frees everything; no other thread may be in
+ * a function of this client any more. NULL is allowed. */
 LOCKSTEP_API void lockstep_close(lockstep_client *client);
 
 /* How an answer came about. Strings are the structure's own. */
@@ -85,16 +87,18 @@ LOCKSTEP_API size_t lockstep_object(lockstep_client *client, const char *key, co
                                     lockstep_details *details);
 
 typedef struct lockstep_state {
-    bool ready;          /* there is a ruleset */
-    bool from_cache;     /* and the server has not confirmed it yet */
+    bool ready;      /* there is a ruleset */
+    bool from_cache; /* and the server has not confirmed it yet */
     uint64_t epoch, revision;
-    int64_t confirmed_ms_ago; /* since the server last confirmed it; -1: never */
+    int64_t confirmed_ms_ago; /* since the server last confirmed it (from the cache: since it was
+                                 received, by wall time); -1: never */
     uint64_t polls, failures;
-    char last_error[200]; /* "" if the last poll was good */
+    char last_error[200]; /* "" if the last poll was good and the cache could be written */
 } lockstep_state;
 LOCKSTEP_API void lockstep_get_state(lockstep_client *client, lockstep_state *out);
 
-/* Polls now rather than at the next turn, and waits for the answer at most timeout_ms. */
+/* Polls now rather than at the next turn, and waits for the answer at most timeout_ms. After
+ * LOCKSTEP_OK what is served is at least as new as what the server had when this was called. */
 LOCKSTEP_API lockstep_status lockstep_refresh(lockstep_client *client, unsigned timeout_ms);
 
 #ifdef __cplusplus
