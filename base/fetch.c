@@ -27,6 +27,7 @@ struct exchange {
     struct fetch_reply *reply;
     struct buf body;
     size_t bytes_max;
+    bool head_ended; /* curl takes a reply that is cut off in its head for a whole one */
     bool too_large, cancelled;
 };
 
@@ -120,6 +121,10 @@ static size_t on_header(char *at, size_t size, size_t count, void *ctx)
         reply->etag[0] = '\0';
         reply->date_header[0] = '\0';
         reply->retry_after_s = -1;
+        exchange->head_ended = false;
+    }
+    if (line.len > 0 && (at[0] == '\n' || at[0] == '\r')) {
+        exchange->head_ended = true;
     }
     (void)copy_header(line, "ETag", reply->etag, sizeof reply->etag);
     (void)copy_header(line, "Date", reply->date_header, sizeof reply->date_header);
@@ -313,7 +318,11 @@ static enum err_code judge(const struct exchange *exchange, CURLcode code, const
         return err_set(err, ERR_NOMEM, "%s: not enough memory for the exchange", host);
     }
     switch (code) {
-    case CURLE_OK: return ERR_OK;
+    case CURLE_OK:
+        if (!exchange->head_ended) {
+            return err_set(err, ERR_IO, "%s: the reply was cut off in its head", host);
+        }
+        return ERR_OK;
     case CURLE_OPERATION_TIMEDOUT:
         return err_set(err, ERR_TIMEOUT, "%s: no answer in time (%s)", host, why);
     case CURLE_URL_MALFORMAT:

@@ -102,11 +102,18 @@ paths() {
         xargs -0 grep -nIE '(^|[^A-Za-z0-9_.])/(w[o]rk|r[o]ot)/' | sed 's/$/   <- a path of one machine/'
 }
 
+# A check whose tool is missing has not passed.
+needs() {
+    command -v "$1" >/dev/null 2>&1 || ! echo "$1 is not installed (make lint installs it)"
+}
+
 format() {
+    needs clang-format-14 || return
     xargs clang-format-14 --dry-run -Werror <"$work/files" 2>&1 | grep -E 'error:' | cut -c1-160
 }
 
 static_cppcheck() {
+    needs cppcheck || return
     # shellcheck disable=SC2046
     cppcheck --quiet -j "$jobs" --std=c11 --enable=warning,portability --inline-suppr -I. -D_GNU_SOURCE \
         --suppress=missingIncludeSystem --suppress='*:*/tests/*' --max-configs=2 \
@@ -114,6 +121,7 @@ static_cppcheck() {
 }
 
 static_tidy() {
+    needs clang-tidy-14 || return
     grep -v '^tests/' "$work/files" | grep '\.c$' |
         xargs -P "$jobs" -n 6 clang-tidy-14 --quiet --warnings-as-errors='*' 2>/dev/null |
         grep -E '(warning|error):'
