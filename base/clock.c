@@ -45,7 +45,7 @@ const char *clock_text(int64_t wall_ms, char out[CLOCK_TEXT_BYTES])
     struct tm tm;
 
     ms = ms < 0 ? ms + 1000 : ms;
-    seconds = (time_t)((wall_ms - ms) / 1000);
+    seconds = (time_t)(wall_ms / 1000 - (wall_ms % 1000 < 0)); /* rounded down */
     if (gmtime_r(&seconds, &tm) == NULL || tm.tm_year > 9999 - 1900 || tm.tm_year < -1900) {
         snprintf(out, CLOCK_TEXT_BYTES, "out of range"); /* RFC 3339 has four digits for a year */
         return out;

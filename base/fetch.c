@@ -151,6 +151,34 @@ static int on_progress(void *ctx, curl_off_t down, curl_off_t down_now, curl_off
 
 /* ---- one exchange ---- */
 
+/* Sets host to host and port, for messages: the rest of a URL may hold what is not to be shown. */
+static enum err_code check_url(const char *url, char *host, size_t host_size, struct err *err)
+{
+    CURLU *parts = curl_url();
+    char *scheme = NULL, *name = NULL, *port = NULL;
+    enum err_code rc = ERR_OK;
+
+    if (parts == NULL) {
+        return err_set(err, ERR_NOMEM, "not enough memory for a request");
+    }
+    if (curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK ||
+        curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+        (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) ||
+        curl_url_get(parts, CURLUPART_HOST, &name, 0) != CURLUE_OK ||
+        curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK) {
+        rc = err_set(err, ERR_INVALID,
+                     "no URL of a server; it looks like http://HOST:PORT or "
+                     "https://HOST");
+    } else {
+        snprintf(host, host_size, "%.80s:%s", name, port);
+    }
+    curl_free(scheme);
+    curl_free(name);
+    curl_free(port);
+    curl_url_cleanup(parts);
+    return rc;
+}
+
 static bool add_line(struct curl_slist **lines, const char *line)
 {
     struct curl_slist *more = curl_slist_append(*lines, line);
@@ -284,29 +312,9 @@ static CURLcode perform(struct fetch *fetch, struct exchange *exchange)
     return code;
 }
 
-/* Host and port of url, for messages: the rest may hold what is not to be shown. */
-static void host_of(const char *url, char *out, size_t out_size)
+static enum err_code judge(const struct exchange *exchange, CURLcode code, const char *host,
+                           const char *why, struct err *err)
 {
-    CURLU *parts = curl_url();
-    char *host = NULL, *port = NULL;
-
-    snprintf(out, out_size, "the server");
-    if (parts != NULL && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
-        curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-        curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK) {
-        snprintf(out, out_size, "%.80s:%s", host, port);
-    }
-    curl_free(host);
-    curl_free(port);
-    curl_url_cleanup(parts);
-}
-
-static enum err_code judge(const struct exchange *exchange, CURLcode code, const char *why,
-                           struct err *err)
-{
-    char host[100];
-
-    host_of(exchange->request->url, host, sizeof host);
     if (exchange->cancelled) {
         return err_set(err, ERR_TIMEOUT, "%s: cancelled", host);
     }
@@ -325,10 +333,6 @@ static enum err_code judge(const struct exchange *exchange, CURLcode code, const
         return ERR_OK;
     case CURLE_OPERATION_TIMEDOUT:
         return err_set(err, ERR_TIMEOUT, "%s: no answer in time (%s)", host, why);
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-        return err_set(err, ERR_INVALID, "not a URL that can be fetched (http and https can): %s",
-                       why[0] != '\0' ? why : curl_easy_strerror(code));
     default:
         return err_set(err, ERR_IO, "%s: %s", host,
                        why[0] != '\0' ? why : curl_easy_strerror(code));
@@ -341,11 +345,15 @@ enum err_code fetch_send(struct fetch *fetch, const struct fetch_request *reques
     struct fetch_reply got = {.retry_after_s = -1};
     struct exchange exchange = {.request = request, .reply = &got};
     struct curl_slist *headers = NULL;
-    char why[CURL_ERROR_SIZE] = "";
+    char why[CURL_ERROR_SIZE] = "", host[100];
     enum err_code rc;
 
     exchange.bytes_max =
         request->reply_bytes_max > 0 ? request->reply_bytes_max : LIMIT_REPLY_BYTES;
+    rc = check_url(request->url, host, sizeof host, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
     rc = make_headers(request, &headers, err);
     if (rc != ERR_OK) {
         goto out;
@@ -354,7 +362,7 @@ enum err_code fetch_send(struct fetch *fetch, const struct fetch_request *reques
         rc = err_set(err, ERR_NOMEM, "not enough memory for a request");
         goto out;
     }
-    rc = judge(&exchange, perform(fetch, &exchange), why, err);
+    rc = judge(&exchange, perform(fetch, &exchange), host, why, err);
     if (rc != ERR_OK) {
         goto out;
     }
