@@ -1,0 +1,296 @@
+/*
+ * What the migrator asks and says: states, gate facts, holds.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "server/admin.h"
+#include "server/route.h"
+
+enum {
+    LEASE_DEFAULT_S = 300,
+    LEASE_MAX_S = 86400, /* the store forgets clients after CLIENT_FORGET_MS, so not for longer */
+    NAME_MAX_BYTES = 200
+};
+
+static struct json *tie_json(const struct tie *tie)
+{
+    struct json *out = json_object();
+
+    json_put_text(out, "database_id", tie->database_id);
+    json_put_text(out, "migration", tie->migration);
+    json_put_text(out, "database", tie->label);
+    json_put_text(out, "state", tie_state_name(tie->state));
+    json_put_text(out, "flag", tie->flag);
+    json_put_text(out, "old", tie->old_variant);
+    json_put_text(out, "new", tie->new_variant);
+    json_put_number(out, "lease_s", (double)tie->lease_s);
+    json_put_bool(out, "held", tie->held);
+    return out;
+}
+
+void schema_list(struct call *call)
+{
+    struct json *out = json_object();
+    struct json *list = json_array();
+
+    for (size_t i = 0; i < store_tie_count(call->app->store); i++) {
+        json_append(list, tie_json(store_tie_at(call->app->store, i)));
+    }
+    json_put(out, "migrations", list);
+    answer_json(call, 200, out);
+}
+
+/* ---- reports ---- */
+
+static bool invalid(struct call *call, const char *message)
+{
+    answer_problem(call, 400, err_code_name(ERR_INVALID), "%s", message);
+    return false;
+}
+
+/* Reads the body of a report into tie, whose text it lends. False: answered. */
+static bool read_report(struct call *call, const struct json *body, struct tie *tie)
+{
+    const struct json *flag = json_get(body, "flag");
+    const char *state = json_get_text(body, "state", "");
+
+    *tie = (struct tie){.database_id = call->params[0],
+                        .migration = call->params[1],
+                        .flag = json_get_text(flag, "key", ""),
+                        .old_variant = json_get_text(flag, "old", "off"),
+                        .new_variant = json_get_text(flag, "new", "on"),
+                        .label = json_get_text(body, "database", ""),
+                        .lease_s = LEASE_DEFAULT_S};
+    if (strlen(tie->database_id) > NAME_MAX_BYTES || strlen(tie->migration) > NAME_MAX_BYTES ||
+        strlen(tie->label) > NAME_MAX_BYTES) {
+        return invalid(call, "database id, migration and database have at most 200 bytes each");
+    }
+    if (!tie_state_of(state, &tie->state)) {
+        return invalid(call, "state: must be one of pending, expanded, dual-writing, in-sync, "
+                             "contracted, purged");
+    }
+    if (tie->flag[0] == '\0') {
+        return invalid(call, "flag: must be {\"key\": \"...\", \"old\": \"off\", \"new\": \"on\"}");
+    }
+    if (strcmp(tie->old_variant, tie->new_variant) == 0) {
+        return invalid(call, "flag: old and new must be different variants");
+    }
+    if (json_get(body, "lease_s") != NULL && (!json_int(json_get(body, "lease_s"), &tie->lease_s) ||
+                                              tie->lease_s < 1 || tie->lease_s > LEASE_MAX_S)) {
+        return invalid(call, "lease_s: must be a whole number from 1 to 86400");
+    }
+    return true;
+}
+
+static void answer_revisions(struct call *call, int status, const char *key)
+{
+    const struct store_flag *flag = store_find(call->app->store, key);
+    struct json *out = json_object();
+
+    json_put_number(out, "flag_revision", flag != NULL ? (double)flag->revision : 0);
+    json_put_number(out, "revision", (double)store_revision(call->app->store));
+    json_put_number(out, "epoch", (double)store_epoch(call->app->store));
+    answer_json(call, status, out);
+}
+
+/* Stores a tie if the flag bears it. action and event: for audit and log. False: answered. */
+static bool put_tie(struct call *call, const struct tie *tie, const char *action, const char *event)
+{
+    struct store *store = call->app->store;
+    struct store_actor who = call_actor(call);
+    int64_t revision = store_revision(store);
+    /* tie may lend its text from the store, which changes here */
+    const char *migration =
+        arena_text(call->request->arena, tie->migration, strlen(tie->migration));
+    struct err err = {0};
+
+    if (store_put_tie(store, &who, action, tie, &err) != ERR_OK) {
+        admin_not_changed(call, &err);
+        return false;
+    }
+    if (store_revision(store) != revision) {
+        admin_changed(call, event, migration != NULL ? migration : "?");
+    }
+    return true;
+}
+
+void schema_report(struct call *call)
+{
+    struct store *store = call->app->store;
+    struct json *body = answer_body(call);
+    struct coupling_refusal why;
+    const struct store_flag *flag;
+    const struct tie *now;
+    struct tie tie;
+    enum err_code rc;
+
+    if (body == NULL || !read_report(call, body, &tie)) {
+        json_free(body);
+        return;
+    }
+    flag = store_find(store, tie.flag);
+    now = store_tie(store, tie.database_id, tie.migration);
+    if (flag == NULL) {
+        answer_problem(call, 404, err_code_name(ERR_NOT_FOUND),
+                       "migration %s needs the flag '%.128s', which is not here; first run: flags "
+                       "create %.128s",
+                       tie.migration, tie.flag, tie.flag);
+    } else if (now != NULL && strcmp(now->flag, tie.flag) != 0 && !coupling_releasable(now, 1)) {
+        answer_problem(call, 409, err_code_name(ERR_CONFLICT),
+                       "migration %s is tied to flag '%s' and in state %s: its flag can only "
+                       "change while it is pending",
+                       tie.migration, now->flag, tie_state_name(now->state));
+    } else {
+        struct coupling_change change = {.before = flag->document,
+                                         .after = flag->document,
+                                         .ties = &tie,
+                                         .tie_count = 1,
+                                         .report = true};
+
+        tie.held = now != NULL && now->held;
+        rc = coupling_check(&change, &why);
+        if (rc != ERR_OK) {
+            answer_refusal(call, rc, &why);
+        } else if (put_tie(call, &tie, "migration.report", "migration-reported")) {
+            answer_revisions(call, 200, tie.flag);
+        }
+    }
+    json_free(body);
+}
+
+/* Ends a tie: of a migration that was given up (pending), or is over and done (purged). */
+void schema_forget(struct call *call)
+{
+    struct store *store = call->app->store;
+    struct store_actor who = call_actor(call);
+    const struct tie *tie = store_tie(store, call->params[0], call->params[1]);
+    struct err err = {0};
+
+    if (tie == NULL) {
+        answer_empty(call, 204);
+    } else if (!coupling_releasable(tie, 1)) {
+        answer_problem(call, 409, err_code_name(ERR_CONFLICT),
+                       "migration %s is %s and relies on flag '%s'; first run: migrate rollback %s",
+                       tie->migration, tie_state_name(tie->state), tie->flag, tie->migration);
+    } else if (store_drop_tie(store, &who, tie, &err) != ERR_OK) {
+        admin_not_changed(call, &err);
+    } else {
+        admin_changed(call, "migration-forgotten", call->params[1]);
+        answer_empty(call, 204);
+    }
+}
+
+/* ---- gates ---- */
+
+static struct json *flag_facts(struct call *call, const char *key, const struct tie *tie)
+{
+    const struct store_flag *flag = store_find(call->app->store, key);
+    struct json *facts;
+    int64_t since_ms;
+
+    if (flag == NULL) {
+        facts = json_object();
+        json_put_bool(facts, "exists", false);
+        return facts;
+    }
+    facts = coupling_facts(flag->document, tie != NULL ? tie->old_variant : "off",
+                           tie != NULL ? tie->new_variant : "on");
+    since_ms = clock_wall_ms() - flag->changed_ms;
+    json_put_number(facts, "stable_for_s", since_ms > 0 ? (double)since_ms / 1000 : 0);
+    json_put_number(facts, "revision", (double)flag->revision);
+    json_put_number(facts, "lease_s", tie != NULL ? (double)tie->lease_s : LEASE_DEFAULT_S);
+    json_put_bool(facts, "held", tie != NULL && tie->held);
+    clients_facts(call->app->clients, store_epoch(call->app->store), flag->revision,
+                  tie != NULL ? tie->lease_s : LEASE_DEFAULT_S, facts);
+    return facts;
+}
+
+void schema_gate(struct call *call)
+{
+    struct store *store = call->app->store;
+    const char *key = http_query(call->request, "flag");
+    const char *database_id = http_query(call->request, "database_id");
+    const char *migration = http_query(call->request, "migration");
+    const struct tie *tie = NULL;
+    struct json *out, *facts;
+    char at[CLOCK_TEXT_BYTES];
+
+    if (key == NULL || database_id == NULL || migration == NULL) {
+        (void)invalid(call, "the query needs flag, database_id and migration");
+        return;
+    }
+    tie = store_tie(store, database_id, migration);
+    if (tie != NULL && strcmp(tie->flag, key) != 0) {
+        answer_problem(call, 409, err_code_name(ERR_CONFLICT),
+                       "migration %s is tied to flag '%s', not to '%.128s'", tie->migration,
+                       tie->flag, key);
+        return;
+    }
+    out = json_object();
+    facts = json_object();
+    json_put(facts, "flag", flag_facts(call, key, tie));
+    json_put(out, "facts", facts);
+    json_put_number(out, "revision", (double)store_revision(store));
+    json_put_number(out, "epoch", (double)store_epoch(store));
+    json_put_text(out, "at", clock_text(clock_wall_ms(), at));
+    answer_json(call, 200, out);
+}
+
+/* ---- holds ---- */
+
+void holds_take(struct call *call)
+{
+    struct store *store = call->app->store;
+    struct json *body = answer_body(call);
+    const char *key = json_get_text(body, "flag", "");
+    const struct store_flag *flag = store_find(store, key);
+    const struct tie *now = store_tie(store, json_get_text(body, "database_id", ""),
+                                      json_get_text(body, "migration", ""));
+    int64_t revision = 0;
+
+    if (body == NULL) {
+        return;
+    }
+    if (!json_int(json_get(body, "flag_revision"), &revision)) {
+        (void)invalid(call, "flag_revision: must be the revision that the gate was told");
+    } else if (flag == NULL) {
+        answer_problem(call, 404, err_code_name(ERR_NOT_FOUND), "no flag '%.128s' is here", key);
+    } else if (now == NULL || strcmp(now->flag, key) != 0) {
+        answer_problem(call, 409, err_code_name(ERR_CONFLICT),
+                       "the flag '%s' is not tied to this migration: its state has to be reported "
+                       "first",
+                       key);
+    } else if (flag->revision != revision) {
+        answer_problem(call, 409, err_code_name(ERR_CONFLICT),
+                       "flag '%s' was changed (revision %lld, the gate saw %lld): look at the gate "
+                       "again",
+                       key, (long long)flag->revision, (long long)revision);
+    } else {
+        struct tie held = *now;
+
+        held.held = true;
+        if (put_tie(call, &held, "hold.take", "hold-taken")) {
+            answer_revisions(call, 201, key);
+        }
+    }
+    json_free(body);
+}
+
+void holds_release(struct call *call)
+{
+    const struct tie *now = store_tie(call->app->store, call->params[0], call->params[1]);
+
+    if (now != NULL && now->held) {
+        struct tie released = *now;
+
+        released.held = false;
+        if (!put_tie(call, &released, "hold.release", "hold-released")) {
+            return;
+        }
+    }
+    answer_empty(call, 204);
+}

@@ -1,0 +1,50 @@
+/*
+ * app - the flag server behind its HTTP interface: what the handlers share.
+ *
+ * Two kinds of threads come here. The HTTP loops answer evaluation and rulesets from live, tokens
+ * and clients, which are safe on any thread. Everything that reads or changes the store runs on the
+ * one worker (HTTP_DEFER), so the store needs no lock and no evaluation waits for a disk.
+ */
+#ifndef SERVER_APP_H
+#define SERVER_APP_H
+
+#include <stdatomic.h>
+
+#include "base/json.h"
+#include "server/clients.h"
+#include "server/http.h"
+#include "server/live.h"
+#include "server/store.h"
+#include "server/tokens.h"
+
+struct app {
+    struct store *store; /* the worker's */
+    struct live *live;
+    struct tokens *tokens;
+    struct clients *clients;
+    const char *cors_origin; /* who may call OFREP from a browser: an origin, "*", or NULL */
+    unsigned poll_s;         /* what SDKs are asked to do */
+};
+
+/* Opens the store and everything that is made from it. ready_why: see store_open(). */
+MUST_USE enum err_code app_open(struct app *app, const char *store_url, const char *cors_origin,
+                                struct err *err);
+void app_close(struct app *app);
+
+/* The http_handler; ctx is the app. */
+enum http_verdict app_handle(void *ctx, struct http_request *request, struct http_reply *reply);
+
+/* One request on its way through a handler. */
+struct call {
+    struct app *app;
+    struct http_request *request;
+    struct http_reply *reply;
+    struct identity who;   /* who asks; role 0 where no token is needed */
+    const char *params[2]; /* what stands for {...} in the route, in order */
+    bool defer;            /* set by a handler that finds that it needs the worker */
+};
+
+/* The actor of a change: the token's name and X-Lockstep-Reason. */
+struct store_actor call_actor(const struct call *call);
+
+#endif

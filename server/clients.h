@@ -1,0 +1,50 @@
+/*
+ * clients - who reads rulesets, and which one each has confirmed to serve. Any thread.
+ *
+ * A client is a name and an instance (one process). Its If-None-Match is its confirmation. What a
+ * restart of the server must not forget is that a client exists: the caller records new ones in the
+ * store before their first answer, and restores them with the confirmation they had then, which
+ * can only be too old: a gate then waits too long, never too short.
+ */
+#ifndef SERVER_CLIENTS_H
+#define SERVER_CLIENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/json.h"
+
+#define CLIENT_NAME_BYTES 129
+#define CLIENTS_MAX 10000         /* of one server; the one not seen for longest makes room */
+#define CLIENT_WINDOW_MIN_S 60    /* a gate waits for everybody seen within this or the lease */
+#define CLIENT_RECORD_MS 86400000 /* a client is recorded again after this time */
+#define CLIENT_FORGET_MS (3 * (int64_t)CLIENT_RECORD_MS)
+
+struct client {
+    char name[CLIENT_NAME_BYTES];
+    char instance[CLIENT_NAME_BYTES];
+    int64_t epoch, revision; /* 0: it has none yet, and serves its fallbacks */
+    bool lease;              /* it stops relying on a ruleset that it cannot confirm */
+};
+
+struct clients;
+struct clients *clients_new(void);
+void clients_free(struct clients *clients);
+
+/* A poll arrived. Returns whether the client has to be recorded (clients_recorded() then). */
+bool clients_seen(struct clients *clients, const struct client *client);
+void clients_recorded(struct clients *clients, const struct client *client);
+/* Recording failed: nobody is to be recorded for a while, so that a store that hangs costs little. */
+void clients_not_recorded(struct clients *clients);
+/* Puts a recorded client back, as if it had just been seen. */
+void clients_restore(struct clients *clients, const struct client *client);
+
+/* {"clients": [...]}, seen last first. */
+struct json *clients_json(struct clients *clients);
+/* Adds to a gate's facts: "clients" (seen within the window), "clients_behind" and
+ * "clients_without_lease" (lists), for a flag that last changed at (epoch, revision). */
+void clients_facts(struct clients *clients, int64_t epoch, int64_t revision, int64_t window_s,
+                   struct json *facts);
+
+#endif

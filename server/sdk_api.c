@@ -1,0 +1,94 @@
+/*
+ * The ruleset for SDKs. A client's If-None-Match is its word that it serves that ruleset now.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "server/answer.h"
+#include "server/route.h"
+
+/* Copies a header as a name: printable ASCII alone, cut to fit. */
+static void copy_name(char out[CLIENT_NAME_BYTES], const char *text)
+{
+    size_t len = 0;
+
+    for (; *text != '\0' && len + 1 < CLIENT_NAME_BYTES; text++) {
+        out[len++] = isprint((unsigned char)*text) && *text != '"' ? *text : '?';
+    }
+    out[len] = '\0';
+}
+
+/* "<epoch>-<revision>" in any of the forms of an entity tag; what is none is no confirmation. */
+static void read_confirmation(const char *header, struct client *client)
+{
+    long long epoch, revision;
+
+    if (header == NULL) {
+        return;
+    }
+    header += strspn(header, " \t");
+    header += strncmp(header, "W/", 2) == 0 ? 2 : 0;
+    header += *header == '"';
+    if (sscanf(header, "%lld-%lld", &epoch, &revision) == 2 && epoch > 0 && revision > 0) {
+        client->epoch = epoch;
+        client->revision = revision;
+    }
+}
+
+/* Writes a client down before its first answer, so that a server that dies still knows of it. */
+static void record(struct call *call, const struct client *client)
+{
+    struct store_client row = {.name = client->name,
+                               .instance = client->instance,
+                               .seen_ms = clock_wall_ms(),
+                               .epoch = client->epoch,
+                               .revision = client->revision,
+                               .lease = client->lease};
+
+    /* A store that cannot be written does not keep rulesets from clients; a later poll tries
+     * again. */
+    if (store_put_client(call->app->store, &row, NULL) == ERR_OK) {
+        clients_recorded(call->app->clients, client);
+    } else {
+        clients_not_recorded(call->app->clients);
+    }
+}
+
+void sdk_ruleset(struct call *call)
+{
+    const char *name = http_header(call->request, "X-Lockstep-Client");
+    const char *instance = http_header(call->request, "X-Lockstep-Instance");
+    const char *lease = http_header(call->request, "X-Lockstep-Lease");
+    const char *if_none_match = http_header(call->request, "If-None-Match");
+    struct client client = {.lease = lease != NULL && strcmp(lease, "1") == 0};
+    const struct live_body *body;
+
+    copy_name(client.name, name != NULL && name[0] != '\0' ? name : call->who.name);
+    copy_name(client.instance, instance != NULL ? instance : "");
+    read_confirmation(if_none_match, &client);
+    if (clients_seen(call->app->clients, &client)) {
+        if (!call->request->on_worker) {
+            call->defer = true;
+            return;
+        }
+        record(call, &client);
+    }
+    body = live_take_body(call->app->live);
+    answer_etag(call, body->tag);
+    http_reply_header(call->reply, "Cache-Control", "no-cache");
+    if (answer_tag_matches(if_none_match, body->tag)) {
+        live_give_back((void *)(uintptr_t)body);
+        answer_empty(call, 304);
+        return;
+    }
+    call->reply->status = 200;
+    call->reply->content_type = "application/json";
+    call->reply->kind = HTTP_BODY_SHARED;
+    call->reply->body = body->text;
+    call->reply->body_len = body->len;
+    call->reply->release = live_give_back;
+    call->reply->owner = (void *)(uintptr_t)body;
+}

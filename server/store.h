@@ -1,0 +1,135 @@
+/*
+ * store - what the flag server keeps: flags, ties and holds, tokens, clients, audit; in a database
+ * through database/ alone, with an image of it in memory.
+ *
+ *     rc = store_open("sqlite:flags.db", &store, &err);
+ *     const struct store_flag *flag = store_find(store, "new-login");
+ *     rc = store_put_flag(store, &who, document, flag->version, true, &err);
+ *
+ * Every change is one guarded batch: the change itself, its audit record, and the environment's new
+ * revision, guarded by the revision that this image is of, so that nothing is lost even if another
+ * process changes the same store. The image changes only after the batch is in. Reads come from the
+ * image and work whatever the disk does.
+ *
+ * One thread at a time. What is lent lives until the next change.
+ */
+#ifndef SERVER_STORE_H
+#define SERVER_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "server/coupling.h"
+
+struct store;
+
+struct store_flag {
+    char *key;
+    int64_t version;    /* If-Match */
+    int64_t revision;   /* the environment's when what the flag answers last changed */
+    int64_t changed_ms; /* wall time of that */
+    bool archived;
+    struct json *document; /* without "tie" */
+};
+
+/* Who makes a change, for the audit. */
+struct store_actor {
+    const char *name;
+    const char *reason; /* or NULL */
+};
+
+/* Makes a new store: schema, environment, epoch, and the first admin token, whose text goes into
+ * token. ERR_CONFLICT: it is a store already; ERR_INVALID: another program's database. */
+#define STORE_TOKEN_BYTES 80
+MUST_USE enum err_code store_init(const char *url, const char *environment,
+                                  char token[STORE_TOKEN_BYTES], struct err *err);
+
+/* Opens an initialised store, brings its schema up to date and reads it. ERR_INVALID: never
+ * initialised (the message has the command to use). A store that cannot be written is opened all
+ * the same if its schema is current: *read_only_why then says why (240 bytes), else "". */
+MUST_USE enum err_code store_open(const char *url, struct store **out, char read_only_why[240],
+                                  struct err *err);
+void store_close(struct store *store); /* NULL allowed */
+
+/* Whether the database can be read now. */
+MUST_USE enum err_code store_ping(struct store *store, struct err *err);
+const char *store_environment(const struct store *store);
+int64_t store_epoch(const struct store *store);
+int64_t store_revision(const struct store *store);
+
+/* ---- flags ---- */
+
+const struct store_flag *store_find(const struct store *store, const char *key); /* not archived */
+const struct store_flag *store_find_any(const struct store *store, const char *key);
+size_t store_flag_count(const struct store *store); /* archived ones too, sorted by key */
+const struct store_flag *store_flag_at(const struct store *store, size_t index);
+
+/* The flag's document as clients see it: with "tie", if it has one. New; NULL when out of memory. */
+struct json *store_flag_json(const struct store *store, const struct store_flag *flag);
+/* The whole ruleset document. New; NULL when out of memory. */
+struct json *store_ruleset(const struct store *store, unsigned poll_s);
+
+/* Makes (version 0) or replaces (the version it must have) a flag; document is copied. answers:
+ * whether what it answers may change, which stamps its revision. ERR_STALE: another version;
+ * ERR_CONFLICT: the key exists (or existed). */
+MUST_USE enum err_code store_put_flag(struct store *store, const struct store_actor *who,
+                                      const struct json *document, int64_t version, bool answers,
+                                      struct err *err);
+/* Archives it; its ties end. */
+MUST_USE enum err_code store_archive_flag(struct store *store, const struct store_actor *who,
+                                          const char *key, int64_t version, struct err *err);
+
+/* ---- ties and holds ---- */
+
+/* All ties of a flag, lent; *count may be 0. */
+const struct tie *store_ties(const struct store *store, const char *flag, size_t *count);
+const struct tie *store_tie(const struct store *store, const char *database_id,
+                            const char *migration);
+size_t store_tie_count(const struct store *store);
+const struct tie *store_tie_at(const struct store *store, size_t index);
+
+/* Stores what tie says (state, names, lease, held) over what was there; nothing is written if
+ * nothing differs. action: "migration.report", "hold.take", "hold.release". */
+MUST_USE enum err_code store_put_tie(struct store *store, const struct store_actor *who,
+                                     const char *action, const struct tie *tie, struct err *err);
+MUST_USE enum err_code store_drop_tie(struct store *store, const struct store_actor *who,
+                                      const struct tie *tie, struct err *err);
+
+/* ---- tokens: stored as hashes; the text is given out once ---- */
+
+MUST_USE enum err_code store_make_token(struct store *store, const struct store_actor *who,
+                                        const char *role, const char *name, char id[33],
+                                        char token[STORE_TOKEN_BYTES], struct err *err);
+MUST_USE enum err_code store_drop_token(struct store *store, const struct store_actor *who,
+                                        const char *id, struct err *err);
+/* Calls each(ctx, id, name, role, hash, created_ms) for every token, read anew. */
+typedef void store_token_fn(void *ctx, const char *id, const char *name, const char *role,
+                            const char *hash, int64_t created_ms);
+MUST_USE enum err_code store_each_token(struct store *store, store_token_fn *each, void *ctx,
+                                        struct err *err);
+
+/* ---- clients ---- */
+
+struct store_client {
+    const char *name, *instance;
+    int64_t seen_ms, epoch, revision;
+    bool lease;
+};
+MUST_USE enum err_code store_put_client(struct store *store, const struct store_client *client,
+                                        struct err *err);
+typedef void store_client_fn(void *ctx, const struct store_client *client);
+/* Those seen since seen_ms; older ones are forgotten if the store can be written. */
+MUST_USE enum err_code store_each_client(struct store *store, int64_t seen_ms,
+                                         store_client_fn *each, void *ctx, struct err *err);
+
+/* ---- audit ---- */
+
+/* {"events": [...]}, newest first: of one flag (NULL: all), at most limit, with ids below before
+ * (0: from the newest). */
+MUST_USE enum err_code store_audit(struct store *store, const char *flag, int64_t limit,
+                                   int64_t before, struct json **out, struct err *err);
+
+#endif
