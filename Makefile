@@ -189,7 +189,7 @@ $(OUT)/liblockstep.so: $(SDK_OBJECTS) $(OUT)/obj/lockstep.map $(OUT)/obj/sources
 	@echo "  LD    $@"
 	@$(CC) -shared -pthread -Wl,-soname,liblockstep.so.$(SOVERSION) $(LDFLAGS) \
 	    $(if $(SAN),,-Wl$(comma)-z$(comma)defs) -Wl,-z,relro,-z,now \
-	    -Wl,--version-script=$(OUT)/obj/lockstep.map -o $@ $(filter %.o,$^) $(SDK_LIBS)
+	    -Wl,--version-script=$(OUT)/obj/lockstep.map -o $@ $(filter %.o,$^) $(SDK_LIBS) -lm
 	@ln -sf liblockstep.so $(OUT)/liblockstep.so.$(SOVERSION)
 
 $(OUT)/lockstep.pc: sdk/lockstep.pc.in base/version.h FORCE
