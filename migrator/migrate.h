@@ -31,8 +31,8 @@ struct migrate_file {
 };
 
 /* Long work tells how far it is: phase "backfill" or "verify", rows done and in all (0: unknown). */
-typedef void migrate_progress_fn(void *ctx, const char *migration, const char *phase,
-                                 uint64_t done, uint64_t total);
+typedef void migrate_progress_fn(void *ctx, const char *migration, const char *phase, uint64_t done,
+                                 uint64_t total);
 
 struct migrate_options {
     const char *database;             /* URL or path */
@@ -43,7 +43,7 @@ struct migrate_options {
     const char *flag_token;
     migrate_progress_fn *progress;
     void *progress_ctx;
-    bool create;                      /* the database may be made */
+    bool create; /* the database may be made */
 };
 
 MUST_USE enum err_code migrate_open(const struct migrate_options *options, struct migrate **out,
@@ -51,13 +51,13 @@ MUST_USE enum err_code migrate_open(const struct migrate_options *options, struc
 void migrate_close(struct migrate *m); /* NULL allowed; gives the lock back */
 
 struct migrate_apply {
-    const char *target;    /* one migration ("0002" or "0002_name") or NULL: all */
-    const char *to_state;  /* stop in this state: "expanded", "dual-writing", "in-sync",
+    const char *target;   /* one migration ("0002" or "0002_name") or NULL: all */
+    const char *to_state; /* stop in this state: "expanded", "dual-writing", "in-sync",
                               "contracted", "purged"; NULL: as far as is safe: in-sync or, with
                               its gate open, contracted; never purged */
     const char *override_gate, *reason; /* both or none */
-    bool dry_run;          /* plan only */
-    int wait_s;            /* how long to wait for a closed gate; 0: not at all */
+    bool dry_run;                       /* plan only */
+    int wait_s;                         /* how long to wait for a closed gate; 0: not at all */
 };
 
 /* Each returns a report on ERR_OK; ERR_CONFLICT (refused, nothing changed) may come with one. */
@@ -70,9 +70,9 @@ MUST_USE enum err_code migrate_verify(struct migrate *m, const char *target, str
                                       struct err *err);
 
 struct migrate_rollback {
-    const char *target;   /* NULL: the newest in flight */
-    const char *to_state; /* NULL: pending */
-    bool one_phase;       /* one arrow back */
+    const char *target;                     /* NULL: the newest in flight */
+    const char *to_state;                   /* NULL: pending */
+    bool one_phase;                         /* one arrow back */
     const char *without_flag_server_reason; /* NULL: the server must be reachable for tied flags */
 };
 MUST_USE enum err_code migrate_rollback(struct migrate *m, const struct migrate_rollback *what,

@@ -1,0 +1,36 @@
+/*
+ * flag_link - how schema and flag wait for each other: talks to the flag server over HTTP.
+ *
+ * A migration without a flag passes through each of these untouched.
+ */
+#ifndef MIGRATOR_FLAG_LINK_H
+#define MIGRATOR_FLAG_LINK_H
+
+#include "migrator/facts.h"
+#include "migrator/session.h"
+
+/* ERR_INVALID: the flag server's URL is none. */
+MUST_USE enum err_code flag_link_check_url(const struct migrate *m, struct err *err);
+
+/* That the flag exists, before anything is changed. ERR_NOT_FOUND with the command that makes it;
+ * ERR_IO when the server cannot be reached, ERR_INVALID when none was named. */
+MUST_USE enum err_code flag_link_check_flag(struct migrate *m, size_t index, struct err *err);
+
+/* Asks for the facts of the flag; unreachable is no error: then they are absent, and why is in
+ * flag->why. */
+MUST_USE enum err_code flag_link_facts(struct migrate *m, size_t index, struct facts_flag *flag,
+                                       struct err *err);
+
+/* Tells the server the migration's state. ERR_CONFLICT: the flag as it stands could answer what
+ * the state cannot bear; the message is the server's. */
+MUST_USE enum err_code flag_link_report(struct migrate *m, size_t index, enum mig_state state,
+                                        struct err *err);
+/* Tells it again whatever it did not acknowledge (a crash may have come between). */
+MUST_USE enum err_code flag_link_report_all(struct migrate *m, struct err *err);
+
+/* Nobody may change the flag from revision on, until it is released. */
+MUST_USE enum err_code flag_link_hold(struct migrate *m, size_t index, int64_t revision,
+                                      struct err *err);
+MUST_USE enum err_code flag_link_release(struct migrate *m, size_t index, struct err *err);
+
+#endif

@@ -1,0 +1,408 @@
+/*
+ * The public functions but plan, status and verify: open, apply, rollback.
+ */
+#include "migrator/migrate.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/nearest.h"
+#include "migrator/flag_link.h"
+#include "migrator/plain.h"
+#include "migrator/session.h"
+#include "migrator/walk.h"
+
+/* ---- open and close ---- */
+
+static const char *keep(struct migrate *m, const char *text)
+{
+    return text != NULL ? arena_text(&m->arena, text, strlen(text)) : NULL;
+}
+
+enum err_code migrate_open(const struct migrate_options *options, struct migrate **out,
+                           struct err *err)
+{
+    struct migrate *m;
+    enum err_code rc;
+
+    CHECK(options != NULL && options->database != NULL);
+    m = calloc(1, sizeof *m);
+    if (m == NULL) {
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    m->options = *options;
+    m->options.database = keep(m, options->database);
+    m->options.environment = keep(m, options->environment);
+    m->options.flag_server = keep(m, options->flag_server);
+    m->options.flag_token = keep(m, options->flag_token);
+    rc = options->environment != NULL &&
+                 (strlen(options->environment) > 63 || *options->environment == '\0')
+             ? err_set(err, ERR_INVALID, "an environment's name has 1 to 63 letters")
+             : ERR_OK;
+    rc = rc ? rc : flag_link_check_url(m, err);
+    rc = rc                        ? rc
+         : options->folder != NULL ? folder_read(options->folder, &m->folder, err)
+                                   : folder_take(options->files, &m->folder, err);
+    if (rc) {
+        migrate_close(m);
+        return rc;
+    }
+    *out = m;
+    return ERR_OK;
+}
+
+void migrate_close(struct migrate *m)
+{
+    if (m == NULL) {
+        return;
+    }
+    if (m->db != NULL) {
+        lock_give_back(m->db, &m->lock);
+        database_close(m->db);
+    }
+    fetch_free(m->fetch);
+    journal_fini(&m->journal);
+    folder_fini(&m->folder);
+    arena_fini(&m->arena);
+    free(m);
+}
+
+/* ---- what a caller asked for ---- */
+
+static enum err_code parse_state(const char *text, enum mig_state *out, struct err *err)
+{
+    const char *const *names = mig_state_names();
+    const char *nearest;
+    size_t count = 0;
+
+    if (mig_state_parse(text, out) && *out != MIG_APPLIED) {
+        return ERR_OK;
+    }
+    while (names[count] != NULL) {
+        count++;
+    }
+    nearest = nearest_name(text, names, count);
+    return err_set(
+        err, ERR_INVALID,
+        "'%.40s' is no state%s%s%s (pending, expanded, dual-writing, in-sync, contracted, "
+        "purged)",
+        text, nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
+        nearest != NULL ? "'?" : "");
+}
+
+struct asked {
+    bool one;     /* a target was named */
+    size_t index; /* of it */
+    struct walk_request request;
+};
+
+static enum err_code read_apply(const struct migrate *m, const struct migrate_apply *what,
+                                struct asked *asked, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    *asked = (struct asked){.request = {.to = MIG_CONTRACTED,
+                                        .override_gate = what->override_gate,
+                                        .reason = what->reason,
+                                        .wait_s = what->wait_s}};
+    if (what->target != NULL) {
+        asked->one = true;
+        rc = folder_find(&m->folder, what->target, &asked->index, err);
+    }
+    if (rc == ERR_OK && what->to_state != NULL) {
+        asked->request.explicit_to = true;
+        rc = parse_state(what->to_state, &asked->request.to, err);
+        if (rc == ERR_OK && asked->request.to == MIG_PENDING) {
+            rc = err_set(err, ERR_INVALID, "back to pending is `migrate rollback`");
+        }
+    }
+    if (rc == ERR_OK && (what->override_gate != NULL) != (what->reason != NULL)) {
+        rc = err_set(err, ERR_INVALID, "--override-gate and --reason belong together");
+    }
+    return rc;
+}
+
+/* ---- apply ---- */
+
+/* A migration that was written before one that is applied already would run in another order than
+ * everywhere else. */
+static enum err_code check_order(const struct migrate *m, struct err *err)
+{
+    const struct migration *pending = NULL;
+
+    for (size_t i = 0; i < m->folder.count; i++) {
+        if (session_row(m, i) == NULL) {
+            pending = pending != NULL ? pending : &m->folder.at[i];
+        } else if (pending != NULL) {
+            return err_set(err, ERR_CONFLICT,
+                           "%.80s comes before %.80s, which is applied already: `migrate apply "
+                           "%.60s` applies it out of order, if that is right",
+                           pending->name, m->folder.at[i].name, pending->name);
+        }
+    }
+    return ERR_OK;
+}
+
+/* Whether a migration before index that is still pending may make or change what it needs. */
+static bool rests_on_pending(const struct migrate *m, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (session_state(m, i) == MIG_PENDING) {
+            const struct migration *before = &m->folder.at[i];
+            const char *table = m->folder.at[index].phased->table;
+            if (before->phased != NULL ? strcasecmp(before->phased->table, table) == 0
+                                       : session_mentions(before->up, table)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Everything that can be known to be wrong before anything is changed. */
+static enum err_code check_all(struct migrate *m, const struct asked *asked, struct err *err)
+{
+    enum err_code rc = session_check_drift(m, err);
+
+    rc = rc || asked->one ? rc : check_order(m, err);
+    for (size_t i = 0; rc == ERR_OK && i < m->folder.count; i++) {
+        const struct migration *migration = &m->folder.at[i];
+        if ((asked->one && i != asked->index) || migration->phased == NULL ||
+            session_state(m, i) == MIG_PURGED) {
+            continue;
+        }
+        if (session_state(m, i) == MIG_PENDING && !rests_on_pending(m, i)) {
+            rc = walk_validate(m, i, err);
+        }
+        rc = rc ? rc : flag_link_check_flag(m, i, err);
+    }
+    return rc;
+}
+
+static bool is_done(const struct migrate *m, size_t index, const struct asked *asked)
+{
+    enum mig_state state = session_state(m, index);
+
+    return m->folder.at[index].phased == NULL
+               ? state != MIG_PENDING
+               : state == MIG_PURGED || (asked->request.explicit_to && state >= asked->request.to);
+}
+
+/* Files that wrangler applied get their checksum now, so that later edits are seen. */
+static enum err_code adopt_ledger(struct migrate *m, struct err *err)
+{
+    struct work work = {0};
+    enum err_code rc = ERR_OK;
+    size_t count = 0;
+
+    for (size_t i = 0; i < m->folder.count; i++) {
+        const struct journal_row *row = session_row(m, i);
+        if (row != NULL && row->ledger_only && m->folder.at[i].kind == MIGRATION_PLAIN) {
+            work_sql_with(&work,
+                          "INSERT INTO lockstep_journal(migration, kind, state, checksum, since) "
+                          "VALUES(?1, 'plain', 'applied', ?2, " DATABASE_NOW_MS ")",
+                          2,
+                          (struct database_value[]){database_text(m->folder.at[i].name),
+                                                    database_text(m->folder.at[i].checksum)});
+            count++;
+        }
+    }
+    if (count > 0) {
+        rc = work_run(&work, m->db, &m->lock, NULL, err);
+    }
+    work_fini(&work);
+    return rc || count == 0 ? rc : session_reread(m, err);
+}
+
+static enum err_code wait_behind(const struct migrate *m, size_t index,
+                                 const struct migration *first, struct json *waits, struct err *err)
+{
+    const char *name = m->folder.at[index].name;
+    struct json *reasons = json_array();
+
+    (void)json_append(reasons, json_string(first->name));
+    session_report_wait(waits, name, session_state(m, index), reasons);
+    return err_set(err, ERR_CONFLICT,
+                   "%.80s waits for %.80s, which has the same table in hand: finish that one "
+                   "(`migrate apply %.60s --to purged`) or take it back",
+                   name, first->name, first->name);
+}
+
+static enum err_code apply_one(struct migrate *m, size_t index, const struct asked *asked,
+                               struct json *steps, struct json *waits, struct err *err)
+{
+    const struct migration *first;
+
+    if (is_done(m, index, asked)) {
+        return ERR_OK;
+    }
+    first = session_state(m, index) == MIG_PENDING ? session_in_the_way(m, index) : NULL;
+    if (first != NULL) {
+        return wait_behind(m, index, first, waits, err);
+    }
+    return m->folder.at[index].phased == NULL
+               ? plain_apply(m, index, steps, err)
+               : walk_forward(m, index, &asked->request, steps, waits, err);
+}
+
+static enum err_code apply_all(struct migrate *m, const struct asked *asked, struct json *steps,
+                               struct json *waits, struct err *err)
+{
+    bool anything = false;
+    enum err_code rc;
+
+    for (size_t i = 0; i < m->folder.count; i++) {
+        anything = anything || ((!asked->one || i == asked->index) && !is_done(m, i, asked));
+    }
+    if (!anything) {
+        return flag_link_report_all(m, err);
+    }
+    rc = session_begin(m, err);
+    rc = rc ? rc : session_check_drift(m, err);
+    rc = rc ? rc : adopt_ledger(m, err);
+    rc = rc ? rc : flag_link_report_all(m, err);
+    for (size_t i = 0; rc == ERR_OK && i < m->folder.count; i++) {
+        if (!asked->one || i == asked->index) {
+            rc = apply_one(m, i, asked, steps, waits, err);
+        }
+    }
+    return rc;
+}
+
+static struct json *report_new(const struct migrate *m, struct json *steps, struct json *waits)
+{
+    struct json *report = json_object();
+
+    (void)json_put_text(report, "database", database_url(m->db));
+    (void)json_put_text(report, "environment", m->environment);
+    (void)json_put_text(report, "database_id", m->meta.database_id);
+    (void)json_put(report, "steps", steps);
+    (void)json_put(report, "waits", waits);
+    return report;
+}
+
+enum err_code migrate_apply(struct migrate *m, const struct migrate_apply *what,
+                            struct json **report, struct err *err)
+{
+    struct json *steps, *waits;
+    struct asked asked;
+    enum err_code rc;
+
+    *report = NULL;
+    if (what->dry_run) {
+        return migrate_plan(m, what, report, err);
+    }
+    rc = read_apply(m, what, &asked, err);
+    rc = rc ? rc : session_write(m, err);
+    rc = rc ? rc : check_all(m, &asked, err);
+    if (rc) {
+        return rc;
+    }
+    steps = json_array();
+    waits = json_array();
+    rc = apply_all(m, &asked, steps, waits, err);
+    lock_give_back(m->db, &m->lock);
+    *report = report_new(m, steps, waits);
+    return rc;
+}
+
+/* ---- rollback ---- */
+
+/* The newest migration that has a way back: in flight, or of one step with a down half. */
+static bool find_newest(const struct migrate *m, size_t *index)
+{
+    for (size_t i = m->folder.count; i-- > 0;) {
+        enum mig_state state = session_state(m, i);
+        if (mig_state_in_flight(state) ||
+            (state == MIG_APPLIED && m->folder.at[i].down.at != NULL)) {
+            *index = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err_code read_rollback(const struct migrate *m, const struct migrate_rollback *what,
+                                   struct asked *asked, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+    enum mig_state state;
+
+    *asked =
+        (struct asked){.request = {.to = MIG_PENDING,
+                                   .explicit_to = what->to_state != NULL,
+                                   .without_flag_server_reason = what->without_flag_server_reason}};
+    if (what->target != NULL) {
+        rc = folder_find(&m->folder, what->target, &asked->index, err);
+    } else if (!find_newest(m, &asked->index)) {
+        rc = err_set(err, ERR_CONFLICT,
+                     "nothing to roll back: no migration is in flight, and what is purged or plain "
+                     "SQL has no way back");
+    }
+    if (rc == ERR_OK && what->to_state != NULL) {
+        rc = parse_state(what->to_state, &asked->request.to, err);
+    }
+    if (rc) {
+        return rc;
+    }
+    state = session_state(m, asked->index);
+    if (state == MIG_PENDING) {
+        return err_set(err, ERR_CONFLICT, "%.100s is pending already",
+                       m->folder.at[asked->index].name);
+    }
+    if (what->one_phase) {
+        asked->request.to = state == MIG_APPLIED ? MIG_PENDING : (enum mig_state)(state - 1);
+    }
+    if (state != MIG_APPLIED && asked->request.to >= state) {
+        return err_set(err, ERR_CONFLICT, "%.100s is %s; %s is not behind it",
+                       m->folder.at[asked->index].name, mig_state_name(state),
+                       mig_state_name(asked->request.to));
+    }
+    return ERR_OK;
+}
+
+/* A later migration on the same table stands on this one. */
+static enum err_code check_later(const struct migrate *m, size_t index, struct err *err)
+{
+    const struct phased *phased = m->folder.at[index].phased;
+
+    for (size_t i = index + 1; i < m->folder.count && phased != NULL; i++) {
+        const struct migration *later = &m->folder.at[i];
+        if (session_state(m, i) != MIG_PENDING &&
+            (later->phased != NULL ? strcasecmp(later->phased->table, phased->table) == 0
+                                   : session_mentions(later->up, phased->table))) {
+            return err_set(err, ERR_CONFLICT,
+                           "%.80s came later on the same table: take that one back first",
+                           later->name);
+        }
+    }
+    return ERR_OK;
+}
+
+enum err_code migrate_rollback(struct migrate *m, const struct migrate_rollback *what,
+                               struct json **report, struct err *err)
+{
+    struct json *steps;
+    struct asked asked;
+    enum err_code rc;
+
+    *report = NULL;
+    rc = session_write(m, err);
+    rc = rc ? rc : session_check_drift(m, err);
+    rc = rc ? rc : read_rollback(m, what, &asked, err);
+    rc = rc ? rc : check_later(m, asked.index, err);
+    rc = rc ? rc : session_begin(m, err);
+    if (rc) {
+        return rc;
+    }
+    steps = json_array();
+    rc = m->folder.at[asked.index].phased == NULL
+             ? plain_rollback(m, asked.index, steps, err)
+             : walk_back(m, asked.index, &asked.request, steps, err);
+    lock_give_back(m->db, &m->lock);
+    *report = report_new(m, steps, json_array());
+    return rc;
+}

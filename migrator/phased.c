@@ -1,0 +1,430 @@
+#include "migrator/phased.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/json.h"
+#include "base/nearest.h"
+#include "migrator/facts.h"
+
+#define OLD_WRITES_IDLE_MS (60 * 60 * 1000) /* the default gate: no write by old code for 1 h */
+#define LEASE_S 300
+
+struct reader {
+    struct arena *arena;
+    struct phased *phased;
+    struct err *err;
+};
+
+const char *phased_gate_name(enum phased_gate gate)
+{
+    static const char *const names[] = {"dual-write", "contract", "purge"};
+    return names[gate];
+}
+
+bool phased_duration(const char *text, int64_t *ms)
+{
+    static const struct {
+        const char *unit;
+        double ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+    double total = 0;
+
+    if (text == NULL || *text == '\0') {
+        return false;
+    }
+    while (*text != '\0') {
+        double number = 0, place = 1;
+        size_t i = 0, len;
+        const char *from = text;
+        for (; *text >= '0' && *text <= '9'; text++) {
+            number = number * 10 + (*text - '0');
+        }
+        if (*text == '.') {
+            for (text++; *text >= '0' && *text <= '9'; text++) {
+                number += (*text - '0') * (place /= 10);
+            }
+        }
+        len = strspn(text, "abcdefghijklmnopqrstuvwxyz");
+        while (i < sizeof units / sizeof units[0] &&
+               (strlen(units[i].unit) != len || strncmp(units[i].unit, text, len) != 0)) {
+            i++;
+        }
+        if (text == from || i == sizeof units / sizeof units[0]) {
+            return false;
+        }
+        total += number * units[i].ms;
+        text += len;
+    }
+    *ms = (int64_t)total;
+    return total < 1e15;
+}
+
+/* ---- members ---- */
+
+static const char *keep(struct reader *reader, const char *text)
+{
+    return arena_text(reader->arena, text, strlen(text));
+}
+
+static enum err_code wrong_kind(struct reader *reader, const char *what, const char *wanted,
+                                const struct json *json)
+{
+    return err_set(reader->err, ERR_INVALID, "\"%.60s\" must be %s, and is %s", what, wanted,
+                   json_kind_name(json_kind(json)));
+}
+
+/* A string that is not empty. */
+static enum err_code take_text(struct reader *reader, const char *what, const struct json *json,
+                               const char **out)
+{
+    const char *text = json_text(json);
+
+    if (text == NULL) {
+        return wrong_kind(reader, what, "a string", json);
+    }
+    if (*text == '\0') {
+        return err_set(reader->err, ERR_INVALID, "\"%.60s\" is empty", what);
+    }
+    *out = keep(reader, text);
+    return *out != NULL ? ERR_OK : err_set(reader->err, ERR_NOMEM, "out of memory");
+}
+
+/* Refuses a member whose name is not one of names (NULL-terminated). */
+static enum err_code known(struct reader *reader, const struct json *object, const char *where,
+                           const char *const *names)
+{
+    size_t count = 0;
+
+    while (names[count] != NULL) {
+        count++;
+    }
+    for (const struct json *member = json_first(object); member; member = json_next(member)) {
+        const char *key = json_key(member), *nearest;
+        size_t i = 0;
+        while (i < count && strcmp(names[i], key) != 0) {
+            i++;
+        }
+        if (i < count) {
+            continue;
+        }
+        nearest = nearest_name(key, names, count);
+        return err_set(reader->err, ERR_INVALID, "unknown member \"%.60s\"%s%s%s%.60s%s", key,
+                       *where != '\0' ? " in " : "", where,
+                       nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
+                       nearest != NULL ? "\"?" : "");
+    }
+    return ERR_OK;
+}
+
+static bool same_name(const char *a, const char *b)
+{
+    return strcasecmp(a, b) == 0;
+}
+
+/* ---- parts ---- */
+
+static enum err_code read_add(struct reader *reader, const struct json *json)
+{
+    static const char *const names[] = {"type", "not_null", "check", NULL};
+    struct phased *phased = reader->phased;
+    enum err_code rc = ERR_OK;
+
+    if (json == NULL) {
+        return ERR_OK;
+    }
+    if (json_kind(json) != JSON_OBJECT) {
+        return wrong_kind(reader, "add", "an object", json);
+    }
+    if (json_count(json) > PHASED_COLUMNS_MAX) {
+        return err_set(reader->err, ERR_LIMIT, "\"add\" has more than %u columns",
+                       PHASED_COLUMNS_MAX);
+    }
+    phased->add = arena_zero(reader->arena, json_count(json) + 1, sizeof *phased->add);
+    if (phased->add == NULL) {
+        return err_set(reader->err, ERR_NOMEM, "out of memory");
+    }
+    for (const struct json *column = json_first(json); column != NULL && rc == ERR_OK;
+         column = json_next(column)) {
+        struct phased_add *add = &phased->add[phased->add_count++];
+        const struct json *check = json_get(column, "check"), *nn = json_get(column, "not_null");
+
+        add->name = keep(reader, json_key(column));
+        if (json_kind(column) != JSON_OBJECT) {
+            return wrong_kind(reader, json_key(column), "an object such as {\"type\": \"TEXT\"}",
+                              column);
+        }
+        rc = known(reader, column, json_key(column), names);
+        if (rc == ERR_OK && json_get(column, "type") != NULL) {
+            rc = take_text(reader, "type", json_get(column, "type"), &add->type);
+        }
+        if (rc == ERR_OK && check != NULL) {
+            rc = take_text(reader, "check", check, &add->check);
+        }
+        if (rc == ERR_OK && nn != NULL && json_kind(nn) != JSON_BOOL) {
+            rc = wrong_kind(reader, "not_null", "true or false", nn);
+        }
+        add->not_null = json_is_true(nn);
+    }
+    return rc;
+}
+
+static enum err_code read_forward(struct reader *reader, const struct json *json)
+{
+    struct phased *phased = reader->phased;
+    enum err_code rc = ERR_OK;
+
+    if (json != NULL && json_kind(json) != JSON_OBJECT) {
+        return wrong_kind(reader, "forward", "an object", json);
+    }
+    for (const struct json *member = json_first(json); member != NULL && rc == ERR_OK;
+         member = json_next(member)) {
+        size_t i = 0;
+        while (i < phased->add_count && !same_name(phased->add[i].name, json_key(member))) {
+            i++;
+        }
+        if (i == phased->add_count) {
+            return err_set(reader->err, ERR_INVALID,
+                           "\"forward\" fills \"%.60s\", which is not in \"add\"",
+                           json_key(member));
+        }
+        rc = take_text(reader, json_key(member), member, &phased->add[i].forward);
+    }
+    return rc;
+}
+
+static enum err_code read_drop(struct reader *reader, const struct json *json)
+{
+    struct phased *phased = reader->phased;
+    enum err_code rc = ERR_OK;
+
+    if (json == NULL) {
+        return ERR_OK;
+    }
+    if (json_kind(json) != JSON_ARRAY) {
+        return wrong_kind(reader, "drop", "an array of column names", json);
+    }
+    if (json_count(json) > PHASED_COLUMNS_MAX) {
+        return err_set(reader->err, ERR_LIMIT, "\"drop\" has more than %u columns",
+                       PHASED_COLUMNS_MAX);
+    }
+    phased->drop = arena_zero(reader->arena, json_count(json) + 1, sizeof *phased->drop);
+    if (phased->drop == NULL) {
+        return err_set(reader->err, ERR_NOMEM, "out of memory");
+    }
+    for (const struct json *item = json_first(json); item != NULL && rc == ERR_OK;
+         item = json_next(item)) {
+        rc = take_text(reader, "drop", item, &phased->drop[phased->drop_count].name);
+        for (size_t i = 0; rc == ERR_OK && i < phased->drop_count; i++) {
+            if (same_name(phased->drop[i].name, phased->drop[phased->drop_count].name)) {
+                rc = err_set(reader->err, ERR_INVALID, "\"drop\" names \"%.60s\" twice",
+                             phased->drop[i].name);
+            }
+        }
+        phased->drop_count++;
+    }
+    return rc;
+}
+
+static enum err_code read_reverse(struct reader *reader, const struct json *json)
+{
+    struct phased *phased = reader->phased;
+    enum err_code rc = ERR_OK;
+
+    if (json != NULL && json_kind(json) != JSON_OBJECT) {
+        return wrong_kind(reader, "reverse", "an object", json);
+    }
+    for (const struct json *member = json_first(json); member != NULL && rc == ERR_OK;
+         member = json_next(member)) {
+        size_t i = 0;
+        while (i < phased->drop_count && !same_name(phased->drop[i].name, json_key(member))) {
+            i++;
+        }
+        if (i == phased->drop_count) {
+            return err_set(reader->err, ERR_INVALID,
+                           "\"reverse\" restores \"%.60s\", which is not in \"drop\"",
+                           json_key(member));
+        }
+        rc = take_text(reader, json_key(member), member, &phased->drop[i].reverse);
+    }
+    return rc;
+}
+
+static enum err_code read_flag(struct reader *reader, const struct json *json)
+{
+    static const char *const names[] = {"key", "old", "new", NULL};
+    struct phased *phased = reader->phased;
+    enum err_code rc;
+
+    phased->flag_old = "off";
+    phased->flag_new = "on";
+    if (json == NULL) {
+        return ERR_OK;
+    }
+    if (json_kind(json) != JSON_OBJECT) {
+        return take_text(reader, "flag", json, &phased->flag);
+    }
+    rc = known(reader, json, "flag", names);
+    if (rc == ERR_OK) {
+        rc = take_text(reader, "key", json_get(json, "key"), &phased->flag);
+    }
+    if (rc == ERR_OK && json_get(json, "old") != NULL) {
+        rc = take_text(reader, "old", json_get(json, "old"), &phased->flag_old);
+    }
+    if (rc == ERR_OK && json_get(json, "new") != NULL) {
+        rc = take_text(reader, "new", json_get(json, "new"), &phased->flag_new);
+    }
+    if (rc == ERR_OK && strcmp(phased->flag_old, phased->flag_new) == 0) {
+        rc =
+            err_set(reader->err, ERR_INVALID, "\"flag\": \"old\" and \"new\" are the same variant");
+    }
+    return rc;
+}
+
+static enum err_code read_gates(struct reader *reader, const struct json *json)
+{
+    static const char *const names[] = {"dual-write", "contract", "purge", NULL};
+    enum err_code rc;
+
+    if (json == NULL) {
+        return ERR_OK;
+    }
+    if (json_kind(json) != JSON_OBJECT) {
+        return wrong_kind(reader, "gates", "an object", json);
+    }
+    rc = known(reader, json, "gates", names);
+    for (size_t i = 0; rc == ERR_OK && i < PHASED_GATES; i++) {
+        const struct json *gate = json_get(json, names[i]);
+        if (gate == NULL) {
+            continue;
+        }
+        rc = take_text(reader, names[i], gate, &reader->phased->gates[i]);
+        if (rc == ERR_OK) {
+            rc = facts_check(reader->phased->gates[i], reader->err);
+            if (rc) {
+                err_wrap(reader->err, "gate \"%s\"", names[i]);
+            }
+        }
+    }
+    return rc;
+}
+
+static enum err_code read_terms(struct reader *reader, const struct json *json)
+{
+    struct phased *phased = reader->phased;
+    const struct json *idle = json_get(json, "old_writes_idle");
+    const struct json *lossy = json_get(json, "lossy"), *lease = json_get(json, "lease_s");
+
+    phased->old_writes_idle_ms = OLD_WRITES_IDLE_MS;
+    phased->lease_s = LEASE_S;
+    if (idle != NULL && !phased_duration(json_text(idle), &phased->old_writes_idle_ms)) {
+        return err_set(
+            reader->err, ERR_INVALID,
+            "\"old_writes_idle\" must be a duration such as \"90s\", \"1h\" or \"1h30m\"");
+    }
+    if (lossy != NULL && json_kind(lossy) != JSON_BOOL) {
+        return wrong_kind(reader, "lossy", "true or false", lossy);
+    }
+    phased->lossy = json_is_true(lossy);
+    if (lease != NULL &&
+        (!json_int(lease, &phased->lease_s) || phased->lease_s < 1 || phased->lease_s > 86400)) {
+        return err_set(reader->err, ERR_INVALID, "\"lease_s\" must be 1 to 86400 seconds");
+    }
+    return ERR_OK;
+}
+
+/* ---- the whole ---- */
+
+static enum err_code check_sense(struct reader *reader)
+{
+    const struct phased *phased = reader->phased;
+    bool derives = false;
+
+    if (phased->add_count == 0 && phased->drop_count == 0) {
+        return err_set(reader->err, ERR_INVALID,
+                       "it changes nothing: \"add\" or \"drop\" names the columns");
+    }
+    for (size_t i = 0; i < phased->add_count; i++) {
+        derives = derives || phased->add[i].forward != NULL;
+        if (phased->add[i].not_null && phased->add[i].forward == NULL) {
+            return err_set(
+                reader->err, ERR_INVALID,
+                "\"%.60s\" shall not be NULL, but \"forward\" does not say with what the "
+                "rows that are there are filled",
+                phased->add[i].name);
+        }
+    }
+    for (size_t i = 0; i < phased->drop_count; i++) {
+        if (phased->drop[i].reverse != NULL) {
+            continue;
+        }
+        if (!phased->lossy || derives) {
+            return err_set(reader->err, ERR_INVALID,
+                           "\"%.60s\" is dropped, so \"reverse\" must say how it is made from the "
+                           "other columns%s",
+                           phased->drop[i].name,
+                           phased->lossy ? " (\"lossy\" alone is enough only where nothing is "
+                                           "derived from it)"
+                                         : "; or \"lossy\": true gives this way back up");
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err_code read_document(struct reader *reader, const struct json *json)
+{
+    static const char *const names[] = {"description",     "table",     "add",   "forward", "drop",
+                                        "reverse",         "valid_old", "lossy", "flag",    "gates",
+                                        "old_writes_idle", "lease_s",   NULL};
+    struct phased *phased = reader->phased;
+    enum err_code rc;
+
+    if (json_kind(json) != JSON_OBJECT) {
+        return err_set(reader->err, ERR_INVALID, "it must be an object, and is %s",
+                       json_kind_name(json_kind(json)));
+    }
+    rc = known(reader, json, "", names);
+    phased->description = "";
+    if (rc == ERR_OK && json_get(json, "description") != NULL) {
+        rc = take_text(reader, "description", json_get(json, "description"), &phased->description);
+    }
+    if (rc == ERR_OK && json_get(json, "table") == NULL) {
+        rc = err_set(reader->err, ERR_INVALID, "\"table\" is missing");
+    }
+    if (rc == ERR_OK) {
+        rc = take_text(reader, "table", json_get(json, "table"), &phased->table);
+    }
+    if (rc == ERR_OK && json_get(json, "valid_old") != NULL) {
+        rc = take_text(reader, "valid_old", json_get(json, "valid_old"), &phased->valid_old);
+    }
+    rc = rc ? rc : read_add(reader, json_get(json, "add"));
+    rc = rc ? rc : read_forward(reader, json_get(json, "forward"));
+    rc = rc ? rc : read_drop(reader, json_get(json, "drop"));
+    rc = rc ? rc : read_reverse(reader, json_get(json, "reverse"));
+    rc = rc ? rc : read_flag(reader, json_get(json, "flag"));
+    rc = rc ? rc : read_terms(reader, json);
+    rc = rc ? rc : read_gates(reader, json_get(json, "gates"));
+    return rc ? rc : check_sense(reader);
+}
+
+enum err_code phased_parse(struct str text, struct arena *arena, struct phased **out,
+                           struct err *err)
+{
+    struct reader reader = {arena, arena_zero(arena, 1, sizeof(struct phased)), err};
+    struct json *json = NULL;
+    enum err_code rc;
+
+    if (reader.phased == NULL) {
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    rc = json_parse(text.at, text.len, &json, err);
+    if (rc == ERR_OK) {
+        rc = read_document(&reader, json);
+        json_free(json);
+    }
+    if (rc == ERR_OK) {
+        *out = reader.phased;
+    }
+    return rc;
+}

@@ -1,0 +1,59 @@
+/*
+ * phased - a migration.json: what shall become of one table's columns, and on what terms.
+ *
+ * Parsed and checked as far as that goes without the database (generate.h checks the rest against
+ * the table). Everything lives in the arena that phased_parse() was given.
+ */
+#ifndef MIGRATOR_PHASED_H
+#define MIGRATOR_PHASED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#define PHASED_COLUMNS_MAX 32u /* added or dropped by one migration: what a reviewer can follow */
+
+struct phased_add {
+    const char *name, *type; /* type as declared, "TEXT" */
+    bool not_null;
+    const char *check;   /* SQL expression, or NULL */
+    const char *forward; /* SQL expression over the row, or NULL: nobody fills it */
+};
+
+struct phased_drop {
+    const char *name;
+    const char *reverse; /* SQL expression over the row, or NULL: this way back is lost */
+};
+
+enum phased_gate { PHASED_GATE_DUAL_WRITE, PHASED_GATE_CONTRACT, PHASED_GATE_PURGE, PHASED_GATES };
+
+struct phased {
+    const char *description; /* "" if none */
+    const char *table;
+    struct phased_add *add;
+    size_t add_count;
+    struct phased_drop *drop;
+    size_t drop_count;
+    const char *valid_old; /* SQL condition, or NULL: every row is valid */
+    bool lossy;
+    const char *flag, *flag_old, *flag_new; /* flag NULL: none */
+    const char *gates[PHASED_GATES];        /* CEL, or NULL */
+    int64_t old_writes_idle_ms;
+    int64_t lease_s;
+};
+
+const char *phased_gate_name(enum phased_gate gate); /* "dual-write", "contract", "purge" */
+
+/* "1h", "90s", "250ms", "1h30m" as milliseconds; false if it is none. */
+bool phased_duration(const char *text, int64_t *ms);
+
+/* ERR_INVALID: no JSON, an unknown or missing member (with the nearest name), a wrong type, a gate
+ * that is no condition. */
+MUST_USE enum err_code phased_parse(struct str text, struct arena *arena, struct phased **out,
+                                    struct err *err);
+
+#endif

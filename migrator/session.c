@@ -1,0 +1,196 @@
+#include "migrator/session.h"
+
+#include <string.h>
+
+#include "base/digest.h"
+#include "database/sql_scan.h"
+
+#define ENVIRONMENT_DEFAULT "development"
+
+static enum err_code check_meta(struct migrate *m, struct err *err)
+{
+    const char *wanted = m->options.environment;
+
+    if (m->meta.exists && m->meta.format > JOURNAL_FORMAT) {
+        return err_set(err, ERR_CONFLICT,
+                       "%s was migrated by a newer program (format %lld, this one knows %d): use "
+                       "that one",
+                       database_url(m->db), (long long)m->meta.format, JOURNAL_FORMAT);
+    }
+    if (m->meta.exists && wanted != NULL && strcmp(wanted, m->meta.environment) != 0) {
+        return err_set(err, ERR_CONFLICT,
+                       "%s belongs to environment '%s', not to '%.60s': name the right database or "
+                       "the right --environment",
+                       database_url(m->db), m->meta.environment, wanted);
+    }
+    m->environment = m->meta.exists   ? m->meta.environment
+                     : wanted != NULL ? wanted
+                                      : ENVIRONMENT_DEFAULT;
+    return ERR_OK;
+}
+
+static enum err_code open_database(struct migrate *m, bool writable, struct err *err)
+{
+    struct database_options options = {.read_only = !writable, .must_exist = !m->options.create};
+
+    if (m->db != NULL && (m->writable || !writable)) {
+        return ERR_OK;
+    }
+    database_close(m->db);
+    m->db = NULL;
+    m->writable = writable;
+    return database_open(m->options.database, &options, &m->db, err);
+}
+
+enum err_code session_reread(struct migrate *m, struct err *err)
+{
+    journal_fini(&m->journal);
+    return journal_read(m->db, &m->journal, err);
+}
+
+static enum err_code begin(struct migrate *m, bool writable, struct err *err)
+{
+    enum err_code rc = open_database(m, writable, err);
+
+    rc = rc ? rc : journal_meta_read(m->db, &m->meta, err);
+    rc = rc ? rc : check_meta(m, err);
+    return rc ? rc : session_reread(m, err);
+}
+
+enum err_code session_read(struct migrate *m, struct err *err)
+{
+    return begin(m, false, err);
+}
+
+enum err_code session_write(struct migrate *m, struct err *err)
+{
+    return begin(m, true, err);
+}
+
+enum err_code session_begin(struct migrate *m, struct err *err)
+{
+    enum err_code rc;
+
+    if (!m->meta.exists) {
+        char id[33];
+        rc = database_prepare_guards(m->db, err);
+        rc = rc ? rc : journal_make(m->db, m->environment, random_hex(16, id), err);
+        if (rc != ERR_OK && rc != ERR_BUSY) {
+            return rc;
+        }
+        rc = journal_meta_read(m->db, &m->meta, err);
+        rc = rc ? rc : check_meta(m, err);
+        if (rc) {
+            return rc;
+        }
+    }
+    rc = lock_take(m->db, &m->lock, err);
+    return rc ? rc : session_reread(m, err);
+}
+
+const struct journal_row *session_row(const struct migrate *m, size_t index)
+{
+    return journal_find(&m->journal, m->folder.at[index].name);
+}
+
+enum mig_state session_state(const struct migrate *m, size_t index)
+{
+    const struct journal_row *row = session_row(m, index);
+
+    return row != NULL ? row->state : MIG_PENDING;
+}
+
+enum err_code session_check_drift(const struct migrate *m, struct err *err)
+{
+    const char *first = NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < m->folder.count; i++) {
+        const struct journal_row *row = session_row(m, i);
+        if (row != NULL && *row->checksum != '\0' &&
+            strcmp(row->checksum, m->folder.at[i].checksum) != 0) {
+            first = first != NULL ? first : m->folder.at[i].name;
+            count++;
+        }
+    }
+    for (size_t i = 0; i < m->journal.count; i++) {
+        const struct journal_row *row = &m->journal.at[i];
+        size_t index;
+        struct err unused;
+        if (strcmp(row->kind, "phased") == 0 && mig_state_in_flight(row->state) &&
+            folder_find(&m->folder, row->migration, &index, &unused) != ERR_OK) {
+            return err_set(err, ERR_CONFLICT,
+                           "%.100s is in flight (%s), and its folder is gone: put it back",
+                           row->migration, mig_state_name(row->state));
+        }
+    }
+    return count == 0
+               ? ERR_OK
+               : err_set(err, ERR_CONFLICT,
+                         "%.100s was edited after it was applied%s: put the file back as it was, "
+                         "and write the change as a new migration (`migrate status` lists all)",
+                         first, count > 1 ? ", and others too" : "");
+}
+
+bool session_mentions(struct str sql, const char *table)
+{
+    struct sql_scan scan = sql_scan_start(sql);
+    struct sql_token token;
+
+    while (sql_scan_next(&scan, &token)) {
+        if (sql_token_names(&token, table)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct migration *session_in_the_way(const struct migrate *m, size_t index)
+{
+    const struct migration *wanted = &m->folder.at[index];
+
+    for (size_t i = 0; i < index; i++) {
+        const struct migration *other = &m->folder.at[i];
+        const char *table = other->phased != NULL ? other->phased->table : NULL;
+        enum mig_state state = session_state(m, i);
+
+        if (table == NULL || state == MIG_PURGED) {
+            continue;
+        }
+        if (wanted->phased != NULL ? sql_same_tokens(str_of(table), str_of(wanted->phased->table))
+                                   : session_mentions(wanted->up, table)) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+void session_report_step(struct json *steps, const char *migration, enum mig_state from,
+                         enum mig_state to, int64_t duration_us, int64_t hold_us, int64_t rows)
+{
+    struct json *step = json_object();
+
+    (void)json_put_text(step, "migration", migration);
+    (void)json_put_text(step, "phase", mig_state_phase(to == MIG_PENDING || to < from ? from : to));
+    (void)json_put_text(step, "from", mig_state_name(from));
+    (void)json_put_text(step, "to", mig_state_name(to));
+    (void)json_put_number(step, "duration_ms", (double)duration_us / 1000.0);
+    if (hold_us >= 0) {
+        (void)json_put_number(step, "hold_ms", (double)hold_us / 1000.0);
+    }
+    if (rows >= 0) {
+        (void)json_put_number(step, "rows", (double)rows);
+    }
+    (void)json_append(steps, step);
+}
+
+void session_report_wait(struct json *waits, const char *migration, enum mig_state state,
+                         struct json *reasons)
+{
+    struct json *wait = json_object();
+
+    (void)json_put_text(wait, "migration", migration);
+    (void)json_put_text(wait, "state", mig_state_name(state));
+    (void)json_put(wait, "for", reasons);
+    (void)json_append(waits, wait);
+}

@@ -1,0 +1,58 @@
+/*
+ * session - what struct migrate is inside this room: one database, one folder, one lock.
+ */
+#ifndef MIGRATOR_SESSION_H
+#define MIGRATOR_SESSION_H
+
+#include "base/arena.h"
+#include "base/fetch.h"
+#include "base/json.h"
+#include "database/database.h"
+#include "migrator/folder.h"
+#include "migrator/journal.h"
+#include "migrator/lock.h"
+#include "migrator/migrate.h"
+
+struct migrate {
+    struct arena arena;             /* the options' strings */
+    struct migrate_options options; /* a copy of its own */
+    const char *environment;        /* as given, else as stored, else "development" */
+    struct folder folder;
+    struct database *db; /* NULL until it is needed */
+    bool writable;
+    struct journal_meta meta;
+    struct journal journal;
+    struct lock lock;
+    struct fetch *fetch; /* to the flag server; NULL until it is needed */
+};
+
+/* Opens the database for reading (or keeps it) and reads meta and journal. Refuses another
+ * environment and a newer format. */
+MUST_USE enum err_code session_read(struct migrate *m, struct err *err);
+/* The same for writing; still changes nothing. */
+MUST_USE enum err_code session_write(struct migrate *m, struct err *err);
+/* Makes our tables if they are missing, takes the lock, reads the journal again. */
+MUST_USE enum err_code session_begin(struct migrate *m, struct err *err);
+MUST_USE enum err_code session_reread(struct migrate *m, struct err *err);
+
+/* The state of a migration of the folder. */
+enum mig_state session_state(const struct migrate *m, size_t index);
+const struct journal_row *session_row(const struct migrate *m, size_t index); /* or NULL */
+
+/* Refuses migrations that were edited after they were applied; the message names the first and how
+ * many more. */
+MUST_USE enum err_code session_check_drift(const struct migrate *m, struct err *err);
+
+/* Whether SQL text uses the name of a table. */
+bool session_mentions(struct str sql, const char *table);
+/* The migration in flight before index whose table the one at index touches too, or NULL. */
+const struct migration *session_in_the_way(const struct migrate *m, size_t index);
+
+/* Adds {"migration", "from", "to", "duration_ms", "rows"} to the array; rows -1: left out. */
+void session_report_step(struct json *steps, const char *migration, enum mig_state from,
+                         enum mig_state to, int64_t duration_us, int64_t hold_us, int64_t rows);
+/* Adds {"migration", "state", "for": [reasons]}; reasons is taken. */
+void session_report_wait(struct json *waits, const char *migration, enum mig_state state,
+                         struct json *reasons);
+
+#endif

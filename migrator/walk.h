@@ -1,0 +1,29 @@
+/*
+ * walk - a phased migration's way forward and back, arrow by arrow. Each arrow is one transaction
+ * that also moves the journal, so that a crash leaves it before or behind an arrow, never on it.
+ */
+#ifndef MIGRATOR_WALK_H
+#define MIGRATOR_WALK_H
+
+#include "migrator/session.h"
+
+struct walk_request {
+    enum mig_state to; /* where to stop */
+    bool explicit_to;  /* the caller named it: a closed gate is a refusal, not a wait */
+    const char *override_gate, *reason;
+    int wait_s;
+    const char *without_flag_server_reason; /* way back alone */
+};
+
+/* Checks a migration against the schema of the moment; reads only. */
+MUST_USE enum err_code walk_validate(struct migrate *m, size_t index, struct err *err);
+
+/* Walks on as far as request->to or the next closed gate. Steps and waits are reported. */
+MUST_USE enum err_code walk_forward(struct migrate *m, size_t index,
+                                    const struct walk_request *request, struct json *steps,
+                                    struct json *waits, struct err *err);
+MUST_USE enum err_code walk_back(struct migrate *m, size_t index,
+                                 const struct walk_request *request, struct json *steps,
+                                 struct err *err);
+
+#endif
