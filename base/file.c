@@ -108,17 +108,19 @@ static int write_all(int fd, const char *data, size_t len)
 
 /* The rename lasts through a power cut only when the folder is synced too. Some file systems
  * cannot sync a folder; the file itself is safe by then, so that is no failure. */
-static void sync_folder_of(const char *path)
+static void sync_folder_of(char *path)
 {
-    const char *slash = strrchr(path, '/');
-    char *folder = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
-    int fd = folder != NULL ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    char *slash = strrchr(path, '/');
+    int fd;
 
+    if (slash != NULL) {
+        slash[1] = '\0'; /* path is not needed any more, and a copy could fail */
+    }
+    fd = open(slash != NULL ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
         (void)fsync(fd);
         close(fd);
     }
-    free(folder);
 }
 
 enum err_code file_write_atomic(const char *path, const char *data, size_t len, unsigned mode,
@@ -152,7 +154,7 @@ enum err_code file_write_atomic(const char *path, const char *data, size_t len, 
     if (number != 0) {
         unlink(temporary);
     } else {
-        sync_folder_of(path);
+        sync_folder_of(temporary);
     }
     free(temporary);
     return number == 0 ? ERR_OK : fail(err, number, "write", path);
