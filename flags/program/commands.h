@@ -1,0 +1,31 @@
+/*
+ * commands - what `flags` can do, one function a command; each returns an exit code.
+ */
+#ifndef FLAGS_PROGRAM_COMMANDS_H
+#define FLAGS_PROGRAM_COMMANDS_H
+
+#include "flags/program/api.h"
+
+int cmd_create(struct cli *cli, void *ctx);
+int cmd_list(struct cli *cli, void *ctx);
+int cmd_show(struct cli *cli, void *ctx);
+int cmd_archive(struct cli *cli, void *ctx);
+int cmd_on(struct cli *cli, void *ctx);
+int cmd_off(struct cli *cli, void *ctx);
+int cmd_ramp(struct cli *cli, void *ctx);
+int cmd_rule_add(struct cli *cli, void *ctx);
+int cmd_rule_remove(struct cli *cli, void *ctx);
+int cmd_eval(struct cli *cli, void *ctx);
+int cmd_audit(struct cli *cli, void *ctx);
+int cmd_clients(struct cli *cli, void *ctx);
+int cmd_token(struct cli *cli, void *ctx);
+
+/* Changes a flag: reads it, lets edit() change the document, and writes it back over the version it
+ * was read from; when somebody else was faster, all of it again, EDIT_TRIES times at most. edit
+ * returns false after api_set(). On ERR_OK *before and *after are the caller's. */
+#define EDIT_TRIES 5
+typedef bool edit_fn(struct api *api, struct json *flag, void *ctx);
+enum err_code edit_flag(struct api *api, const char *key, edit_fn *edit, void *ctx,
+                        struct json **before, struct json **after);
+
+#endif

@@ -1,0 +1,89 @@
+/*
+ * flags - feature flags for the people who decide about them; talks to the flag server over HTTP.
+ */
+#include "flags/program/commands.h"
+
+static const struct cli_option global_options[] = {
+    {"server", 's', "URL", "the flag server (or LOCKSTEP_URL)", false},
+    {"token-file", 't', "FILE", "a file with the token (or LOCKSTEP_TOKEN holds it)", false},
+    {"reason", 'r', "TEXT", "why, for the audit", false},
+    {0}};
+
+static const struct cli_option create_options[] = {
+    {"type", 0, "TYPE", "boolean (default), string, number or object", false},
+    {"variants", 0, "JSON", "names and values: '{\"blue\": \"#00f\", \"red\": \"#f00\"}'", false},
+    {"off-variant", 0, "NAME", "what it answers while it is off", false},
+    {"description", 'd', "TEXT", "what it is for", false},
+    {"bucket-by", 0, "PATH", "the attribute that ramps go by (default targetingKey)", false},
+    {0}};
+
+static const struct cli_option ramp_options[] = {
+    {"to", 0, "PERCENT", "0% to 100%, at most three decimals", false},
+    {"domain", 'd', "DOMAIN", "for this customer: acme.com, or *.acme.com for what is below",
+     false},
+    {"rule", 0, "NAME", "for whom this rule matches", false},
+    {"variant", 0, "NAME", "which variant, where there are more than two", false},
+    {0}};
+
+static const struct cli_option rule_options[] = {
+    {"when", 'w', "CONDITION", "whom it matches: \"plan == 'pro'\"", false},
+    {"to", 0, "PERCENT", "how many of them get the variant (default 100%)", false},
+    {"variant", 0, "NAME", "which variant, where there are more than two", false},
+    {0}};
+
+static const struct cli_option eval_options[] = {
+    {"domain", 'd', "DOMAIN", "the customer", false},
+    {"key", 'k', "KEY", "the targeting key: who asks", false},
+    {"context", 'c', "JSON", "more attributes: '{\"plan\": \"pro\"}'", false},
+    {"explain", 'x', NULL, "every step, with the values of the conditions", false},
+    {0}};
+
+static const struct cli_option audit_options[] = {
+    {"limit", 'n', "N", "how many (default 50)", false}, {0}};
+
+static const struct cli_option token_options[] = {
+    {"role", 0, "ROLE", "admin, sdk-server, sdk-client, viewer, editor, pipeline", false},
+    {"name", 'n', "NAME", "who uses it; stands in the audit (default: the role)", false},
+    {0}};
+
+static const struct cli_command commands[] = {
+    {"create", "KEY", "make a flag, which is off",
+     "A boolean flag has the variants on and off. Others need --variants. The key stays for good: "
+     "small letters, digits, '.', '_' and '-'.",
+     create_options, 1, 1, cmd_create},
+    {"list", "", "all flags", NULL, NULL, 0, 0, cmd_list},
+    {"show", "KEY", "one flag: who gets what", NULL, NULL, 1, 1, cmd_show},
+    {"on", "KEY", "turn a flag on", "From then on its rules decide who gets what.", NULL, 1, 1,
+     cmd_on},
+    {"off", "KEY", "turn a flag off: everybody gets the off variant", NULL, NULL, 1, 1, cmd_off},
+    {"ramp", "KEY", "give it to more or fewer: everybody, one customer, one rule",
+     "Raising a percentage only adds subjects, lowering it takes back those who were added last. "
+     "Without --domain or --rule it is for everybody whom no rule matches. Where a database "
+     "migration needs the flag as it is, the change is refused (exit code 3) with the command that "
+     "goes first.",
+     ramp_options, 1, 1, cmd_ramp},
+    {"rule-add", "KEY NAME", "add a rule behind the others",
+     "The first rule that matches decides, after the customers' own percentages.", rule_options, 2,
+     2, cmd_rule_add},
+    {"rule-remove", "KEY NAME", "remove a rule", NULL, NULL, 2, 2, cmd_rule_remove},
+    {"eval", "KEY", "what somebody gets, and why",
+     "Answers as a service would be answered, from the ruleset served now.", eval_options, 1, 1,
+     cmd_eval},
+    {"audit", "[KEY]", "who changed what, newest first", NULL, audit_options, 0, 1, cmd_audit},
+    {"archive", "KEY", "retire a flag: clients play their own default", NULL, NULL, 1, 1,
+     cmd_archive},
+    {"clients", "", "which services poll, and what each serves", NULL, NULL, 0, 0, cmd_clients},
+    {"token", "create|list|revoke [ID]", "tokens for services and people",
+     "A new token is shown once.", token_options, 1, 2, cmd_token},
+    {0}};
+
+static const struct cli_program program = {"flags", "turn features on, customer by customer",
+                                           global_options, commands,
+                                           "Environment: LOCKSTEP_URL, LOCKSTEP_TOKEN. Exit codes: "
+                                           "0 done, 1 failed, 2 wrong use or input, "
+                                           "3 refused, 4 busy."};
+
+int main(int argc, char **argv)
+{
+    return cli_main(&program, argc, argv, NULL);
+}
