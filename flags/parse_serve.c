@@ -139,7 +139,7 @@ static enum err_code parse_split(struct parse *parse, const struct json *object,
         members[n++] = m;
     qsort(members, n, sizeof members[0], compare_members);
     for (size_t i = 0; i < n; i++) {
-        uint32_t weight;
+        uint32_t weight = 0;
         uint16_t variant;
         enum err_code rc;
 

@@ -56,7 +56,7 @@ struct lockstep_client {
 int64_t boot_us(void);
 
 /* ---- poll.c ---- */
-void *poll_thread(void *client);
+void *poll_thread(void *client_of);
 /* Reads config.token_file into *token (malloc'd, trimmed). */
 MUST_USE enum err_code token_read(const char *path, char **token, struct err *err);
 

@@ -65,7 +65,7 @@ enum err_code token_read(const char *path, char **token, struct err *err)
 /* Whether the file holds another token now. */
 static bool token_renew(lockstep_client *client)
 {
-    char *token;
+    char *token = NULL;
     bool other;
 
     if (client->token_file == NULL || token_read(client->token_file, &token, NULL) != ERR_OK)
@@ -282,9 +282,9 @@ static void wait_turn(lockstep_client *client, int64_t due_us)
         pthread_cond_timedwait(&client->changed, &client->lock, &due);
 }
 
-void *poll_thread(void *argument)
+void *poll_thread(void *client_of)
 {
-    lockstep_client *client = argument;
+    lockstep_client *client = client_of;
     int64_t due_us = clock_monotonic_us();
 
     pthread_mutex_lock(&client->lock);

@@ -40,19 +40,16 @@ struct json *make_flag(const char *members)
     return flag;
 }
 
-struct ruleset *make_rules(struct json *first, ...)
+struct ruleset *make_rules_of(struct json *const *flags)
 {
     struct json *document = make_json("{'format':1,'environment':'test','epoch':1,'revision':1}");
-    struct json *flags = json_array();
+    struct json *array = json_array();
     struct ruleset *rules = NULL;
     struct err err = {0};
-    va_list more;
 
-    va_start(more, first);
-    for (struct json *flag = first; flag != NULL; flag = va_arg(more, struct json *))
-        assert_non_null(json_append(flags, flag));
-    va_end(more);
-    assert_non_null(json_put(document, "flags", flags));
+    for (; *flags != NULL; flags++)
+        assert_non_null(json_append(array, *flags));
+    assert_non_null(json_put(document, "flags", array));
     if (ruleset_build(document, &rules, &err) != ERR_OK)
         fail_msg("%s", err.msg);
     json_free(document);

@@ -21,8 +21,9 @@ struct json *make_json(const char *text);
 /* A boolean flag "f" that is on, salts "s1" and "s2"; members, if not "", are added or take the
  * place of those. */
 struct json *make_flag(const char *members);
-/* A ruleset of these documents (which are freed), epoch 1, revision 1. */
-struct ruleset *make_rules(struct json *first, ...) __attribute__((sentinel));
+/* A ruleset of these documents (the last is NULL; they are freed), epoch 1, revision 1. */
+struct ruleset *make_rules_of(struct json *const *flags);
+#define make_rules(...) make_rules_of((struct json *const[]){__VA_ARGS__})
 /* Evaluates the flag "f" (or key) and gives the decision; lent by rules. */
 struct decision decide(const struct ruleset *rules, const char *key, const char *context);
 /* "on SPLIT domain acme.com TARGETING_KEY_MISSING": variant, reason, where, rule, error. */

@@ -79,7 +79,7 @@ static void shared_vectors_agree(void **state)
         for (const char *c = key; *c != '\0'; c++)
             ascii = ascii && (unsigned char)*c < 0x80;
         /* The vendor's JavaScript hashes UTF-16 units, its Go and Java UTF-8 as we do. */
-        if (!ascii)
+        if (!ascii || json_get(at, "flagd") == NULL)
             continue;
         assert_int_equal(variant, (int)json_number(json_get(at, "flagd"), -1));
         checked++;

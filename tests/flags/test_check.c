@@ -154,13 +154,12 @@ static void what_is_right_passes(void **state)
         "'fallthrough':{'ramp':{'percent':0.001,'variant':'on'}}",
         "'fallthrough':{'ramp':{'percent':100,'split':{'on':33.333,'off':66.667}}}",
         "'fallthrough':{'split':{'on':0,'off':100}}",
-        "'domains':{'ACME.com':{'variant':'on'},'*.acme.com':{'rules':true},'com':{'variant':'on'}"
-        "}",
+        "'domains':{'A.com':{'variant':'on'},'*.a.com':{'rules':true},'com':{'variant':'on'}}",
         "'type':'object','variants':{'on':{'a':[1,null]},'off':[1,2]}",
         "'type':'number','variants':{'on':1.5,'off':0}",
         "'type':'string','variants':{'on':'','off':'x'}",
-        "'rules':[{'when':'domain.endsWith(`x`)','serve':{'variant':'on'},'on_error':'skip'}],"
-        "'uses':[]",
+        "'uses':[],'rules':[{'when':'a','serve':{'variant':'on'},'on_error':'skip'}]",
+        "'rules':[{'when':'domain.endsWith(`x`)','serve':{'variant':'on'}}]",
         "'tie':{'safe':'off','allowed':['on','off'],'lease_s':300,'migration':'m','held':true}",
     };
 
