@@ -68,7 +68,8 @@ static bool token_renew(lockstep_client *client)
     char *token = NULL;
     bool other;
 
-    if (client->token_file == NULL || token_read(client->token_file, &token, NULL) != ERR_OK)
+    if (client->token_file == NULL || token_read(client->token_file, &token, NULL) != ERR_OK ||
+        token == NULL)
         return false;
     other = strcmp(token, client->token) != 0;
     free(client->token);
