@@ -4,7 +4,8 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 SAN ?=
-WERROR ?=
+# Warnings stop CI alone.
+WERROR ?= $(if $(filter true,$(CI)),1)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
