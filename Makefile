@@ -230,11 +230,14 @@ $(foreach source,$(TEST_PROGRAM_SOURCES),$(eval $(call TEST_PROGRAM_RULE,$(sourc
 
 # ---- tests ----
 
+# Where nobody said -j, a goal that starts with set-up builds on all processors.
+PARALLEL = $$(case " $$MAKEFLAGS" in *' -j'* | *jobserver*) ;; *) echo "-j$$(nproc)" ;; esac)
+
 # Scripts find programs in $BUILD (absolute) and what lies beside the project in $SHARED.
 RUN_ENV = BUILD='$(OUT_ABS)' SAN='$(SAN)' CC='$(CC)' MAKE='$(MAKE)'
 
 check: deps-test ## run all tests; SAN=address,undefined or SAN=thread with sanitizers
-	@$(MAKE) --no-print-directory check-tests
+	@$(MAKE) $(PARALLEL) --no-print-directory check-tests
 check-tests: all $(TESTS) $(TEST_PROGRAMS)
 	@$(RUN_ENV) tests/run.sh $(TESTS) $(sort $(wildcard tests/*/*.test.sh))
 
@@ -245,10 +248,10 @@ check-full: ## check, lint, headers, longer loops and both sanitizers
 	@CHECK_FULL=1 $(MAKE) --no-print-directory check SAN=thread
 
 golden: deps-test ## rewrite expected outputs; review them with git diff
-	@GOLDEN=1 $(MAKE) --no-print-directory check-tests
+	@GOLDEN=1 $(MAKE) $(PARALLEL) --no-print-directory check-tests
 
 bench: deps-build ## print ratios of things measured in one run
-	@$(MAKE) --no-print-directory all $(BENCHES)
+	@$(MAKE) $(PARALLEL) --no-print-directory all $(BENCHES)
 	@for bench in $(BENCHES); do echo "$${bench##*/}"; $$bench || exit 1; done
 	@for script in $(sort $(wildcard tests/*/*.bench.sh)); do echo "$$script"; $(RUN_ENV) $$script || exit 1; done
 
@@ -258,7 +261,7 @@ $(OUT)/demo-logger: $(call object,$(DEMO_SOURCES)) $(OUT)/liblockstep.a
 	@$(CC) -pthread $(LDFLAGS) -o $@ $(filter %.o,$^) $(OUT)/liblockstep.a $(SDK_LIBS) -lsqlite3 -lm
 
 demo: deps-test ## the whole walk on a live database, in a minute
-	@$(MAKE) --no-print-directory all $(OUT)/demo-logger
+	@$(MAKE) $(PARALLEL) --no-print-directory all $(OUT)/demo-logger
 	@$(RUN_ENV) tests/demo/demo.sh $(OUT)
 
 lint: deps-lint ## formatting, static analysis, layers, banned calls
