@@ -36,6 +36,7 @@ struct lockstep_client {
     unsigned server_poll_ms;  /* 0: not said */
     uint64_t epoch, revision; /* of what is served, if `serving` */
     bool serving;
+    bool known; /* the server said itself that this is its ruleset; not so with the cache's */
 
     struct ruleset_cell *cell;
     _Atomic int64_t confirmed_us; /* when the request was sent whose answer last confirmed what is

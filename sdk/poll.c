@@ -4,7 +4,7 @@
  *     poll --304, 200 with what is served--> confirmed; the next poll after the interval
  *          --200, newer--> built, swapped, confirmed, kept on disk; the next poll at once, because
  *                          its If-None-Match tells the server what is served now, and gates wait
- *                          for that
+ *                          for that (the same when the cache's ruleset turns out to be current)
  *          --anything else--> what is served stays; the next poll after a pause that doubles
  *
  * A lease runs from when the request was sent, not from when its answer came: the server may have
@@ -81,6 +81,7 @@ static bool token_renew(lockstep_client *client)
 
 static void confirm(lockstep_client *client, int64_t sent_us)
 {
+    client->known = true;
     atomic_store(&client->confirmed_us, sent_us);
     pthread_mutex_lock(&client->lock);
     client->state.from_cache = false;
@@ -155,9 +156,11 @@ static enum poll_result take_body(lockstep_client *client, const struct fetch_re
         return POLL_FAILED;
     }
     if (order == 0) {
+        bool was_known = client->known;
+
         ruleset_free(rules);
         confirm(client, sent_us);
-        return POLL_SAME;
+        return was_known ? POLL_SAME : POLL_NEWS;
     }
     serve(client, rules);
     confirm(client, sent_us); /* only now: no reader has the one before any more */
@@ -181,7 +184,9 @@ static enum err_code exchange(lockstep_client *client, struct fetch_reply *reply
                                     .timeout_ms = (long)client->timeout_ms,
                                     .cancel = &client->cancel};
 
-    if (client->serving) {
+    /* Not for a ruleset from the cache: one of another environment may have the same tag, and 304
+     * would make it this server's. */
+    if (client->serving && client->known) {
         snprintf(tag, sizeof tag, "\"%" PRIu64 "-%" PRIu64 "\"", client->epoch, client->revision);
         request.if_none_match = tag;
     }
@@ -193,7 +198,7 @@ static enum poll_result judge(lockstep_client *client, const struct fetch_reply 
 {
     if (reply->status == 200)
         return take_body(client, reply, sent_us, err);
-    if (reply->status == 304 && client->serving) {
+    if (reply->status == 304 && client->serving && client->known) {
         confirm(client, sent_us);
         return POLL_SAME;
     }

@@ -324,6 +324,7 @@ static void the_cache_serves_until_the_server_answers(void **state)
     struct world *world = *state;
     lockstep_details details;
     struct stat file;
+    unsigned count;
 
     serve(world, 1, 7);
     open_client(world, 60000);
@@ -341,14 +342,40 @@ static void the_cache_serves_until_the_server_answers(void **state)
     assert_true(answer(world, "b", NULL));
     assert_false(answer(world, "tied", &details)); /* nobody confirmed it yet */
     assert_string_equal(details.reason, "STALE");
-    assert_true(fake_server_saw(world->server, 0, "If-None-Match: \"1-7\"\r\n"));
+    count = fake_server_count(world->server);
     serve(world, 1, 7);
     assert_int_equal(lockstep_refresh(world->client, 10000), LOCKSTEP_OK);
     assert_false(state_of(world).from_cache);
     assert_true(answer(world, "tied", NULL));
+    assert_true(fake_server_saw(world->server, count, "If-None-Match: \"1-7\"\r\n"));
 }
 
-/* Another environment's cache is replaced even by a lower revision. */
+/* Two environments may be at the same revision. */
+static void a_cache_is_not_confirmed_by_its_tag_alone(void **state)
+{
+    struct world *world = *state;
+    lockstep_details details;
+    char other[4096], *at;
+
+    serve(world, 1, 7);
+    open_client(world, 60000);
+    assert_int_equal(lockstep_refresh(world->client, 10000), LOCKSTEP_OK);
+    lockstep_close(world->client);
+    snprintf(other, sizeof other, "%s", ruleset(1, 7));
+    at = strstr(other, "\"test\"");
+    assert_non_null(at);
+    memcpy(at, "\"prod\"", 6);
+    at = strstr(other, "\"key\":\"b\"");
+    assert_non_null(at);
+    memcpy(at, "\"key\":\"x\"", 9);
+    fake_server_ruleset(world->server, other, "\"1-7\"", NULL);
+    open_client(world, 60000);
+    assert_int_equal(lockstep_refresh(world->client, 10000), LOCKSTEP_OK);
+    assert_false(answer(world, "b", &details));
+    assert_string_equal(details.error_code, "FLAG_NOT_FOUND");
+}
+
+/* Another environment's ruleset replaces what is served even by a lower revision. */
 static void a_cache_from_elsewhere_gives_way(void **state)
 {
     struct world *world = *state;
@@ -509,6 +536,7 @@ int main(void)
         TEST(bad_answers_leave_what_is_served),
         TEST(a_tied_flag_ends_with_its_lease),
         TEST(the_cache_serves_until_the_server_answers),
+        TEST(a_cache_is_not_confirmed_by_its_tag_alone),
         TEST(a_cache_from_elsewhere_gives_way),
         TEST(a_damaged_cache_is_no_cache),
         TEST(a_new_token_is_read_from_its_file),
