@@ -62,7 +62,7 @@ enum err_code token_read(const char *path, char **token, struct err *err)
     return ERR_OK;
 }
 
-/* Whether the file holds another token now. */
+/* Whether the file holds another token now. It may be one for another environment. */
 static bool token_renew(lockstep_client *client)
 {
     char *token = NULL;
@@ -72,6 +72,7 @@ static bool token_renew(lockstep_client *client)
         token == NULL)
         return false;
     other = strcmp(token, client->token) != 0;
+    client->known = client->known && !other;
     free(client->token);
     client->token = token;
     return other;
