@@ -172,15 +172,19 @@ size_t condition_value_print(const struct condition_value *v, char *out, size_t 
 
 struct condition_env;
 
-struct condition_env *condition_env_new(void); /* NULL when out of memory */
+struct condition_env *condition_env_new(void);      /* NULL when out of memory */
 void condition_env_free(struct condition_env *env); /* NULL allowed; its programs end with it, so
                                                        free those first */
 
 /* Declares a variable or a dotted attribute path ("flag.stable_for") and its type; CONDITION_DYN
  * leaves the type open. Declaring a name twice with another type is CONDITION_TYPE. */
-CONDITION_MUST_USE enum condition_status condition_env_declare(struct condition_env *env,
-                                                               const char *path,
-                                                               enum condition_kind type);
+CONDITION_MUST_USE enum condition_status
+condition_env_declare(struct condition_env *env, const char *path, enum condition_kind type);
+
+/* The same with a type as CEL writes it: "list(string)", "map(string, int)",
+ * "google.protobuf.Duration". CONDITION_TYPE if type is none. */
+CONDITION_MUST_USE enum condition_status
+condition_env_declare_type(struct condition_env *env, const char *path, const char *type);
 
 /* Open: a name that was not declared is a dynamic attribute (flags: the evaluation context).
  * Closed (the default): it is a compile error with the nearest declared name as hint. */
@@ -208,6 +212,15 @@ CONDITION_MUST_USE enum condition_status
 condition_env_function(struct condition_env *env, const char *name, bool member,
                        const enum condition_kind *params, size_t param_count,
                        enum condition_kind result, condition_function *fn, void *ctx);
+
+/* The same with types as CEL writes them; a single capital letter is a type parameter, as in
+ * "list(A)", "A". fn may be NULL for a function that is only checked: a call is then an error. */
+CONDITION_MUST_USE enum condition_status
+condition_env_declare_function(struct condition_env *env, const char *name, bool member,
+                               const char *const *params, size_t param_count, const char *result,
+                               condition_function *fn, void *ctx);
+
+#define CONDITION_ARGUMENTS_MAX 16u /* of a host's function */
 
 /* segment("beta") asks the host at run time whether the subject of this input is in a segment.
  * known() is asked at compile time for constant names, so that a misspelt one is an error; it may
@@ -239,6 +252,14 @@ const char *condition_result_type(const struct condition *cond);
 /* Whether this program reads the attribute path (or something below or above it), e.g. "now". */
 bool condition_reads(const struct condition *cond, const char *path);
 
+/* The slots that this program reads: condition_read_slot(cond, 0 .. count - 1). */
+size_t condition_read_count(const struct condition *cond);
+size_t condition_read_slot(const struct condition *cond, size_t index);
+
+/* Writes the bytecode for people into out, cut to out_size and NUL-terminated. Returns what
+ * snprintf would. */
+size_t condition_disassemble(const struct condition *cond, char *out, size_t out_size);
+
 /* ---- slots: attributes, resolved once a request ---- */
 
 /* A slot is an attribute path that some program of env reads, as far as it is plain field
@@ -258,8 +279,8 @@ void condition_slots_fill(const struct condition_env *env, const struct conditio
 
 /* ---- evaluation ---- */
 
-#define CONDITION_SCRATCH_DEFAULT 4096u  /* bytes that results of +, map, filter, format may take */
-#define CONDITION_STEPS_MAX 10000u       /* instructions and tenths of bytes, an evaluation */
+#define CONDITION_SCRATCH_DEFAULT 4096u /* bytes that results of +, map, filter, format may take */
+#define CONDITION_STEPS_MAX 10000u      /* instructions and tenths of bytes, an evaluation */
 
 struct condition_input {
     const struct condition_value *slots;
@@ -281,11 +302,14 @@ CONDITION_MUST_USE enum condition_status condition_run(const struct condition *c
 
 /* Called once a subexpression, in source order, outermost first: its text is source[from, to),
  * depth counts from 0. value is NULL when it was not evaluated or ended in an error; then text
- * says "not evaluated" or the error. */
+ * says "not evaluated" or the error. Inside a macro the value of the first round counts. */
 typedef void condition_explain_fn(void *ctx, uint32_t from, uint32_t to, unsigned depth,
                                   const struct condition_value *value, const char *text);
 
-/* Runs cond as condition_run() does and reports subexpressions. Unlike it, this may allocate. */
+/* Runs cond as condition_run() does and reports subexpressions. Unlike it, this may allocate, and
+ * it compiles once more: not while another thread compiles in the same environment. The result and
+ * the values reported live until the next call at most as far as they stand in the scratch, the
+ * slots or the callback; copy what is to be kept. */
 CONDITION_MUST_USE enum condition_status condition_explain(const struct condition *cond,
                                                            const struct condition_input *in,
                                                            condition_explain_fn *report, void *ctx,

@@ -23,6 +23,9 @@
  * that UTS-46 refuses). out_size must be at least DOMAIN_BYTES_MAX + 1. */
 size_t domain_canonical(const char *text, size_t len, char *out, size_t out_size);
 
+/* The same for ASCII text alone (0 for any other); never allocates, so it may stand in a run. */
+size_t domain_canonical_ascii(const char *text, size_t len, char *out, size_t out_size);
+
 /* Whether name is parent itself or below it. Both canonical. */
 bool domain_under(const char *name, size_t name_len, const char *parent, size_t parent_len);
 
