@@ -18,7 +18,9 @@ report() { # ok? what said
 fresh() {
     rm -rf "$work/tree"
     mkdir -p "$work/tree"
-    cp -r "$root"/{base,tests,.clang-format} "$work/tree/"
+    mkdir -p "$work/tree/tests"
+    cp -r "$root"/{base,.clang-format} "$work/tree/"
+    cp -r "$root"/tests/{base,lint} "$work/tree/tests/"
     # a tree of its own, so that this does not depend on what else is being written
     mkdir -p "$work/tree"/{condition,database,flags/program,migrator,server,sdk,docs}
     for room in condition database flags migrator server sdk; do
