@@ -38,7 +38,8 @@ enum {
     CONNECTION_POOL = 8 << 10, /* request line and headers; more is answered 431 by the library */
     BODY_FIRST = 1024,
     DISCARD_FACTOR = 16, /* times the largest body are read and thrown away to be able to answer */
-    DRAIN_QUIET_MS = 60  /* no byte from anybody for so long: what was sent has arrived */
+    DRAIN_QUIET_MS = 60, /* no byte from anybody for so long: what was sent has arrived */
+    DRAIN_STALLED_MS = 2000 /* so long, and half a request is given up: its client may be gone */
 };
 
 struct http_loop {
@@ -46,7 +47,8 @@ struct http_loop {
     struct MHD_Daemon *daemon;
     pthread_t thread;
     int poll_fd, event_fd, listen_fd;
-    int in_flight; /* requests begun and not yet answered */
+    int incomplete; /* requests whose body is still coming */
+    int unanswered; /* requests that are here whole */
     bool started;
 };
 
@@ -75,7 +77,7 @@ struct exchange {
     struct arena arena;
     char *body;
     size_t body_len, body_room, discarded;
-    bool deferred;
+    bool complete;
     atomic_bool done;
     struct exchange *next;
 };
@@ -161,7 +163,7 @@ static struct exchange *begin(struct http_loop *loop, struct MHD_Connection *con
         snprintf(x->request.id, sizeof x->request.id, "%s-%llu", loop->server->id_prefix,
                  atomic_fetch_add(&loop->server->requests, 1));
     }
-    loop->in_flight++;
+    loop->incomplete++;
     return x;
 }
 
@@ -175,7 +177,8 @@ static void finish(void *cls, struct MHD_Connection *connection, void **con_cls,
     if (x == NULL || (void *)x == (void *)&url_too_long) {
         return;
     }
-    x->loop->in_flight--;
+    x->loop->incomplete -= !x->complete;
+    x->loop->unanswered -= x->complete;
     if (x->reply.kind == HTTP_BODY_HEAP) { /* never handed over */
         free((void *)(uintptr_t)x->reply.body);
     } else if (x->reply.kind == HTTP_BODY_SHARED) {
@@ -294,7 +297,6 @@ static void defer(struct exchange *x)
 {
     struct http_server *server = x->loop->server;
 
-    x->deferred = true;
     x->request.on_worker = true;
     MHD_suspend_connection(x->connection); /* before the worker may resume it */
     pthread_mutex_lock(&server->mutex);
@@ -386,7 +388,10 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         *upload_data_size = 0;
         return taken ? MHD_YES : MHD_NO;
     }
-    if (!x->deferred) {
+    if (!x->complete) {
+        x->complete = true;
+        loop->incomplete--;
+        loop->unanswered++;
         x->request.body = (struct str){x->body != NULL ? x->body : "", x->body_len};
         if (loop->server->options.handle(loop->server->options.ctx, &x->request, &x->reply) ==
             HTTP_DEFER) {
@@ -449,17 +454,18 @@ static void *run_loop(void *arg)
 {
     struct http_loop *loop = arg;
     int64_t deadline;
-    bool quiet = false;
+    int quiet_ms = 0;
 
     while (!atomic_load(&loop->server->stopping)) {
         (void)turn(loop, -1);
     }
     deadline = clock_monotonic_us() + (int64_t)HTTP_DRAIN_MS * 1000;
     empty_backlog(loop, deadline - (int64_t)HTTP_DRAIN_MS * 900);
-    close_fd(
-        MHD_quiesce_daemon(loop->daemon)); /* now new connections are refused, not kept waiting */
-    while (clock_monotonic_us() < deadline && !(quiet && loop->in_flight == 0)) {
-        quiet = !turn(loop, DRAIN_QUIET_MS);
+    close_fd(MHD_quiesce_daemon(loop->daemon)); /* new connections are refused, not kept waiting */
+    while (clock_monotonic_us() < deadline &&
+           (loop->unanswered > 0 || quiet_ms == 0 ||
+            (loop->incomplete > 0 && quiet_ms < DRAIN_STALLED_MS))) {
+        quiet_ms = turn(loop, DRAIN_QUIET_MS) ? 0 : quiet_ms + DRAIN_QUIET_MS;
     }
     return NULL;
 }

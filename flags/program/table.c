@@ -111,7 +111,9 @@ static void fit(size_t *widths, size_t columns, size_t limit)
     }
 }
 
-static void print_cell(const char *text, size_t width, bool last)
+/* blanks: what stands between the cell before and this one, held back until there is more to come, so
+ * that no line ends in blanks. */
+static void print_cell(const char *text, size_t width, size_t *blanks)
 {
     size_t have = shown_width(text);
     size_t keep = have > width ? width - 1 : have;
@@ -124,10 +126,11 @@ static void print_cell(const char *text, size_t width, bool last)
             break;
         }
     }
-    printf("%.*s%s", (int)(c - text), text, have > width ? "…" : "");
-    if (!last) {
-        printf("%*s", (int)((have > width ? 0 : width - have) + GAP), "");
+    if (have > 0) {
+        printf("%*s%.*s%s", (int)*blanks, "", (int)(c - text), text, have > width ? "…" : "");
+        *blanks = 0;
     }
+    *blanks += (have > width ? 0 : width - have) + GAP;
 }
 
 void table_print(struct table *table)
@@ -146,10 +149,12 @@ void table_print(struct table *table)
     }
     fit(widths, table->columns, terminal_width());
     for (size_t row = 0; row < table->rows; row++) {
+        size_t blanks = 0;
+
         for (size_t i = 0; i < table->columns; i++) {
             const char *text = table->cells[row * table->columns + i];
 
-            print_cell(text != NULL ? text : "", widths[i], i + 1 == table->columns);
+            print_cell(text != NULL ? text : "", widths[i], &blanks);
         }
         putchar('\n');
     }
