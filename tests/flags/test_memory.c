@@ -13,11 +13,15 @@
 
 extern void *__libc_malloc(size_t bytes);
 extern void *__libc_calloc(size_t count, size_t bytes);
+extern void *__libc_memalign(size_t alignment, size_t bytes);
 extern void *__libc_realloc(void *at, size_t bytes);
 extern void __libc_free(void *at);
 
 static unsigned long taken, refuse_at; /* refuse_at 0: none */
 static long live;                      /* blocks that are out */
+
+/* Seen by the shared libraries too, although the build hides everything else. */
+#define SEEN __attribute__((visibility("default")))
 
 static bool refused(void)
 {
@@ -27,7 +31,7 @@ static bool refused(void)
     return true;
 }
 
-void *malloc(size_t bytes)
+SEEN void *malloc(size_t bytes)
 {
     void *at = refused() ? NULL : __libc_malloc(bytes);
 
@@ -35,7 +39,7 @@ void *malloc(size_t bytes)
     return at;
 }
 
-void *calloc(size_t count, size_t bytes)
+SEEN void *calloc(size_t count, size_t bytes)
 {
     void *at = refused() ? NULL : __libc_calloc(count, bytes);
 
@@ -43,7 +47,15 @@ void *calloc(size_t count, size_t bytes)
     return at;
 }
 
-void *realloc(void *before, size_t bytes)
+SEEN void *aligned_alloc(size_t alignment, size_t bytes)
+{
+    void *at = refused() ? NULL : __libc_memalign(alignment, bytes);
+
+    live += at != NULL;
+    return at;
+}
+
+SEEN void *realloc(void *before, size_t bytes)
 {
     void *at = refused() ? NULL : __libc_realloc(before, bytes);
 
@@ -51,7 +63,7 @@ void *realloc(void *before, size_t bytes)
     return at;
 }
 
-void free(void *at)
+SEEN void free(void *at)
 {
     live -= at != NULL;
     __libc_free(at);

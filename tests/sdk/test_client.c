@@ -79,8 +79,8 @@ static int setup(void **state)
              tmp != NULL && strlen(tmp) <= 30 ? tmp : "/tmp");
     if (mkdtemp(world->folder) == NULL)
         return -1;
-    snprintf(world->cache, sizeof world->cache, "%s/cache", world->folder);
-    snprintf(world->token_file, sizeof world->token_file, "%s/token", world->folder);
+    snprintf(world->cache, sizeof world->cache, "%.63s/cache", world->folder);
+    snprintf(world->token_file, sizeof world->token_file, "%.63s/token", world->folder);
     world->server = fake_server_start();
     *state = world;
     return 0;
