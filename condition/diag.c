@@ -183,10 +183,11 @@ void cel_fault_report(const struct condition *p, enum cel_fault fault, uint32_t 
     diag->from = p->spans[pc].from;
     diag->to = p->spans[pc].to;
     diag->hint[0] = '\0';
-    cel_diag_place(diag, p->source, p->source_len);
     switch (fault) {
     case FAULT_NO_OVERLOAD: report_overload(p, i, detail.kinds, diag); break;
     case FAULT_ABSENT:
+        diag->from = p->spans[pc].slot_from;
+        diag->to = p->spans[pc].slot_to;
         for (uint32_t r = 0; r < p->read_count; r++)
             if (p->reads[r].slot == detail.slot)
                 path = p->reads[r].path;
@@ -203,6 +204,7 @@ void cel_fault_report(const struct condition *p, enum cel_fault fault, uint32_t 
         break;
     default: snprintf(diag->msg, sizeof diag->msg, "%s", texts[fault]);
     }
+    cel_diag_place(diag, p->source, p->source_len);
 }
 
 /* ---- the nearest name ---- */

@@ -50,6 +50,8 @@ static uint32_t emit(struct generator *g, const struct cel_node *n, enum cel_op 
     p->code[pc].k = k;
     p->spans[pc].from = name || op == CEL_UNKNOWN ? n->at : n->from;
     p->spans[pc].to = name || op == CEL_UNKNOWN ? n->at_to : n->to;
+    p->spans[pc].slot_from = p->spans[pc].from;
+    p->spans[pc].slot_to = p->spans[pc].to;
     p->code_count++;
     g->height += (uint32_t)effect; /* unsigned, but never below 0 */
     if (g->height > p->stack_max)
@@ -213,6 +215,18 @@ static uint32_t read_slot(struct generator *g, uint32_t slot)
     return slot;
 }
 
+/* One instruction that reads the attribute slot, and does something with it. */
+static void emit_fused(struct generator *g, const struct cel_node *n, enum cel_op op, unsigned a,
+                       uint32_t b, const struct cel_node *slot)
+{
+    uint32_t pc = emit(g, n, op, a, b, read_slot(g, slot->slot), 1);
+
+    if (ok(g)) {
+        g->p->spans[pc].slot_from = slot->from;
+        g->p->spans[pc].slot_to = slot->to;
+    }
+}
+
 /* ---- names and fields ---- */
 
 static bool is_const_text(const struct cel_node *n)
@@ -311,8 +325,7 @@ static bool generate_fused(struct generator *g, const struct cel_node *n)
         }
         if (!is_slot(g, slot))
             return false;
-        emit(g, n, CEL_SLOT_IN, texts, add_const(g, copy_value(g, &constant->value)),
-             read_slot(g, slot->slot), 1);
+        emit_fused(g, n, CEL_SLOT_IN, texts, add_const(g, copy_value(g, &constant->value)), slot);
         return true;
     }
     if ((op == OPERATOR_EQ || op == OPERATOR_NE) && slot->kind == NODE_CONST) {
@@ -322,11 +335,10 @@ static bool generate_fused(struct generator *g, const struct cel_node *n)
     if (!is_slot(g, slot) || constant->kind != NODE_CONST)
         return false;
     if (op == OPERATOR_EQ || op == OPERATOR_NE)
-        emit(g, n, CEL_SLOT_EQ, op == OPERATOR_NE, add_const(g, copy_value(g, &constant->value)),
-             read_slot(g, slot->slot), 1);
+        emit_fused(g, n, CEL_SLOT_EQ, op == OPERATOR_NE,
+                   add_const(g, copy_value(g, &constant->value)), slot);
     else if (op >= OPERATOR_LT && op <= OPERATOR_GE)
-        emit(g, n, CEL_SLOT_ORDER, op, add_const(g, copy_value(g, &constant->value)),
-             read_slot(g, slot->slot), 1);
+        emit_fused(g, n, CEL_SLOT_ORDER, op, add_const(g, copy_value(g, &constant->value)), slot);
     else
         return false;
     return true;
@@ -510,7 +522,7 @@ static void generate_text(struct generator *g, const struct cel_node *n,
                           const struct cel_node *subject, unsigned how, struct cel_text text)
 {
     if (is_slot(g, subject)) {
-        emit(g, n, CEL_SLOT_TEXT, how, text_const(g, text), read_slot(g, subject->slot), 1);
+        emit_fused(g, n, CEL_SLOT_TEXT, how, text_const(g, text), subject);
         return;
     }
     generate(g, subject);
@@ -545,8 +557,7 @@ static bool generate_matches(struct generator *g, const struct cel_node *n,
         return true;
     }
     if (is_slot(g, subject)) {
-        uint32_t slot = read_slot(g, subject->slot), at = add_pattern(g, pattern);
-        emit(g, n, CEL_SLOT_MATCH, 0, at, slot, 1);
+        emit_fused(g, n, CEL_SLOT_MATCH, 0, add_pattern(g, pattern), subject);
     } else {
         generate(g, subject);
         emit(g, n, CEL_MATCH, 0, 0, add_pattern(g, pattern), 0);

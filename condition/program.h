@@ -76,6 +76,7 @@ struct cel_instruction {
 
 struct cel_span {
     uint32_t from, to;
+    uint32_t slot_from, slot_to; /* of the attribute that a fused instruction reads */
 };
 
 struct cel_handler {
