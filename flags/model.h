@@ -114,6 +114,15 @@ struct condition_env *flag_condition_env(void);
 MUST_USE enum err_code flag_parse(struct parse *parse, const struct json *document);
 void flag_fini(struct flag *flag); /* frees its conditions */
 
+/* ---- parse_variants.c, parse_rules.c: members of the document ---- */
+MUST_USE enum err_code variants_parse(struct parse *parse, const struct json *document);
+MUST_USE enum err_code individual_parse(struct parse *parse, const struct json *document);
+MUST_USE enum err_code rules_parse(struct parse *parse, const struct json *document);
+/* Names of variants and rules: 1 to LIMIT_KEY_BYTES bytes of text without control characters. */
+bool name_is_good(const char *name);
+
+/* ---- key_paths.c ---- */
+
 /* The index of path among paths, added if it is new; path is copied into arena. */
 MUST_USE enum err_code key_paths_add(struct key_paths *paths, struct arena *arena, const char *path,
                                      size_t *index, struct err *err);
@@ -145,7 +154,10 @@ enum condition_status rule_run(const struct rule *rule, struct context *ctx, boo
                                struct condition_diag *diag);
 const struct individual *individual_find(const struct flag *flag, const struct context_key *key);
 
-/* A message for people of the JSON value at hand, "a number". */
+/* ---- parse.c: messages ---- */
+
+/* "a number", or "missing". */
 const char *kind_of(const struct json *json);
+enum err_code no_memory(struct err *err);
 
 #endif

@@ -110,7 +110,7 @@ static enum err_code keep_split(struct parse *parse, const struct split *split, 
             arena_take(parse->arena, (count == 0 ? 1 : 2 * (size_t)count) * sizeof *grown);
 
         if (grown == NULL)
-            return err_set(parse->err, ERR_NOMEM, "out of memory");
+            return no_memory(parse->err);
         if (count > 0)
             memcpy(grown, flag->splits, count * sizeof *grown);
         flag->splits = grown;
@@ -161,7 +161,7 @@ static enum err_code parse_split(struct parse *parse, const struct json *object,
                        (double)end / 1000);
     kept = arena_take(parse->arena, split.count * sizeof *kept);
     if (kept == NULL)
-        return err_set(parse->err, ERR_NOMEM, "out of memory");
+        return no_memory(parse->err);
     memcpy(kept, ranges, split.count * sizeof *kept);
     split.ranges = kept;
     return keep_split(parse, &split, out);

@@ -348,6 +348,98 @@ static void a_change_that_moves_subjects_is_seen(void **state)
     }
 }
 
+/* Puts a random value at a random place of object. */
+static void mutate(struct json *object, uint32_t *random)
+{
+    static const char *const values[] = {
+        "null",
+        "true",
+        "0",
+        "-1",
+        "1e308",
+        "100.0005",
+        "''",
+        "'on'",
+        "'off'",
+        "[]",
+        "{}",
+        "['on']",
+        "{'on':1}",
+        "{'variant':'on'}",
+        "{'ramp':{'percent':5,'variant':'on'}}",
+        "{'split':{'on':100}}",
+        "{'rules':true}",
+        "[{'when':'x','serve':{'variant':'on'}}]",
+        "'a.b'",
+        "'*.com'",
+    };
+    static const char *const names[] = {"variant", "ramp", "split", "percent", "rules", "acme.com",
+                                        "*.x.org", "on",   "",      "uses",    "tie",   "domains"};
+    size_t count = json_count(object), at = next_number(random) % (count + 1);
+    struct json *member = json_first(object);
+    struct json *value = make_json(values[next_number(random) % (sizeof values / sizeof *values)]);
+    char name[40];
+
+    while (at > 0 && member != NULL && json_next(member) != NULL) {
+        member = json_next(member);
+        at--;
+    }
+    if (member != NULL && json_first(member) != NULL && next_number(random) % 3 != 0) {
+        json_free(value);
+        mutate(json_kind(member) == JSON_OBJECT ? member : json_first(member), random);
+        return;
+    }
+    snprintf(name, sizeof name, "%s",
+             member != NULL && next_number(random) % 4 != 0
+                 ? json_key(member) != NULL ? json_key(member) : "x"
+                 : names[next_number(random) % (sizeof names / sizeof *names)]);
+    if (json_kind(object) == JSON_OBJECT)
+        json_put(object, name, value);
+    else
+        json_free(value);
+}
+
+/* Whatever passes the check is usable and can be asked; whatever does not is unusable or has a
+ * mistake that a ruleset overlooks. Nothing crashes. */
+static void check_and_ruleset_agree_on_anything(void **state)
+{
+    uint32_t random = 4711;
+    unsigned good = 0;
+
+    (void)state;
+    for (int round = 0; round < 6000; round++) {
+        struct json *flag =
+            make_flag("'domains':{'acme.com':{'ramp':{'percent':5,'split':{'on':50,'off':50}}}},"
+                      "'individual':{'u':'on'},'rules':[{'when':'a','serve':{'variant':'on'}}],"
+                      "'tie':{'safe':'off','allowed':['on'],'lease_s':5}");
+        struct err err = {0};
+        struct ruleset *rules;
+        const struct flag *built;
+        enum err_code rc;
+        char key[200];
+
+        for (uint32_t i = next_number(&random) % 3 + 1; i > 0; i--)
+            mutate(flag, &random);
+        rc = flag_check(flag, &err);
+        assert_true(rc == ERR_OK || (rc == ERR_INVALID && err.msg[0] != '\0'));
+        snprintf(key, sizeof key, "%s", json_get_text(flag, "key", ""));
+        rules = make_rules(flag, NULL);
+        built = ruleset_find(rules, key);
+        if (built != NULL && flag_unusable(built) == NULL) {
+            struct decision decision = decide(rules, key, "{'domain':'acme.com','a':true}");
+
+            assert_non_null(decision.variant);
+        }
+        if (rc == ERR_OK) {
+            assert_non_null(built);
+            assert_null(flag_unusable(built));
+            good++;
+        }
+        ruleset_free(rules);
+    }
+    assert_in_range(good, 300, 5000); /* both sides were seen */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +450,7 @@ int main(void)
         cmocka_unit_test(a_new_flag_is_completed),
         cmocka_unit_test(a_document_that_is_none_is_refused),
         cmocka_unit_test(the_future_is_survived),
+        cmocka_unit_test(check_and_ruleset_agree_on_anything),
         cmocka_unit_test(a_change_that_moves_subjects_is_seen),
     };
 

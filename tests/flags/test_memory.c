@@ -31,6 +31,7 @@ static bool refused(void)
     return true;
 }
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): glibc's are reserved names */
 SEEN void *malloc(size_t bytes)
 {
     void *at = refused() ? NULL : __libc_malloc(bytes);
@@ -68,6 +69,7 @@ SEEN void free(void *at)
     live -= at != NULL;
     __libc_free(at);
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
 
 static const char *const members[] = {
     "'fallthrough':{'ramp':{'percent':50,'split':{'on':50,'off':50}}},'bucket_by':'company.id'",
