@@ -14,8 +14,13 @@ for page in "$root"/README.md "$root"/docs/*.md; do
     awk '/^```sh$/ { on = 1; next } /^```/ { on = 0 } on' "$page" >"$script"
     [ -s "$script" ] || continue
     mkdir "$top/run"
-    # exec'd shells of a page may leave a server behind: its process group ends with the page
-    if (cd "$top/run" && PATH=$build:$PATH timeout 120 setsid bash -e -o pipefail "$script" >"$top/out" 2>&1); then
+    # timeout leads a process group: what a page leaves running (a server) ends with it
+    (cd "$top/run" && PATH=$build:$PATH exec timeout 120 bash -e -o pipefail "$script") >"$top/out" 2>&1 &
+    group=$!
+    wait "$group"
+    code=$?
+    kill -KILL -- "-$group" 2>/dev/null
+    if [ "$code" -eq 0 ]; then
         passed=$((passed + 1))
         echo "ok   ${page#"$root"/}"
     else
@@ -23,7 +28,6 @@ for page in "$root"/README.md "$root"/docs/*.md; do
         echo "FAIL ${page#"$root"/}"
         cat "$top/out"
     fi
-    pkill -f "$top/run" 2>/dev/null
     rm -rf "$top/run"
 done
 echo "$passed passed, $failed failed"
