@@ -13,6 +13,7 @@
 #include "migrator/flag_link.h"
 #include "migrator/plain.h"
 #include "migrator/session.h"
+#include "migrator/shape.h"
 #include "migrator/walk.h"
 
 /* ---- open and close ---- */
@@ -107,7 +108,8 @@ static enum err_code read_apply(const struct migrate *m, const struct migrate_ap
     *asked = (struct asked){.request = {.to = MIG_CONTRACTED,
                                         .override_gate = what->override_gate,
                                         .reason = what->reason,
-                                        .wait_s = what->wait_s}};
+                                        .wait_s = what->wait_s,
+                                        .recovery_point = what->recovery_point}};
     if (what->target != NULL) {
         asked->one = true;
         rc = folder_find(&m->folder, what->target, &asked->index, err);
@@ -162,6 +164,33 @@ static bool rests_on_pending(const struct migrate *m, size_t index)
     return false;
 }
 
+/* Whether a migration will find a fresh database, and so no flag to wait for. */
+static enum err_code skips_walk(struct migrate *m, size_t index, bool *out, struct err *err)
+{
+    struct database_value table = database_text(m->folder.at[index].phased->table);
+    struct database_rows *rows = NULL;
+    enum err_code rc;
+
+    *out = false;
+    if (!m->fresh) {
+        return ERR_OK;
+    }
+    rc = database_query(
+        m->db, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND lower(name) = lower(?1)",
+        &table, 1, &rows, err);
+    if (rc) {
+        return rc;
+    }
+    *out = database_rows_count(rows) == 0;
+    database_rows_free(rows);
+    if (!*out) {
+        bool has_rows = true;
+        rc = shape_has_rows(m->db, m->folder.at[index].phased->table, &has_rows, err);
+        *out = !has_rows;
+    }
+    return rc;
+}
+
 /* Everything that can be known to be wrong before anything is changed. */
 static enum err_code check_all(struct migrate *m, const struct asked *asked, struct err *err)
 {
@@ -170,6 +199,7 @@ static enum err_code check_all(struct migrate *m, const struct asked *asked, str
     rc = rc || asked->one ? rc : check_order(m, err);
     for (size_t i = 0; rc == ERR_OK && i < m->folder.count; i++) {
         const struct migration *migration = &m->folder.at[i];
+        bool skips = false;
         if ((asked->one && i != asked->index) || migration->phased == NULL ||
             session_state(m, i) == MIG_PURGED) {
             continue;
@@ -177,7 +207,8 @@ static enum err_code check_all(struct migrate *m, const struct asked *asked, str
         if (session_state(m, i) == MIG_PENDING && !rests_on_pending(m, i)) {
             rc = walk_validate(m, i, err);
         }
-        rc = rc ? rc : flag_link_check_flag(m, i, err);
+        rc = rc ? rc : skips_walk(m, i, &skips, err);
+        rc = rc || skips ? rc : flag_link_check_flag(m, i, err);
     }
     return rc;
 }
@@ -297,6 +328,7 @@ enum err_code migrate_apply(struct migrate *m, const struct migrate_apply *what,
     }
     rc = read_apply(m, what, &asked, err);
     rc = rc ? rc : session_write(m, err);
+    m->fresh = rc == ERR_OK && !m->meta.exists && m->journal.count == 0;
     rc = rc ? rc : check_all(m, &asked, err);
     if (rc) {
         return rc;

@@ -58,6 +58,8 @@ struct migrate_apply {
     const char *override_gate, *reason; /* both or none */
     bool dry_run;                       /* plan only */
     int wait_s;                         /* how long to wait for a closed gate; 0: not at all */
+    const char *recovery_point; /* purge copies the database first: to this new file, "none", or
+                                   NULL: beside it */
 };
 
 /* Each returns a report on ERR_OK; ERR_CONFLICT (refused, nothing changed) may come with one. */

@@ -20,6 +20,7 @@ struct migrate {
     struct folder folder;
     struct database *db; /* NULL until it is needed */
     bool writable;
+    bool fresh; /* nobody migrated this database before this run */
     struct journal_meta meta;
     struct journal journal;
     struct lock lock;

@@ -12,6 +12,7 @@ struct walk_request {
     bool explicit_to;  /* the caller named it: a closed gate is a refusal, not a wait */
     const char *override_gate, *reason;
     int wait_s;
+    const char *recovery_point;             /* a new file, "none", or NULL: beside the database */
     const char *without_flag_server_reason; /* way back alone */
 };
 

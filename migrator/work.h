@@ -16,7 +16,7 @@
 #include "database/database.h"
 
 #define WORK_GUARDS_MAX 12u
-#define WORK_CHECKS_MAX 24u
+#define WORK_CHECKS_MAX 160u /* a few for each column that a migration may have */
 
 struct lock;
 

@@ -1,0 +1,80 @@
+/*
+ * change - a phased migration against its table: everything that is generated, as SQL.
+ *
+ *     F (forward)     every added column IS its forward expression
+ *     R (reverse)     every dropped column IS its reverse expression
+ *     C (consistent)  F OR R: the two shapes of this row say the same
+ *     V (valid)       the row's old shape can be carried over (valid_old)
+ *
+ * An added column whose forward names no column (a constant) may be changed by new code at will, so
+ * for it F only asks that it is filled. All SQL is one line, LF, without CASE, and uses nothing
+ * newer than SQLite 3.31, because triggers live in the application's file and run in its SQLite.
+ */
+#ifndef MIGRATOR_CHANGE_H
+#define MIGRATOR_CHANGE_H
+
+#include "base/arena.h"
+#include "migrator/folder.h"
+#include "migrator/shape.h"
+
+#define CHANGE_TRIGGERS_MAX 6u
+
+struct change_trigger {
+    const char *name, *sql;
+    bool forward; /* installed for old code: gone from contract on */
+};
+
+struct change {
+    const struct migration *migration;
+    const struct phased *phased;
+    struct shape shape;
+    bool set_aside; /* the dropped columns have their set-aside names now */
+    const char *drop_now[PHASED_COLUMNS_MAX];   /* the dropped columns' names as they are now */
+    const char *drop_aside[PHASED_COLUMNS_MAX]; /* lockstep_<number>_<name> */
+    const char *forward;                        /* F, or NULL: nothing is derived */
+    const char *reverse;                        /* R, or NULL: nothing is restored */
+    const char *consistent;                     /* C; "1" if there is neither */
+    const char *valid;                          /* V; "1" without valid_old */
+    const char *fill;     /* SET list: added columns from the old ones; NULL: nothing */
+    const char *restore;  /* SET list: dropped columns from the new ones; NULL: nothing */
+    const char *unfilled; /* every added column that has a forward IS NULL; NULL: nothing */
+    struct change_trigger triggers[CHANGE_TRIGGERS_MAX];
+    size_t trigger_count;
+    int64_t granularity_s; /* of the record of old code's writes */
+};
+
+/* Reads the table and generates. set_aside: from contract on. ERR_INVALID: the migration does not
+ * fit the table (unknown or existing column, bad expression, a column in a key, a UNIQUE, a CHECK,
+ * a FOREIGN KEY). Everything lives in the arena. */
+MUST_USE enum err_code change_read(struct database *db, const struct migration *migration,
+                                   bool expanded, bool set_aside, struct arena *arena,
+                                   struct change *out, struct err *err);
+
+/* Part of change_read(), in change_check.c: whether the migration fits the table. */
+MUST_USE enum err_code change_check(struct database *db, const struct change *change, bool expanded,
+                                    struct arena *arena, struct err *err);
+
+/* The same change as it is when the set-aside columns have their old names again: only names,
+ * predicates and triggers of *out are set anew; its shape stays what was read. */
+MUST_USE enum err_code change_renamed(const struct change *change, struct arena *arena,
+                                      struct change *out, struct err *err);
+
+/* "\"Mailbox\" TEXT": the added column as it is while both shapes live. */
+const char *change_bare(const struct change *change, size_t add, struct arena *arena);
+/* The same with the constraints that it gets at contract. */
+const char *change_declared(const struct change *change, size_t add, struct arena *arena);
+bool change_declares(const struct change *change, size_t add);
+
+/* The batched statements; behind each comes a key range. NULL if there is nothing to do. */
+const char *change_backfill(const struct change *change, struct arena *arena);
+const char *change_restore(const struct change *change, struct arena *arena);
+/* SELECT of rows, mismatches, invalid, lost and violators a declared constraint, without a range. */
+const char *change_verify(const struct change *change, struct arena *arena);
+/* A condition for rows that verification finds fault with. */
+const char *change_fault(const struct change *change, struct arena *arena);
+
+/* The objects of the application that name a dropped column: they would follow its rename, and
+ * hinder its removal. Comma-separated; "" if none. */
+const char *change_dependents(const struct change *change, struct arena *arena);
+
+#endif

@@ -1,0 +1,349 @@
+/*
+ * Whether a migration fits the table it is for: everything that can be known to be wrong before
+ * anything is changed.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "base/buf.h"
+#include "base/nearest.h"
+#include "database/sql_scan.h"
+#include "migrator/change.h"
+#include "migrator/expression.h"
+#include "migrator/table_text.h"
+
+#define NAMES_MAX 200u /* columns that a misspelt name is compared with */
+
+struct checking {
+    struct database *db;
+    const struct change *change;
+    bool expanded;
+    struct arena *arena;
+    struct err *err;
+};
+
+static bool is_added(const struct checking *c, const char *name)
+{
+    for (size_t i = 0; i < c->change->phased->add_count; i++) {
+        if (strcasecmp(c->change->phased->add[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_dropped(const struct checking *c, const char *name)
+{
+    for (size_t i = 0; i < c->change->phased->drop_count; i++) {
+        if (strcasecmp(c->change->phased->drop[i].name, name) == 0 ||
+            strcasecmp(c->change->drop_now[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- added columns ---- */
+
+static enum err_code check_type(const struct checking *c, const struct phased_add *add)
+{
+    struct sql_scan scan = sql_scan_start(str_of(add->type));
+    struct sql_token token;
+    static const char *const constraints[] = {"NOT",       "NULL",       "DEFAULT", "CHECK",
+                                              "UNIQUE",    "PRIMARY",    "COLLATE", "REFERENCES",
+                                              "GENERATED", "CONSTRAINT", "AS"};
+
+    while (sql_scan_next(&scan, &token)) {
+        bool good = token.kind == SQL_WORD || token.kind == SQL_NUMBER ||
+                    (token.kind == SQL_PUNCT && strchr("(),", *token.text.at) != NULL);
+        for (size_t i = 0; i < sizeof constraints / sizeof constraints[0]; i++) {
+            good = good && !sql_token_is(&token, constraints[i]);
+        }
+        if (!good) {
+            return err_set(c->err, ERR_INVALID,
+                           "the type of \"%.60s\" is '%.60s': a type alone belongs there; "
+                           "\"not_null\" and \"check\" have members of their own, and UNIQUE, "
+                           "DEFAULT and references are not supported yet",
+                           add->name, add->type);
+        }
+    }
+    return scan.unterminated == NULL
+               ? ERR_OK
+               : err_set(c->err, ERR_INVALID, "the type of \"%.60s\" is broken", add->name);
+}
+
+static enum err_code check_add(const struct checking *c, size_t i)
+{
+    const struct phased_add *add = &c->change->phased->add[i];
+    bool there = shape_column(&c->change->shape, add->name) != NULL;
+
+    if (strncasecmp(add->name, "lockstep_", 9) == 0 || *add->name == '\0') {
+        return err_set(c->err, ERR_INVALID, "\"%.60s\" cannot be a column's name", add->name);
+    }
+    for (size_t j = 0; j < i; j++) {
+        if (strcasecmp(c->change->phased->add[j].name, add->name) == 0) {
+            return err_set(c->err, ERR_INVALID, "\"add\" names \"%.60s\" twice", add->name);
+        }
+    }
+    if (is_dropped(c, add->name)) {
+        return err_set(c->err, ERR_INVALID,
+                       "\"%.60s\" is dropped and added: both live side by side for a while, so the "
+                       "new one needs another name",
+                       add->name);
+    }
+    if (there && !c->expanded) {
+        return err_set(c->err, ERR_INVALID, "table \"%.60s\" has a column \"%.60s\" already",
+                       c->change->shape.table, add->name);
+    }
+    if (!there && c->expanded) {
+        return err_set(c->err, ERR_CONFLICT,
+                       "table \"%.60s\" has lost the column \"%.60s\" that expand added",
+                       c->change->shape.table, add->name);
+    }
+    return add->type != NULL ? check_type(c, add) : ERR_OK;
+}
+
+/* ---- dropped columns ---- */
+
+static enum err_code no_rows(const struct checking *c, const char *sql, const char *table,
+                             const char *column, bool *none)
+{
+    struct database_value params[] = {database_text(table), database_text(column)};
+    struct database_rows *rows = NULL;
+    enum err_code rc = database_query(c->db, sql, params, 2, &rows, c->err);
+
+    if (rc == ERR_OK) {
+        *none = database_rows_count(rows) == 0;
+        database_rows_free(rows);
+    }
+    return rc;
+}
+
+static enum err_code refuse_bound(const struct checking *c, const char *column, const char *why)
+{
+    return err_set(c->err, ERR_INVALID, "\"%.60s\" cannot be dropped by a phased migration yet: %s",
+                   column, why);
+}
+
+static enum err_code check_bounds(const struct checking *c, const char *column)
+{
+    static const struct {
+        const char *sql, *why;
+    } bounds[] = {
+        {"SELECT 1 FROM pragma_index_list(?1) AS l, pragma_index_info(l.name) AS i WHERE "
+         "l.\"unique\" AND lower(i.name) = lower(?2)",
+         "it is part of a UNIQUE constraint or index, and what is kept equal to it could violate "
+         "it"},
+        {"SELECT 1 FROM pragma_foreign_key_list(?1) WHERE lower(\"from\") = lower(?2)",
+         "it is part of a FOREIGN KEY"},
+        {"SELECT 1 FROM sqlite_master AS m, pragma_foreign_key_list(m.name) AS f WHERE m.type = "
+         "'table' AND lower(f.\"table\") = lower(?1) AND lower(f.\"to\") = lower(?2)",
+         "another table refers to it"},
+    };
+
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
+        bool none = false;
+        enum err_code rc = no_rows(c, bounds[i].sql, c->change->shape.table, column, &none);
+        if (rc) {
+            return rc;
+        }
+        if (!none) {
+            return refuse_bound(c, column, bounds[i].why);
+        }
+    }
+    if (table_text_expression_names(str_of(c->change->shape.sql), column)) {
+        return refuse_bound(c, column, "a CHECK, DEFAULT or generated column names it");
+    }
+    return ERR_OK;
+}
+
+static enum err_code check_not_null(const struct checking *c, const char *column)
+{
+    const struct database_capabilities *capabilities = NULL;
+    struct str definition = {0};
+    struct buf loosened = {0};
+    bool can;
+    enum err_code rc = database_probe(c->db, &capabilities, c->err);
+
+    if (rc) {
+        return rc;
+    }
+    can = capabilities->writable_schema &&
+          table_text_column(str_of(c->change->shape.sql), column, &definition) &&
+          table_text_loosen(definition, &loosened);
+    buf_fini(&loosened);
+    return can ? ERR_OK
+               : err_set(
+                     c->err, ERR_INVALID,
+                     "\"%.60s\" is NOT NULL, and this database cannot loosen that in place; new "
+                     "code could not insert rows without it",
+                     column);
+}
+
+static enum err_code check_drop(const struct checking *c, size_t i)
+{
+    const char *name = c->change->drop_now[i];
+    const struct shape_column *column = shape_column(&c->change->shape, name);
+    const char *names[NAMES_MAX], *nearest;
+    size_t count = 0;
+    enum err_code rc;
+
+    if (column == NULL) {
+        for (; count < c->change->shape.count && count < NAMES_MAX; count++) {
+            names[count] = c->change->shape.columns[count].name;
+        }
+        nearest = nearest_name(name, names, count);
+        return err_set(c->err, ERR_INVALID, "table \"%.60s\" has no column \"%.60s\"%s%.60s%s",
+                       c->change->shape.table, name, nearest != NULL ? "; did you mean \"" : "",
+                       nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
+    }
+    if (column->primary_key > 0) {
+        return refuse_bound(c, name, "it is part of the primary key");
+    }
+    if (column->generated) {
+        return refuse_bound(c, name, "it is a generated column");
+    }
+    rc = check_bounds(c, name);
+    return rc || !column->not_null ? rc : check_not_null(c, name);
+}
+
+/* ---- expressions ---- */
+
+static enum err_code compiles(const struct checking *c, const char *text,
+                              const struct expression_names *names)
+{
+    struct database_rows *rows = NULL;
+    struct buf sql = {0};
+    enum err_code rc;
+
+    buf_text(&sql, "SELECT (");
+    expression_write(text, names, "", &sql);
+    buf_text(&sql, ") FROM (SELECT *");
+    for (size_t i = 0; !c->expanded && i < c->change->phased->add_count; i++) {
+        buf_text(&sql, ", NULL AS ");
+        buf_sql_name(&sql, str_of(c->change->phased->add[i].name));
+    }
+    buf_text(&sql, " FROM ");
+    buf_sql_name(&sql, str_of(c->change->shape.table));
+    buf_text(&sql, ") LIMIT 0");
+    rc = database_query(c->db, buf_cstr(&sql), NULL, 0, &rows, c->err);
+    database_rows_free(rows);
+    buf_fini(&sql);
+    return rc;
+}
+
+/* new_side: it is made from the new columns, else from the old ones. */
+static enum err_code check_expression(const struct checking *c, const char *what, const char *text,
+                                      const struct expression_names *names, bool new_side)
+{
+    enum err_code rc = expression_check(text, names, c->err);
+
+    for (size_t i = 0; rc == ERR_OK && i < names->count; i++) {
+        bool wrong = new_side ? is_dropped(c, names->names[i]) : is_added(c, names->names[i]);
+        if (wrong && expression_uses(text, names->names[i])) {
+            rc = err_set(c->err, ERR_INVALID, "it reads \"%.60s\", which is %s", names->names[i],
+                         new_side ? "dropped" : "only just added");
+        }
+    }
+    rc = rc ? rc : compiles(c, text, names);
+    if (rc) {
+        err_wrap(c->err, "%s", what);
+    }
+    return rc;
+}
+
+static enum err_code check_expressions(const struct checking *c)
+{
+    const struct phased *phased = c->change->phased;
+    size_t room = c->change->shape.count + phased->add_count + phased->drop_count + 1, count = 0;
+    const char **names = arena_zero(c->arena, room, sizeof *names);
+    const char **written = arena_zero(c->arena, room, sizeof *written);
+    struct expression_names list;
+    enum err_code rc = ERR_OK;
+
+    if (names == NULL || written == NULL) {
+        return err_set(c->err, ERR_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < phased->drop_count; i++) {
+        names[count] = phased->drop[i].name;
+        written[count++] = c->change->drop_now[i];
+    }
+    for (size_t i = 0; i < phased->add_count; i++) {
+        names[count++] = phased->add[i].name;
+    }
+    for (size_t i = 0; i < c->change->shape.count; i++) {
+        names[count++] = c->change->shape.columns[i].name;
+    }
+    list = (struct expression_names){names, written, count};
+    for (size_t i = 0; rc == ERR_OK && i < phased->add_count; i++) {
+        const struct phased_add *add = &phased->add[i];
+        if (add->forward != NULL) {
+            rc = check_expression(c, arena_print(c->arena, "forward of \"%s\"", add->name),
+                                  add->forward, &list, false);
+        }
+        if (rc == ERR_OK && add->check != NULL) {
+            rc = check_expression(c, arena_print(c->arena, "check of \"%s\"", add->name),
+                                  add->check, &list, true);
+        }
+    }
+    for (size_t i = 0; rc == ERR_OK && i < phased->drop_count; i++) {
+        if (phased->drop[i].reverse != NULL) {
+            rc = check_expression(c,
+                                  arena_print(c->arena, "reverse of \"%s\"", phased->drop[i].name),
+                                  phased->drop[i].reverse, &list, true);
+        }
+    }
+    if (rc == ERR_OK && phased->valid_old != NULL) {
+        rc = check_expression(c, "valid_old", phased->valid_old, &list, false);
+    }
+    return rc;
+}
+
+enum err_code change_check(struct database *db, const struct change *change, bool expanded,
+                           struct arena *arena, struct err *err)
+{
+    struct checking c = {db, change, expanded, arena, err};
+    enum err_code rc = ERR_OK;
+
+    for (size_t i = 0; rc == ERR_OK && i < change->phased->drop_count; i++) {
+        rc = check_drop(&c, i);
+    }
+    for (size_t i = 0; rc == ERR_OK && i < change->phased->add_count; i++) {
+        rc = check_add(&c, i);
+    }
+    rc = rc ? rc : check_expressions(&c);
+    if (rc) {
+        err_wrap(err, "%.100s", change->migration->name);
+    }
+    return rc;
+}
+
+const char *change_dependents(const struct change *change, struct arena *arena)
+{
+    const struct shape *shape = &change->shape;
+    struct buf names = {0};
+    const char *out;
+
+    for (size_t i = 0; i < shape->object_count; i++) {
+        const struct shape_object *object = &shape->objects[i];
+        bool named = false, table = false;
+        struct sql_scan scan = sql_scan_start(str_of(object->sql));
+        struct sql_token token;
+
+        if (strcmp(object->type, "index") == 0 || strncasecmp(object->name, "lockstep_", 9) == 0) {
+            continue;
+        }
+        while (sql_scan_next(&scan, &token)) {
+            table = table || sql_token_names(&token, shape->table);
+            for (size_t k = 0; k < change->phased->drop_count; k++) {
+                named = named || sql_token_names(&token, change->drop_now[k]);
+            }
+        }
+        if (named && table) {
+            buf_print(&names, "%s%s %s", names.len > 0 ? ", " : "", object->type, object->name);
+        }
+    }
+    out = arena_text(arena, buf_cstr(&names), names.len);
+    buf_fini(&names);
+    return out != NULL ? out : "";
+}

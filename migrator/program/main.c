@@ -1,0 +1,327 @@
+/*
+ * migrate - walks a database from one schema to the next, for deploy pipelines and people.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/cli.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/progress.h"
+#include "migrator/migrate.h"
+#include "migrator/phased.h"
+#include "migrator/program/report_text.h"
+
+#define TOKEN_FILE_BYTES 4096u
+#define WAIT_MAX_MS (7 * 24 * 3600 * 1000LL)
+
+struct program {
+    struct arena arena;
+    struct migrate *migrate;
+    struct progress progress;
+    char what[200]; /* what the progress line is about */
+    uint64_t done;
+    bool quiet;
+};
+
+/* ---- progress ---- */
+
+static void end_progress(struct program *p)
+{
+    if (p->what[0] != '\0') {
+        progress_end(&p->progress, p->done);
+        p->what[0] = '\0';
+    }
+}
+
+static void show_progress(void *ctx, const char *migration, const char *phase, uint64_t done,
+                          uint64_t total)
+{
+    struct program *p = ctx;
+    char what[200];
+
+    (void)snprintf(what, sizeof what, "%.20s %.160s", phase, migration);
+    if (strcmp(what, p->what) != 0) {
+        end_progress(p);
+        memcpy(p->what, what, sizeof what);
+        progress_init(&p->progress, p->what, done, p->quiet);
+    }
+    p->done = done;
+    progress_show(&p->progress, done, total);
+}
+
+/* ---- options ---- */
+
+static const char *given_or(const struct cli *cli, const char *option, const char *variable)
+{
+    const char *value = cli_option(cli, option);
+
+    if (value == NULL) {
+        value = getenv(variable);
+        value = value != NULL && *value == '\0' ? NULL : value;
+    }
+    return value;
+}
+
+/* The token from a file or the environment; never from an argument, which others can read. */
+static enum err_code read_token(struct program *p, const struct cli *cli, const char **out,
+                                struct err *err)
+{
+    const char *path = cli_option(cli, "flag-token-file");
+    char *text = NULL;
+    size_t len = 0;
+    enum err_code rc;
+
+    *out = getenv("LOCKSTEP_TOKEN");
+    if (path == NULL) {
+        return ERR_OK;
+    }
+    rc = file_read(path, TOKEN_FILE_BYTES, &text, &len, err);
+    if (rc) {
+        return rc;
+    }
+    len = strcspn(text, " \t\r\n");
+    *out = arena_text(&p->arena, text, len);
+    free(text);
+    return *out != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static enum err_code open_migrate(struct program *p, const struct cli *cli, struct err *err)
+{
+    struct migrate_options options = {
+        .database = given_or(cli, "database", "LOCKSTEP_DATABASE"),
+        .folder = given_or(cli, "migrations", "LOCKSTEP_MIGRATIONS"),
+        .environment = given_or(cli, "environment", "LOCKSTEP_ENVIRONMENT"),
+        .flag_server = given_or(cli, "flag-server", "LOCKSTEP_FLAG_SERVER"),
+        .progress = show_progress,
+        .progress_ctx = p,
+        .create = cli_given(cli, "create"),
+    };
+    enum err_code rc = read_token(p, cli, &options.flag_token, err);
+
+    if (rc) {
+        return rc;
+    }
+    if (options.database == NULL) {
+        return err_set(err, ERR_INVALID,
+                       "name the database by --database or LOCKSTEP_DATABASE (sqlite:app.db)");
+    }
+    if (options.folder == NULL) {
+        options.folder = "migrations";
+    }
+    p->quiet = cli_json(cli);
+    return migrate_open(&options, &p->migrate, err);
+}
+
+static void close_migrate(struct program *p)
+{
+    end_progress(p);
+    migrate_close(p->migrate);
+    arena_fini(&p->arena);
+}
+
+/* ---- output ---- */
+
+typedef void print_fn(const struct json *report);
+
+/* Prints the report, and the error if there is one; frees the report. */
+static int finish(struct program *p, const struct cli *cli, enum err_code rc, struct json *report,
+                  print_fn *print, const struct err *err)
+{
+    end_progress(p);
+    if (rc != ERR_OK && report == NULL) {
+        return cli_fail(cli, err);
+    }
+    if (cli_json(cli)) {
+        if (rc != ERR_OK) {
+            struct json *error = json_object();
+            (void)json_put_text(error, "code", err_code_name(rc));
+            (void)json_put_text(error, "message", err->msg);
+            (void)json_put(report, "error", error);
+        }
+        cli_print_json(report);
+        return err_exit_code(rc);
+    }
+    if (rc == ERR_OK || json_count(json_get(report, "steps")) > 0 ||
+        json_count(json_get(report, "waits")) > 0 || print == report_print_verify) {
+        print(report);
+    }
+    json_free(report);
+    (void)fflush(stdout);
+    return rc != ERR_OK ? cli_fail(cli, err) : 0;
+}
+
+/* ---- commands ---- */
+
+static int run_apply_like(struct cli *cli, bool plan)
+{
+    struct program p = {0};
+    struct migrate_apply what = {.target = cli_operand(cli, 0),
+                                 .to_state = cli_option(cli, "to"),
+                                 .override_gate = cli_option(cli, "override-gate"),
+                                 .reason = cli_option(cli, "reason"),
+                                 .recovery_point = cli_option(cli, "recovery-point"),
+                                 .dry_run = plan || cli_given(cli, "dry-run")};
+    const char *wait = cli_option(cli, "wait");
+    struct json *report = NULL;
+    struct err err = {0};
+    int64_t wait_ms = 0;
+    bool changes;
+    enum err_code rc;
+    int code;
+
+    if (wait != NULL && (!phased_duration(wait, &wait_ms) || wait_ms > WAIT_MAX_MS)) {
+        return cli_usage(cli, "--wait '%s' is no duration such as 30s, 10m or 2h", wait);
+    }
+    what.wait_s = (int)((wait_ms + 999) / 1000);
+    rc = open_migrate(&p, cli, &err);
+    if (rc == ERR_OK) {
+        rc = what.dry_run ? migrate_plan(p.migrate, &what, &report, &err)
+                          : migrate_apply(p.migrate, &what, &report, &err);
+    }
+    changes = json_number(json_get(report, "changes"), 0) > 0;
+    code = finish(&p, cli, rc, report, what.dry_run ? report_print_plan : report_print_steps, &err);
+    close_migrate(&p);
+    return code == 0 && plan && cli_given(cli, "exit-code") && changes ? 5 : code;
+}
+
+static int run_plan(struct cli *cli, void *ctx)
+{
+    (void)ctx;
+    return run_apply_like(cli, true);
+}
+
+static int run_apply(struct cli *cli, void *ctx)
+{
+    (void)ctx;
+    return run_apply_like(cli, false);
+}
+
+static int run_rollback(struct cli *cli, void *ctx)
+{
+    struct program p = {0};
+    struct migrate_rollback what = {.target = cli_operand(cli, 0),
+                                    .to_state = cli_option(cli, "to"),
+                                    .one_phase = cli_given(cli, "phase")};
+    struct json *report = NULL;
+    struct err err = {0};
+    enum err_code rc;
+    int code;
+
+    (void)ctx;
+    if (what.one_phase && what.to_state != NULL) {
+        return cli_usage(cli, "--phase and --to exclude each other");
+    }
+    if (cli_given(cli, "without-flag-server") != cli_given(cli, "reason")) {
+        return cli_usage(cli, "--without-flag-server and --reason belong together");
+    }
+    what.without_flag_server_reason =
+        cli_given(cli, "without-flag-server") ? cli_option(cli, "reason") : NULL;
+    rc = open_migrate(&p, cli, &err);
+    rc = rc ? rc : migrate_rollback(p.migrate, &what, &report, &err);
+    code = finish(&p, cli, rc, report, report_print_steps, &err);
+    close_migrate(&p);
+    return code;
+}
+
+static int run_status(struct cli *cli, void *ctx)
+{
+    struct program p = {0};
+    struct json *report = NULL;
+    struct err err = {0};
+    enum err_code rc = open_migrate(&p, cli, &err);
+    int code;
+
+    (void)ctx;
+    rc = rc ? rc : migrate_status(p.migrate, &report, &err);
+    code = finish(&p, cli, rc, report, report_print_status, &err);
+    close_migrate(&p);
+    return code;
+}
+
+static int run_verify(struct cli *cli, void *ctx)
+{
+    struct program p = {0};
+    struct json *report = NULL;
+    struct err err = {0};
+    enum err_code rc = open_migrate(&p, cli, &err);
+    int code;
+
+    (void)ctx;
+    rc = rc ? rc : migrate_verify(p.migrate, cli_operand(cli, 0), &report, &err);
+    code = finish(&p, cli, rc, report, report_print_verify, &err);
+    close_migrate(&p);
+    return code;
+}
+
+/* ---- tables ---- */
+
+static const struct cli_option common[] = {
+    {"database", 'd', "URL", "the database: sqlite:PATH or a path (LOCKSTEP_DATABASE)", false},
+    {"migrations", 'm', "DIR", "the folder of migrations; default: migrations", false},
+    {"environment", 'e', "NAME", "what this database is for; stored at the first contact", false},
+    {"flag-server", 0, "URL", "where flags are (LOCKSTEP_FLAG_SERVER)", false},
+    {"flag-token-file", 0, "FILE", "a file with a token of role pipeline (or LOCKSTEP_TOKEN)",
+     false},
+    {0}};
+
+static const struct cli_option plan_options[] = {
+    {"to", 't', "STATE", "only as far as this state", false},
+    {"exit-code", 0, NULL, "exit with 5 if there is something to do", false},
+    {"create", 0, NULL, "the database may be a file that is not there yet", false},
+    {0}};
+
+static const struct cli_option apply_options[] = {
+    {"to", 't', "STATE", "go to this state: expanded, dual-writing, in-sync, contracted, purged",
+     false},
+    {"wait", 'w', "DURATION", "wait so long for a gate to open: 30s, 10m, 2h", false},
+    {"dry-run", 'n', NULL, "only show the plan", false},
+    {"override-gate", 0, "NAME", "pass this condition of the contract gate; needs --reason", false},
+    {"reason", 0, "TEXT", "why, for the history", false},
+    {"recovery-point", 0, "FILE", "where purge copies the database to; none: no copy", false},
+    {"create", 0, NULL, "the database may be made", false},
+    {0}};
+
+static const struct cli_option rollback_options[] = {
+    {"phase", 'p', NULL, "one state back", false},
+    {"to", 't', "STATE", "back to this state; default: pending", false},
+    {"without-flag-server", 0, NULL, "the flag server is lost: wait out the lease; needs --reason",
+     false},
+    {"reason", 0, "TEXT", "why, for the history", false},
+    {0}};
+
+static const struct cli_command commands[] = {
+    {"plan", "[MIGRATION]", "show what apply would do; touches nothing",
+     "Prints each phase with its statements, the rows that it goes over, how long the write lock "
+     "is "
+     "held at most, and what old code would break on.",
+     plan_options, 0, 1, run_plan},
+    {"apply", "[MIGRATION]", "apply migrations, or one, as far as is safe",
+     "Plain SQL runs at once. A phased migration walks expanded, dual-writing, in-sync, and on to "
+     "contracted if its gate is open; with --to, a closed gate is exit code 3 with every condition "
+     "that is not met. What is set aside is removed only by --to purged, after a copy of the "
+     "database was made.\n\nA killed run goes on where it was.",
+     apply_options, 0, 1, run_apply},
+    {"rollback", "[MIGRATION]", "take the newest migration in flight (or one) back",
+     "Back to pending, or one state (--phase), or to a state (--to). What was written since is "
+     "kept, and the schema is what it was. Only purged has no way back.",
+     rollback_options, 0, 1, run_rollback},
+    {"status", "", "show where every migration stands", NULL, NULL, 0, 0, run_status},
+    {"verify", "[MIGRATION]", "check every row of the migrations that keep two shapes",
+     "Exit code 3 if a row differs. A migration that is in-sync then falls back to dual-writing.",
+     NULL, 0, 1, run_verify},
+    {0}};
+
+static const struct cli_program program = {
+    "migrate", "walks a database from one schema to the next without downtime", common, commands,
+    "Environment: LOCKSTEP_DATABASE, LOCKSTEP_MIGRATIONS, LOCKSTEP_ENVIRONMENT, "
+    "LOCKSTEP_FLAG_SERVER, LOCKSTEP_TOKEN, LOCKSTEP_ACTOR (who, for the history).\n\n"
+    "Exit codes: 0 done, 1 failed, 2 wrong use or input, 3 refused (drift, gate closed, data would "
+    "be lost), 4 locked or busy, 5 changes pending (plan --exit-code)."};
+
+int main(int argc, char **argv)
+{
+    return cli_main(&program, argc, argv, NULL);
+}

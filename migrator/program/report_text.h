@@ -1,0 +1,14 @@
+/*
+ * report_text - the reports of migrator/migrate.h as text for people, on stdout.
+ */
+#ifndef MIGRATE_REPORT_TEXT_H
+#define MIGRATE_REPORT_TEXT_H
+
+#include "base/json.h"
+
+void report_print_steps(const struct json *report); /* apply and rollback */
+void report_print_status(const struct json *report);
+void report_print_plan(const struct json *report);
+void report_print_verify(const struct json *report);
+
+#endif

@@ -1,0 +1,262 @@
+#include "migrator/verify.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "migrator/ranges.h"
+
+struct pass {
+    struct migrate *m;
+    const struct migration *migration;
+    const struct change *change;
+    struct verification *out;
+    int64_t total;
+    int64_t violators[PHASED_COLUMNS_MAX];
+    struct err *err;
+};
+
+static void show(const struct pass *p)
+{
+    if (p->m->options.progress != NULL) {
+        p->m->options.progress(p->m->options.progress_ctx, p->migration->name, "verify",
+                               (uint64_t)p->out->rows,
+                               (uint64_t)(p->total > p->out->rows ? p->total : p->out->rows));
+    }
+}
+
+static enum err_code one_range(struct pass *p, const char *select, const struct range *range)
+{
+    struct database_rows *rows = NULL;
+    struct buf sql = {0};
+    enum err_code rc;
+
+    buf_text(&sql, select);
+    buf_text(&sql, " WHERE 1");
+    range_condition(range, &sql);
+    rc = buf_failed(&sql) ? err_set(p->err, ERR_NOMEM, "out of memory")
+                          : database_query(p->m->db, buf_cstr(&sql), NULL, 0, &rows, p->err);
+    buf_fini(&sql);
+    if (rc) {
+        return rc;
+    }
+    p->out->rows += database_rows_int(rows, 0, 0, 0);
+    p->out->mismatches += database_rows_int(rows, 0, 1, 0);
+    p->out->invalid += database_rows_int(rows, 0, 2, 0);
+    p->out->lost += database_rows_int(rows, 0, 3, 0);
+    for (size_t i = 0; i < p->change->phased->add_count; i++) {
+        int64_t count = database_rows_int(rows, 0, 4 + i, 0);
+        p->violators[i] += count;
+        p->out->violators += count;
+    }
+    database_rows_free(rows);
+    return ERR_OK;
+}
+
+static enum err_code all_rows(struct pass *p)
+{
+    struct arena arena = {0};
+    const char *select = change_verify(p->change, &arena);
+    struct range range;
+    bool more = true;
+    enum err_code rc = select != NULL ? range_start(&range, &p->change->shape, NULL, p->err)
+                                      : err_set(p->err, ERR_NOMEM, "out of memory");
+
+    if (rc) {
+        arena_fini(&arena);
+        return rc;
+    }
+    rc = range_next(&range, p->m->db, VERIFY_ROWS, &more, p->err);
+    while (rc == ERR_OK && more) {
+        rc = one_range(p, select, &range);
+        show(p);
+        rc = rc ? rc : lock_beat(p->m->db, &p->m->lock, p->err);
+        rc = rc ? rc : range_next(&range, p->m->db, VERIFY_ROWS, &more, p->err);
+    }
+    range_fini(&range);
+    arena_fini(&arena);
+    return rc;
+}
+
+static enum err_code quick_check(struct pass *p)
+{
+    struct database_rows *rows = NULL;
+    enum err_code rc = database_query(p->m->db, "PRAGMA quick_check(1)", NULL, 0, &rows, p->err);
+    const char *text;
+
+    if (rc) {
+        return rc;
+    }
+    text = database_rows_count(rows) > 0 ? database_rows_text(rows, 0, 0) : NULL;
+    p->out->sound = text != NULL && strcmp(text, "ok") == 0;
+    if (!p->out->sound) {
+        (void)json_put_text(p->out->document, "damage", text != NULL ? text : "");
+    }
+    database_rows_free(rows);
+    return ERR_OK;
+}
+
+static enum err_code references(struct pass *p)
+{
+    struct database_value table = database_text(p->change->shape.table);
+    struct database_rows *rows = NULL;
+    enum err_code rc = database_query(p->m->db, "SELECT count(*) FROM pragma_foreign_key_check(?1)",
+                                      &table, 1, &rows, p->err);
+
+    if (rc == ERR_OK) {
+        p->out->broken_references = database_rows_int(rows, 0, 0, 0);
+        database_rows_free(rows);
+    }
+    return rc;
+}
+
+/* The keys of a few rows that are not right. */
+static enum err_code samples(struct pass *p)
+{
+    struct arena arena = {0};
+    const char *fault = change_fault(p->change, &arena);
+    const struct shape *shape = &p->change->shape;
+    struct json *list = json_array();
+    struct database_rows *rows = NULL;
+    struct buf sql = {0};
+    enum err_code rc;
+
+    buf_text(&sql, "SELECT ");
+    for (size_t i = 0; i < shape->key_count; i++) {
+        buf_text(&sql, i > 0 ? " || ', ' || quote(" : "quote(");
+        if (shape->without_rowid) {
+            buf_sql_name(&sql, str_of(shape->key[i]));
+        } else {
+            buf_text(&sql, shape->key[i]);
+        }
+        buf_char(&sql, ')');
+    }
+    buf_text(&sql, " FROM ");
+    buf_sql_name(&sql, str_of(shape->table));
+    buf_print(&sql, " WHERE %s LIMIT %d", fault != NULL ? fault : "0", VERIFY_SAMPLES);
+    rc = database_query(p->m->db, buf_cstr(&sql), NULL, 0, &rows, p->err);
+    for (size_t i = 0; rc == ERR_OK && i < database_rows_count(rows); i++) {
+        (void)json_append(list, json_string(database_rows_text(rows, i, 0)));
+    }
+    (void)json_put(p->out->document, "samples", list);
+    database_rows_free(rows);
+    buf_fini(&sql);
+    arena_fini(&arena);
+    return rc;
+}
+
+static void describe(struct pass *p)
+{
+    struct verification *out = p->out;
+    struct json *constraints = json_object();
+    char at[CLOCK_TEXT_BYTES];
+
+    for (size_t i = 0; i < p->change->phased->add_count; i++) {
+        if (change_declares(p->change, i)) {
+            (void)json_put_number(constraints, p->change->phased->add[i].name,
+                                  (double)p->violators[i]);
+        }
+    }
+    (void)json_put_text(out->document, "at", clock_text(out->at_ms, at));
+    (void)json_put_number(out->document, "duration_ms", (double)out->duration_ms);
+    (void)json_put_number(out->document, "rows", (double)out->rows);
+    (void)json_put_number(out->document, "mismatches", (double)out->mismatches);
+    (void)json_put_number(out->document, "invalid", (double)out->invalid);
+    (void)json_put_number(out->document, "lost", (double)out->lost);
+    (void)json_put(out->document, "violators", constraints);
+    (void)json_put_number(out->document, "broken_references", (double)out->broken_references);
+    (void)json_put_bool(out->document, "sound", out->sound);
+    (void)json_put_bool(out->document, "clean", out->clean);
+}
+
+enum err_code verify_run(struct migrate *m, size_t index, const struct change *change, bool deep,
+                         struct verification *out, struct err *err)
+{
+    struct pass pass = {
+        .m = m, .migration = &m->folder.at[index], .change = change, .out = out, .err = err};
+    enum err_code rc;
+
+    *out = (struct verification){.sound = true, .at_ms = clock_wall_ms()};
+    out->document = json_object();
+    rc = out->document != NULL ? shape_count_rows(m->db, change->shape.table, &pass.total, err)
+                               : err_set(err, ERR_NOMEM, "out of memory");
+    rc = rc ? rc : all_rows(&pass);
+    rc = rc || !deep ? rc : quick_check(&pass);
+    rc = rc ? rc : references(&pass);
+    if (rc) {
+        verification_fini(out);
+        return rc;
+    }
+    out->clean = out->mismatches == 0 && out->violators == 0 && out->sound &&
+                 (out->lost == 0 || change->phased->lossy);
+    out->duration_ms = clock_wall_ms() - out->at_ms;
+    describe(&pass);
+    if (!out->clean || out->invalid > 0) {
+        rc = samples(&pass);
+    }
+    return rc;
+}
+
+enum err_code verify_store(struct migrate *m, size_t index, const struct verification *result,
+                           struct err *err)
+{
+    char *text = json_print(result->document);
+    struct work work = {0};
+    enum err_code rc;
+
+    if (text == NULL) {
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    work_sql_with(
+        &work, "UPDATE lockstep_journal SET verified_at = ?2, verify = ?3 WHERE migration = ?1", 3,
+        (struct database_value[]){database_text(m->folder.at[index].name),
+                                  database_int(result->at_ms), database_text(text)});
+    rc = work_run(&work, m->db, &m->lock, NULL, err);
+    work_fini(&work);
+    free(text);
+    return rc ? rc : session_reread(m, err);
+}
+
+void verify_say(const struct verification *result, char *out, size_t size)
+{
+    struct buf text = {0};
+    const struct json *sample = json_first(json_get(result->document, "samples"));
+
+    if (result->mismatches > 0) {
+        buf_print(&text, "%lld of %lld rows differ in the two shapes",
+                  (long long)result->mismatches, (long long)result->rows);
+    }
+    if (result->violators > 0) {
+        buf_print(&text, "%s%lld rows violate a declared constraint", text.len > 0 ? "; " : "",
+                  (long long)result->violators);
+    }
+    if (result->invalid > 0) {
+        buf_print(&text, "%s%lld rows are outside valid_old", text.len > 0 ? "; " : "",
+                  (long long)result->invalid);
+    }
+    if (!result->clean && result->lost > 0) {
+        buf_print(&text,
+                  "%s%lld rows could not be made from the new shape again (\"lossy\": true "
+                  "accepts that)",
+                  text.len > 0 ? "; " : "", (long long)result->lost);
+    }
+    if (!result->sound) {
+        buf_print(&text, "%sthe database file is damaged", text.len > 0 ? "; " : "");
+    }
+    for (int i = 0; sample != NULL && i < 5; sample = json_next(sample), i++) {
+        buf_print(&text, "%s%s", i == 0 ? " (keys " : ", ", json_text(sample));
+        if (i == 4 || json_next(sample) == NULL) {
+            buf_text(&text, ")");
+        }
+    }
+    (void)snprintf(out, size, "%s", buf_cstr(&text));
+    buf_fini(&text);
+}
+
+void verification_fini(struct verification *result)
+{
+    json_free(result->document);
+    result->document = NULL;
+}
