@@ -297,7 +297,9 @@ static void print_behind(const char *where, const char *variant, char *out, size
 {
     const char *at = strstr(where, " at ");
 
-    if (at != NULL) {
+    if (strcmp(where, "off_variant") == 0) {
+        snprintf(out, size, "the flag is off");
+    } else if (at != NULL) {
         snprintf(out, size, "%.*s: %s", (int)(at - where), where, at + 4);
     } else {
         snprintf(out, size, "%s: %s", where, variant);

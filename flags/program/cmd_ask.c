@@ -51,6 +51,10 @@ static void print_step(const struct json *step, bool conditions)
 {
     const struct json *percent = json_get(step, "percent");
 
+    if (strcmp(json_get_text(step, "step", ""), "state") == 0 &&
+        !json_is_true(json_get(step, "matched"))) {
+        return; /* that a flag is on needs no line */
+    }
     printf("  %-4s %s", json_is_true(json_get(step, "matched")) ? "yes" : "no",
            json_get_text(step, "step", ""));
     if (json_get_text(step, "pattern", NULL) != NULL) {
