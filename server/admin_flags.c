@@ -43,6 +43,23 @@ void flags_show(struct call *call)
     }
 }
 
+/* Asked before a draft is completed, which goes by the type. False: answered. */
+static bool known_type(struct call *call, const struct json *type)
+{
+    const char *text = json_text(type);
+
+    for (int i = FLAG_BOOLEAN; i <= FLAG_OBJECT && text != NULL; i++) {
+        if (strcmp(flag_type_name((enum flag_type)i), text) == 0) {
+            return true;
+        }
+    }
+    if (type != NULL) {
+        answer_problem(call, 400, err_code_name(ERR_INVALID),
+                       "type: must be boolean, string, number or object");
+    }
+    return type == NULL;
+}
+
 void flags_create(struct call *call)
 {
     struct store_actor who = call_actor(call);
@@ -55,6 +72,10 @@ void flags_create(struct call *call)
     }
     json_remove(body, "tie"); /* the server's own, as the version is */
     json_remove(body, "version");
+    if (!known_type(call, json_get(body, "type"))) {
+        json_free(body);
+        return;
+    }
     if (flag_complete(body, &err) != ERR_OK || flag_check(body, &err) != ERR_OK) {
         answer_error(call, &err);
         json_free(body);
@@ -113,14 +134,14 @@ static bool may_replace(struct call *call, const struct store_flag *flag, const 
                        "key: must be '%s', as in the path: a flag keeps its key", flag->key);
         return false;
     }
-    if (flag_check(body, &err) != ERR_OK) {
-        answer_error(call, &err);
-        return false;
-    }
     if (strcmp(json_get_text(body, "type", ""), json_get_text(flag->document, "type", "")) != 0) {
         answer_problem(call, 409, err_code_name(ERR_CONFLICT),
                        "type: a flag keeps its type (%s): clients are built for it",
                        json_get_text(flag->document, "type", ""));
+        return false;
+    }
+    if (flag_check(body, &err) != ERR_OK) {
+        answer_error(call, &err);
         return false;
     }
     if (flag_reassigns(flag->document, body) &&

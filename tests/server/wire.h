@@ -14,7 +14,7 @@ void wire_text(int fd, const char *text);
 struct wire_reply {
     int status; /* 0: the connection ended before a whole reply */
     char headers[4096];
-    char body[65536];
+    char body[1 << 19];
     size_t body_len;
 };
 /* Reads one reply with Content-Length (or none, as after HEAD and for 304). */
