@@ -255,10 +255,9 @@ enum cel_fault cel_fn_format(struct cel_frame *f, struct condition_value *args, 
             return fault;
         if (at == end)
             return cel_fault_text(f, "the format ends with a lone %%");
-        if (next >= args[1].size) {
-            f->detail.number = next;
-            return FAULT_INDEX;
-        }
+        if (next >= args[1].size)
+            return cel_fault_text(f, "the format asks for more than the %u values in the list",
+                                  (unsigned)args[1].size);
         fault = write_clause(&s, *at++, precision, &args[1].as.items[next++]);
         if (fault)
             return fault;

@@ -802,7 +802,9 @@ static void fail_function(struct cel_compiler *c, const struct cel_node *n)
     cel_nearest_init(&nearest, name);
     for (size_t i = 0; i < sizeof macros / sizeof *macros; i++) {
         if (strcmp(name, macros[i]) == 0) {
-            cel_fail_hint(c, "%s() takes another number of arguments", name);
+            snprintf(c->diag->msg, sizeof c->diag->msg,
+                     "%s() takes another number of arguments, or stands behind a list", name);
+            c->diag->hint[0] = '\0';
             return;
         }
         cel_nearest_offer(&nearest, macros[i]);
@@ -825,6 +827,8 @@ static void fail_overload(struct cel_compiler *c, const struct cel_node *n,
     struct cel_writer w = {list, sizeof list - 1, 0};
     const struct cel_overload *other = n->function->overloads;
 
+    while (other->next && other->member != member)
+        other = other->next;
     for (uint32_t i = member; i < count; i++) {
         if (i > (uint32_t)member)
             cel_write_text(&w, ", ");

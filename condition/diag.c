@@ -129,6 +129,7 @@ static void report_overload(const struct condition *p, const struct cel_instruct
         [CEL_RETURN] = NULL};
     static const char *const orders[] = {
         [OPERATOR_LT] = "<", [OPERATOR_LE] = "<=", [OPERATOR_GT] = ">", [OPERATOR_GE] = ">="};
+    static const char *const texts[] = {"contains", "startsWith", "endsWith"};
     const char *symbol = symbols[i->op];
     char *msg = diag->msg;
     size_t size = sizeof diag->msg;
@@ -163,6 +164,11 @@ static void report_overload(const struct condition *p, const struct cel_instruct
                  cel_detail_kind(kinds[1]));
     } else if (symbol && *symbol) {
         snprintf(msg, size, "there is no '%s' for a value of type %s", symbol,
+                 cel_detail_kind(kinds[0]));
+    } else if (i->op == CEL_TEXT || i->op == CEL_SLOT_TEXT || i->op == CEL_MATCH ||
+               i->op == CEL_SLOT_MATCH) {
+        bool plain = (i->op == CEL_TEXT || i->op == CEL_SLOT_TEXT) && i->a < 3;
+        snprintf(msg, size, "there is no %s(%s, string)", plain ? texts[i->a] : "matches",
                  cel_detail_kind(kinds[0]));
     } else {
         snprintf(msg, size, "no such overload for a value of type %s", cel_detail_kind(kinds[0]));

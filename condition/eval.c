@@ -114,11 +114,11 @@ static inline bool same_bytes(const char *a, const char *b, size_t len)
     return len == 0 || memcmp(a, b, len) == 0;
 }
 
-/* CEL_TEXT: 0 contains, 1 startsWith, 2 endsWith, 3 equal. */
+/* CEL_TEXT's a: 0 contains, 1 startsWith, 2 endsWith, 3 equal; the rest is for messages. */
 static inline bool text_test(unsigned how, const struct condition_value *v,
                              const struct condition_value *k)
 {
-    switch (how) {
+    switch (how & 3u) {
     case 0: return cel_find(v->as.bytes, v->size, k->as.bytes, k->size) != NULL;
     case 1: return v->size >= k->size && same_bytes(v->as.bytes, k->as.bytes, k->size);
     case 2:
@@ -433,7 +433,7 @@ enum cel_fault cel_execute(struct cel_frame *f, struct condition_value *out, uin
                 fault = cel_fault_overload(f, v, 1);
                 goto raise;
             }
-            if (i->a == 0 && !cel_charge(f, v->size)) {
+            if ((i->a & 3u) == 0 && !cel_charge(f, v->size)) {
                 fault = FAULT_STEPS;
                 goto raise;
             }

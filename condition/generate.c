@@ -533,7 +533,7 @@ static bool generate_matches(struct generator *g, const struct cel_node *n,
                              const struct cel_node *subject, const struct cel_node *pattern)
 {
     static const uint8_t hows[] = {
-        [REGEX_CONTAINS] = 0, [REGEX_PREFIX] = 1, [REGEX_SUFFIX] = 2, [REGEX_EQUAL] = 3};
+        [REGEX_CONTAINS] = 4, [REGEX_PREFIX] = 5, [REGEX_SUFFIX] = 6, [REGEX_EQUAL] = 7};
     enum cel_regex_plain plain;
     struct cel_text text;
     size_t len;

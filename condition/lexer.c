@@ -335,8 +335,9 @@ static bool lex_operator(struct cel_compiler *c, int ch)
         t->to = (uint32_t)(at - c->source);
         cel_fail(c, CONDITION_SYNTAX, t->from, t->to, "this character has no meaning in CEL");
         cel_fail_hint(c, "%s",
-                      ch == '=' ? "equality is =="
-                                : (ch == '&' ? "'and' is &&" : (ch == '|' ? "'or' is ||" : "")));
+                      ch >= 0x80  ? "names are made of ASCII letters, digits and _"
+                      : ch == '=' ? "equality is =="
+                                  : (ch == '&' ? "'and' is &&" : (ch == '|' ? "'or' is ||" : "")));
         return false;
     }
     return true;

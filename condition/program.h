@@ -30,11 +30,13 @@
     X(INDEX)      /* [container, key] -> value */                                                  \
     X(INDEX_OPT)                                                                                   \
     X(ADD)                                                                                         \
-    X(SUB) X(MUL) X(DIV) X(MOD) X(NEG) X(NOT) X(EQ) X(NE) X(LT) X(LE) X(GT) X(GE) X(IN)            \
+    X(SUB)                                                                                         \
+    X(MUL) X(DIV) X(MOD) X(NEG) X(NOT) X(EQ) X(NE) X(LT) X(LE) X(GT) X(GE) X(IN)                   \
         X(SLOT_EQ)    /* k: slot, b: constant, a: 1 to negate */                                   \
         X(SLOT_ORDER) /* k: slot, b: constant, a: enum cel_operator */                             \
         X(SLOT_IN)    /* k: slot, b: constant list, a: 1 if all of it is strings */                \
-        X(SLOT_TEXT)  /* k: slot, b: constant, a: 0 contains, 1 startsWith, 2 endsWith */          \
+        X(SLOT_TEXT) /* k: slot, b: constant, a: 0 contains, 1 startsWith, 2 endsWith, 3 equals; \
+                      4 more if it was written as matches() */ \
         X(SLOT_MATCH) /* k: slot, b: pattern */                                                    \
         X(IN_SET)     /* k: set of strings; top in it */                                           \
         X(TEXT)       /* k: constant, a as in SLOT_TEXT: about the top */                          \

@@ -101,17 +101,41 @@ static enum err_code read_vars(struct session *s, const struct cli *cli,
     return ERR_OK;
 }
 
-static enum err_code open_env(struct session *s, struct err *err)
+/* --declare NAME:TYPE, any number of times. */
+static enum err_code declare_all(struct session *s, const struct cli *cli, struct err *err)
+{
+    const char *text;
+
+    for (size_t i = 0; (text = cli_option_at(cli, "declare", i)) != NULL; i++) {
+        const char *colon = strchr(text, ':');
+        char *name =
+            colon && colon > text ? arena_text(&s->arena, text, (size_t)(colon - text)) : NULL;
+        if (!name)
+            return err_set(err, ERR_INVALID, "--declare takes NAME:TYPE, not '%s'", text);
+        switch (condition_env_declare_type(s->env, name, colon + 1)) {
+        case CONDITION_OK: break;
+        case CONDITION_NOMEM: return err_set(err, ERR_NOMEM, "out of memory");
+        default:
+            return err_set(err, ERR_INVALID,
+                           "--declare %s: this is no type, or '%s' has another one "
+                           "(types are int, string, list(string), map(string, dyn), ...)",
+                           text, name);
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err_code open_env(struct session *s, const struct cli *cli, struct err *err)
 {
     memset(s, 0, sizeof *s);
     s->env = condition_env_new();
     s->scratch = malloc(SCRATCH_BYTES);
     if (!s->env || !s->scratch)
         return err_set(err, ERR_NOMEM, "out of memory");
-    condition_env_set_open(s->env, true);
+    condition_env_set_open(s->env, !cli_option(cli, "declare"));
     if (condition_env_declare(s->env, "now", CONDITION_TIMESTAMP))
         return err_set(err, ERR_NOMEM, "out of memory");
-    return ERR_OK;
+    return declare_all(s, cli, err);
 }
 
 /* Says where and why, with the caret, or as JSON. */
@@ -149,7 +173,7 @@ static int prepare(struct session *s, const struct cli *cli)
     struct condition_value root;
     struct err err;
 
-    if (open_env(s, &err) || read_vars(s, cli, &root, &err))
+    if (open_env(s, cli, &err) || read_vars(s, cli, &root, &err))
         return cli_fail(cli, &err);
     if (condition_compile(s->env, source, strlen(source), &s->cond, &diag) != CONDITION_OK)
         return fail_diag(cli, source, &diag, ERR_INVALID);
@@ -285,7 +309,7 @@ static int run_disassemble(struct cli *cli, void *ctx)
     int code = 0;
 
     (void)ctx;
-    if (open_env(&s, &err)) {
+    if (open_env(&s, cli, &err)) {
         code = cli_fail(cli, &err);
     } else if (condition_compile(s.env, source, strlen(source), &s.cond, &diag) != CONDITION_OK) {
         code = fail_diag(cli, source, &diag, ERR_INVALID);
@@ -329,8 +353,12 @@ static int run_test(struct cli *cli, void *ctx)
 
 static const struct cli_option eval_options[] = {
     {"vars", 'v', "JSON", "an object whose members are the variables", false},
+    {"declare", 'd', "NAME:TYPE", "a variable and its type; then no others are known", true},
     {"now", 'n', "TIME", "the value of now, as in 2026-11-21T08:30:00Z; else the clock's", false},
     {0}};
+
+static const struct cli_option declare_options[] = {
+    {"declare", 'd', "NAME:TYPE", "a variable and its type; then no others are known", true}, {0}};
 
 static const struct cli_option test_options[] = {
     {"tier", 't', "N", "only the cases of this tier", false}, {0}};
@@ -349,7 +377,7 @@ static const struct cli_command commands[] = {
      "The file is a JSON document with a list \"tests\"; docs/condition.md has the format. Each "
      "failure is a line, the last line is \"N passed, N failed\".",
      test_options, 1, 1, run_test},
-    {"disassemble", "EXPRESSION", "show the bytecode of a condition", NULL, NULL, 1, 1,
+    {"disassemble", "EXPRESSION", "show the bytecode of a condition", NULL, declare_options, 1, 1,
      run_disassemble},
     {0}};
 
