@@ -125,12 +125,9 @@ static void serve_cache(lockstep_client *client)
         return;
     if (json_parse(body, len, &document, NULL) == ERR_OK) {
         if (ruleset_build(document, &rules, NULL) == ERR_OK) {
-            client->serving = true;
-            client->epoch = client->state.epoch = ruleset_epoch(rules);
-            client->revision = client->state.revision = ruleset_revision(rules);
-            client->state.ready = client->state.from_cache = true;
+            client_serve(client, rules);
+            client->state.from_cache = true;
             client->cached_ms = confirmed_ms;
-            ruleset_cell_swap(client->cell, rules);
         }
         json_free(document);
     }

@@ -34,6 +34,7 @@ struct lockstep_client {
     char *token;
     unsigned failures_in_row, news_in_row;
     unsigned server_poll_ms;  /* 0: not said */
+    unsigned lease_ms;        /* the shortest of a tied flag; 0: no flag is tied */
     uint64_t epoch, revision; /* of what is served, if `serving` */
     bool serving;
     bool known; /* the server said itself that this is its ruleset; not so with the cache's */
@@ -57,6 +58,8 @@ struct lockstep_client {
 int64_t boot_us(void);
 
 /* ---- poll.c ---- */
+/* Takes rules over as what is served. */
+void client_serve(lockstep_client *client, struct ruleset *rules);
 void *poll_thread(void *client_of);
 /* Reads config.token_file into *token (malloc'd, trimmed). */
 MUST_USE enum err_code token_read(const char *path, char **token, struct err *err);

@@ -21,6 +21,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "flags/evaluate.h"
 #include "sdk/client.h"
 
 #define TOKEN_BYTES_MAX 4096
@@ -103,9 +104,22 @@ static int compare(const lockstep_client *client, const struct ruleset *rules,
     return (revision > client->revision) - (revision < client->revision);
 }
 
-/* Takes rules over. */
-static void serve(lockstep_client *client, struct ruleset *rules)
+static unsigned shortest_lease_ms(const struct ruleset *rules)
 {
+    unsigned shortest_s = 0;
+
+    for (size_t i = 0; i < ruleset_count(rules); i++) {
+        unsigned lease_s = flag_lease_s(ruleset_at(rules, i));
+
+        if (lease_s > 0 && (shortest_s == 0 || lease_s < shortest_s))
+            shortest_s = lease_s;
+    }
+    return 1000 * shortest_s;
+}
+
+void client_serve(lockstep_client *client, struct ruleset *rules)
+{
+    client->lease_ms = shortest_lease_ms(rules);
     client->epoch = ruleset_epoch(rules);
     client->revision = ruleset_revision(rules);
     client->serving = true;
@@ -163,7 +177,7 @@ static enum poll_result take_body(lockstep_client *client, const struct fetch_re
         confirm(client, sent_us);
         return was_known ? POLL_SAME : POLL_NEWS;
     }
-    serve(client, rules);
+    client_serve(client, rules);
     confirm(client, sent_us); /* only now: no reader has the one before any more */
     if (client->cache_file != NULL && cache_write(client->cache_file, reply->body, reply->body_len,
                                                   clock_wall_ms(), err) != ERR_OK)
@@ -237,11 +251,22 @@ static enum poll_result poll_once(lockstep_client *client, long *retry_after_s, 
 
 /* ---- the turn of polls ---- */
 
-static unsigned interval_ms(const lockstep_client *client)
+/* No pause may be so long that a lease ends although the server is there: two polls that fail still
+ * leave a third in time. */
+static double within_lease(const lockstep_client *client, double ms)
 {
-    if (client->poll_ms > 0)
-        return client->poll_ms;
-    return client->server_poll_ms > 0 ? client->server_poll_ms : POLL_MS_DEFAULT;
+    double third = (double)client->lease_ms / 3;
+
+    return client->lease_ms > 0 && third < ms ? third : ms;
+}
+
+static double interval_ms(const lockstep_client *client)
+{
+    unsigned ms = client->poll_ms;
+
+    if (ms == 0)
+        ms = client->server_poll_ms > 0 ? client->server_poll_ms : POLL_MS_DEFAULT;
+    return within_lease(client, ms);
 }
 
 /* How long to wait now, in microseconds. Jitter keeps clients that started together apart. */
@@ -258,7 +283,7 @@ static int64_t pause_us(lockstep_client *client, enum poll_result result, long r
         ms = ms < BACKOFF_MS_FIRST ? ms : BACKOFF_MS_FIRST;
         for (unsigned i = 0; i < client->failures_in_row && ms < BACKOFF_MS_MAX; i++)
             ms *= 2;
-        ms = ms < BACKOFF_MS_MAX ? ms : BACKOFF_MS_MAX;
+        ms = within_lease(client, ms < BACKOFF_MS_MAX ? ms : BACKOFF_MS_MAX);
         client->failures_in_row++;
         if (retry_after_s > RETRY_AFTER_S_MAX)
             retry_after_s = RETRY_AFTER_S_MAX;

@@ -31,7 +31,7 @@
     "{\"key\":\"s\",\"type\":\"string\",\"variants\":{\"on\":\"hello\",\"off\":\"\"}," FLAG_HEAD   \
     "\"x\":0},"                                                                                    \
     "{\"key\":\"tied\",\"type\":\"boolean\",\"variants\":{\"on\":true,\"off\":false}," FLAG_HEAD   \
-    "\"tie\":{\"safe\":\"off\",\"allowed\":[\"on\",\"off\"],\"lease_s\":1}},"                      \
+    "\"tie\":{\"safe\":\"off\",\"allowed\":[\"on\",\"off\"],\"lease_s\":300}},"                    \
     "{\"key\":\"odd\",\"type\":\"boolean\",\"uses\":[\"magic\"]}"
 
 struct world {
@@ -297,14 +297,20 @@ static void a_tied_flag_ends_with_its_lease(void **state)
 {
     struct world *world = *state;
     lockstep_details details;
+    char text[4096], *at;
 
-    serve(world, 1, 1);
+    snprintf(text, sizeof text, "%s", ruleset(1, 1));
+    at = strstr(text, "\"lease_s\":300");
+    assert_non_null(at);
+    memcpy(at, "\"lease_s\":2  ", 13);
+    fake_server_ruleset(world->server, text, "\"1-1\"", NULL);
     open_client(world, 60000);
     assert_int_equal(lockstep_refresh(world->client, 10000), LOCKSTEP_OK);
+    nap_ms(2500); /* polls come often enough for the lease, whatever the configuration says */
     assert_true(answer(world, "tied", &details));
     assert_string_equal(details.reason, "STATIC");
     fake_server_status(world->server, 503, "", "");
-    nap_ms(1100);
+    nap_ms(2100);
     assert_false(lockstep_bool(world->client, "tied", NULL, true, &details));
     assert_string_equal(details.reason, "STALE");
     assert_string_equal(details.variant, "off");
@@ -313,7 +319,7 @@ static void a_tied_flag_ends_with_its_lease(void **state)
     assert_int_equal(lockstep_refresh(world->client, 10000), LOCKSTEP_FAILED);
     assert_false(answer(world, "tied", NULL));
     assert_true(state_of(world).confirmed_ms_ago >= 1000);
-    serve(world, 1, 1); /* a 304 confirms */
+    fake_server_ruleset(world->server, text, "\"1-1\"", NULL); /* a 304 confirms */
     assert_int_equal(lockstep_refresh(world->client, 10000), LOCKSTEP_OK);
     assert_true(answer(world, "tied", &details));
     assert_string_equal(details.reason, "STATIC");
