@@ -541,14 +541,16 @@ static enum err_code uncontract(struct arrow *a)
 
 /* ---- purge, and fresh databases ---- */
 
-static void drop_indexes_of(struct arrow *a, const char *column)
+static void drop_indexes_of(struct arrow *a, size_t drop)
 {
     const struct shape *shape = &a->change->shape;
+    const char *now = a->change->drop_now[drop], *old = a->change->phased->drop[drop].name;
 
     for (size_t i = 0; i < shape->object_count; i++) {
         const struct shape_object *object = &shape->objects[i];
         struct buf sql = {0};
-        if (strcmp(object->type, "index") != 0 || !session_mentions(str_of(object->sql), column)) {
+        if (strcmp(object->type, "index") != 0 || (!session_mentions(str_of(object->sql), now) &&
+                                                   !session_mentions(str_of(object->sql), old))) {
             continue;
         }
         buf_text(&sql, "DROP INDEX IF EXISTS ");
@@ -562,7 +564,7 @@ static void purge(struct arrow *a)
     demand_schema(a);
     drop_triggers(a, true, true);
     for (size_t i = 0; i < a->change->phased->drop_count; i++) {
-        drop_indexes_of(a, a->change->drop_now[i]);
+        drop_indexes_of(a, i);
         drop_column(a, a->change->drop_now[i]);
     }
     end_activity(a);
@@ -587,7 +589,7 @@ static void fresh(struct arrow *a)
         add_statement(a, &sql);
     }
     for (size_t i = 0; i < a->change->phased->drop_count; i++) {
-        drop_indexes_of(a, a->change->drop_now[i]);
+        drop_indexes_of(a, i);
         drop_column(a, a->change->drop_now[i]);
     }
 }

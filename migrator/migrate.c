@@ -9,7 +9,6 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/nearest.h"
 #include "migrator/flag_link.h"
 #include "migrator/plain.h"
 #include "migrator/session.h"
@@ -73,27 +72,6 @@ void migrate_close(struct migrate *m)
 
 /* ---- what a caller asked for ---- */
 
-static enum err_code parse_state(const char *text, enum mig_state *out, struct err *err)
-{
-    const char *const *names = mig_state_names();
-    const char *nearest;
-    size_t count = 0;
-
-    if (mig_state_parse(text, out) && *out != MIG_APPLIED) {
-        return ERR_OK;
-    }
-    while (names[count] != NULL) {
-        count++;
-    }
-    nearest = nearest_name(text, names, count);
-    return err_set(
-        err, ERR_INVALID,
-        "'%.40s' is no state%s%s%s (pending, expanded, dual-writing, in-sync, contracted, "
-        "purged)",
-        text, nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
-        nearest != NULL ? "'?" : "");
-}
-
 struct asked {
     bool one;     /* a target was named */
     size_t index; /* of it */
@@ -116,7 +94,7 @@ static enum err_code read_apply(const struct migrate *m, const struct migrate_ap
     }
     if (rc == ERR_OK && what->to_state != NULL) {
         asked->request.explicit_to = true;
-        rc = parse_state(what->to_state, &asked->request.to, err);
+        rc = walk_parse_state(what->to_state, &asked->request.to, err);
         if (rc == ERR_OK && asked->request.to == MIG_PENDING) {
             rc = err_set(err, ERR_INVALID, "back to pending is `migrate rollback`");
         }
@@ -146,22 +124,6 @@ static enum err_code check_order(const struct migrate *m, struct err *err)
         }
     }
     return ERR_OK;
-}
-
-/* Whether a migration before index that is still pending may make or change what it needs. */
-static bool rests_on_pending(const struct migrate *m, size_t index)
-{
-    for (size_t i = 0; i < index; i++) {
-        if (session_state(m, i) == MIG_PENDING) {
-            const struct migration *before = &m->folder.at[i];
-            const char *table = m->folder.at[index].phased->table;
-            if (before->phased != NULL ? strcasecmp(before->phased->table, table) == 0
-                                       : session_mentions(before->up, table)) {
-                return true;
-            }
-        }
-    }
-    return false;
 }
 
 /* Whether a migration will find a fresh database, and so no flag to wait for. */
@@ -204,7 +166,7 @@ static enum err_code check_all(struct migrate *m, const struct asked *asked, str
             session_state(m, i) == MIG_PURGED) {
             continue;
         }
-        if (session_state(m, i) == MIG_PENDING && !rests_on_pending(m, i)) {
+        if (session_state(m, i) == MIG_PENDING && !session_rests_on_pending(m, i)) {
             rc = walk_validate(m, i, err);
         }
         rc = rc ? rc : skips_walk(m, i, &skips, err);
@@ -375,7 +337,7 @@ static enum err_code read_rollback(const struct migrate *m, const struct migrate
                      "SQL has no way back");
     }
     if (rc == ERR_OK && what->to_state != NULL) {
-        rc = parse_state(what->to_state, &asked->request.to, err);
+        rc = walk_parse_state(what->to_state, &asked->request.to, err);
     }
     if (rc) {
         return rc;

@@ -1,16 +1,434 @@
-/* migrate_plan() */
-#include "migrator/session.h"
+/*
+ * migrate_plan(): what apply would do, computed without touching anything.
+ *
+ * The statements are built by the same code that runs them. An arrow that starts from a later state
+ * is built from the table as it will be then, which is predicted from its text.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "migrator/arrows.h"
+#include "migrator/backfill.h"
+#include "migrator/plain.h"
+#include "migrator/table_text.h"
+#include "migrator/walk.h"
+
+/* Measured on SQLite 3.40, WAL, one million rows of 200 bytes: a scan for NULL 0.1 s, DROP COLUMN
+ * 1.0 s. A file that is not cached takes longer. */
+#define SCAN_ROWS_PER_MS 10000.0
+#define REWRITE_ROWS_PER_MS 1000.0
+#define SHORT_MS 2.0
+
+struct planning {
+    struct migrate *m;
+    size_t index;
+    const struct migration *migration;
+    struct arena arena;
+    struct change change; /* of the state of the moment, then of the predicted ones */
+    int64_t rows;
+    struct json *out; /* the migration's entry */
+    struct err *err;
+};
+
+/* ---- statements as text ---- */
+
+static void add_value(struct buf *text, const struct database_value *value)
+{
+    if (value->type == DATABASE_INT) {
+        buf_print(text, "%lld", (long long)value->as.i);
+    } else if (value->type == DATABASE_TEXT) {
+        buf_sql_text(text, value->as.bytes);
+    } else {
+        buf_text(text, "NULL");
+    }
+}
+
+/* The statement with its parameters written out. */
+static struct json *shown(const struct database_statement *statement)
+{
+    struct buf text = {0};
+    struct json *out;
+
+    for (const char *p = statement->sql; *p != '\0'; p++) {
+        if (*p == '?' && p[1] >= '1' && p[1] <= '9' && statement->param_count > 0) {
+            size_t number = (size_t)strtoul(p + 1, NULL, 10);
+            if (number <= statement->param_count) {
+                add_value(&text, &statement->params[number - 1]);
+                while (p[1] >= '0' && p[1] <= '9') {
+                    p++;
+                }
+                continue;
+            }
+        }
+        buf_char(&text, *p);
+    }
+    out = json_string(buf_cstr(&text));
+    buf_fini(&text);
+    return out;
+}
+
+/* Our own bookkeeping is the same in every phase, and not what a reviewer looks for. */
+static bool is_bookkeeping(const char *sql)
+{
+    return strstr(sql, "lockstep_journal") != NULL || strstr(sql, "lockstep_lock") != NULL ||
+           strncmp(sql, "DELETE FROM lockstep_activity", 29) == 0 ||
+           strncmp(sql, "INSERT OR REPLACE INTO lockstep_activity", 40) == 0;
+}
+
+static struct json *phase_new(struct planning *p, const char *phase, enum mig_state to, double rows,
+                              double hold_ms)
+{
+    struct json *out = json_object();
+
+    (void)json_put_text(out, "phase", phase);
+    (void)json_put_text(out, "to", mig_state_name(to));
+    (void)json_put_number(out, "rows", rows);
+    (void)json_put_number(out, "longest_hold_ms", ceil(hold_ms));
+    (void)json_append(json_get(p->out, "phases"), out);
+    return out;
+}
+
+/* The digest of a phase: over the file, the states and every statement. */
+static void put_digest(struct planning *p, struct json *phase)
+{
+    struct digest digest;
+    char hex[DIGEST_HEX_BYTES];
+    const char *name = json_get_text(phase, "phase", "");
+
+    digest_init(&digest);
+    digest_add(&digest, p->migration->checksum, strlen(p->migration->checksum));
+    digest_add(&digest, name, strlen(name));
+    for (const struct json *s = json_first(json_get(phase, "statements")); s; s = json_next(s)) {
+        digest_add(&digest, json_text(s), strlen(json_text(s)));
+    }
+    digest_end(&digest, hex);
+    (void)json_put_text(phase, "digest", hex);
+}
+
+static enum err_code put_arrow(struct planning *p, struct json *phase, enum mig_state from,
+                               enum mig_state to)
+{
+    struct json *statements = json_array();
+    struct work work = {0};
+    enum err_code rc = arrow_build(p->m, p->index, &p->change, from, to, &work, p->err);
+
+    for (size_t i = 0; rc == ERR_OK && i < work.count; i++) {
+        if (!is_bookkeeping(work.statements[i].sql)) {
+            (void)json_append(statements, shown(&work.statements[i]));
+        }
+    }
+    work_fini(&work);
+    (void)json_put(phase, "statements", statements);
+    put_digest(p, phase);
+    return rc;
+}
+
+/* ---- prediction ---- */
+
+/* The text with a column's definition behind the last one, where ALTER TABLE puts it. */
+static char *with_column(const struct shape *shape, const char *text, const char *definition)
+{
+    struct str last = {0};
+    struct buf out = {0}, both = {0};
+
+    for (size_t i = shape->count; i-- > 0;) {
+        if (table_text_column(str_of(text), shape->columns[i].name, &last)) {
+            break;
+        }
+    }
+    if (last.at == NULL) {
+        return strdup(text);
+    }
+    buf_add(&both, last.at, last.len);
+    buf_print(&both, ", %s", definition);
+    table_text_replace(str_of(text), last, (struct str){buf_cstr(&both), both.len}, &out);
+    buf_fini(&both);
+    return buf_take(&out);
+}
+
+static enum err_code predict_expanded(struct planning *p)
+{
+    const struct phased *phased = p->change.phased;
+    struct shape *shape = &p->change.shape;
+    struct shape_column *columns =
+        arena_zero(&p->arena, shape->count + phased->add_count + 1, sizeof *columns);
+    char *text = strdup(shape->sql);
+
+    if (columns == NULL) {
+        free(text);
+        return err_set(p->err, ERR_NOMEM, "out of memory");
+    }
+    memcpy(columns, shape->columns, shape->count * sizeof *columns);
+    shape->columns = columns;
+    for (size_t i = 0; text != NULL && i < phased->add_count; i++) {
+        const char *bare = change_bare(&p->change, i, &p->arena);
+        char *more = bare != NULL ? with_column(shape, text, bare) : NULL;
+        free(text);
+        text = more;
+        columns[shape->count++] =
+            (struct shape_column){.name = phased->add[i].name, .type = phased->add[i].type};
+    }
+    for (size_t i = 0; text != NULL && i < phased->drop_count; i++) {
+        struct str definition;
+        struct buf loosened = {0}, edited = {0};
+        if (table_text_column(str_of(text), phased->drop[i].name, &definition) &&
+            table_text_loosen(definition, &loosened)) {
+            table_text_replace(str_of(text), definition,
+                               (struct str){buf_cstr(&loosened), loosened.len}, &edited);
+            free(text);
+            text = buf_take(&edited);
+        }
+        buf_fini(&loosened);
+    }
+    shape->sql = text != NULL ? arena_text(&p->arena, text, strlen(text)) : NULL;
+    free(text);
+    return shape->sql != NULL ? ERR_OK : err_set(p->err, ERR_NOMEM, "out of memory");
+}
+
+static void predict_contracted(struct planning *p)
+{
+    p->change.set_aside = true;
+    for (size_t i = 0; i < p->change.phased->drop_count; i++) {
+        p->change.drop_now[i] = p->change.drop_aside[i];
+    }
+}
+
+/* ---- phases ---- */
+
+static void add_text(struct json *list, const char *text)
+{
+    (void)json_append(list, json_string(text));
+}
+
+static enum err_code plan_backfill(struct planning *p)
+{
+    struct json *phase = phase_new(p, "backfill and verify", MIG_IN_SYNC, (double)p->rows,
+                                   BACKFILL_HOLD_MAX_US / 1000.0);
+    struct json *statements = json_array();
+    const char *fill = change_backfill(&p->change, &p->arena);
+    const char *check = change_verify(&p->change, &p->arena);
+
+    if (fill != NULL) {
+        add_text(statements, fill);
+    }
+    add_text(statements, check != NULL ? check : "");
+    (void)json_put(phase, "statements", statements);
+    put_digest(p, phase);
+    return ERR_OK;
+}
+
+static void put_waits(struct planning *p, struct json *phase, bool contract)
+{
+    const struct phased *phased = p->change.phased;
+    const char *declared = phased->gates[contract ? PHASED_GATE_CONTRACT : PHASED_GATE_DUAL_WRITE];
+    struct json *waits = json_array();
+    char line[300];
+
+    if (contract) {
+        add_text(waits, "verified: every row says the same in both shapes");
+        if (phased->flag != NULL) {
+            (void)snprintf(line, sizeof line,
+                           "flag %.100s answers '%.60s' to everyone, and every "
+                           "client has confirmed it",
+                           phased->flag, phased->flag_new);
+            add_text(waits, line);
+        }
+        if (p->change.trigger_count > 0) {
+            char span[CLOCK_TEXT_BYTES];
+            (void)snprintf(line, sizeof line, "no write by old code for %s",
+                           clock_span_text(phased->old_writes_idle_ms * 1000, span));
+            add_text(waits, line);
+        }
+    }
+    if (declared != NULL) {
+        add_text(waits, declared);
+    }
+    (void)json_put(phase, "waits_for", waits);
+}
+
+static enum err_code plan_arrow(struct planning *p, enum mig_state from)
+{
+    enum mig_state to = (enum mig_state)(from + 1);
+    double rows = (double)p->rows;
+    struct json *phase;
+    enum err_code rc;
+
+    switch (from) {
+    case MIG_PENDING:
+        rc = put_arrow(p, phase_new(p, "expand", to, 0, SHORT_MS), from, to);
+        return rc ? rc : predict_expanded(p);
+    case MIG_EXPANDED:
+        phase = phase_new(p, "dual-write", to, 0, SHORT_MS);
+        rc = put_arrow(p, phase, from, to);
+        put_waits(p, phase, false);
+        return rc;
+    case MIG_DUAL_WRITING: return plan_backfill(p);
+    case MIG_IN_SYNC:
+        phase = phase_new(p, "contract", to, rows, SHORT_MS + rows / SCAN_ROWS_PER_MS);
+        rc = put_arrow(p, phase, from, to);
+        put_waits(p, phase, true);
+        predict_contracted(p);
+        return rc;
+    case MIG_CONTRACTED:
+        return put_arrow(p, phase_new(p, "purge", to, rows, SHORT_MS + rows / REWRITE_ROWS_PER_MS),
+                         from, to);
+    default: return ERR_OK;
+    }
+}
+
+/* What code that is not ours would notice. */
+static enum err_code put_notes(struct planning *p, enum mig_state from)
+{
+    const struct phased *phased = p->change.phased;
+    const char *dependents = change_dependents(&p->change, &p->arena);
+    struct json *notes = json_get(p->out, "notes");
+    struct database_rows *rows = NULL;
+    struct buf sql = {0};
+    enum err_code rc = ERR_OK;
+
+    if (from == MIG_PENDING) {
+        add_text(notes, arena_print(
+                            &p->arena,
+                            "from expand on, INSERT INTO %s VALUES(...) without column names fails",
+                            p->change.shape.table));
+        add_text(notes, "while both shapes live, total_changes() counts the triggers' work, and "
+                        "RETURNING shows a row as it was before them");
+    }
+    for (size_t i = 0; i < phased->drop_count && from < MIG_CONTRACTED; i++) {
+        add_text(notes, arena_print(&p->arena, "from contract on, code that names %s fails",
+                                    phased->drop[i].name));
+    }
+    if (*dependents != '\0') {
+        add_text(notes,
+                 arena_print(&p->arena, "contract waits until these change: %s", dependents));
+    }
+    if (phased->valid_old == NULL || from >= MIG_CONTRACTED) {
+        return ERR_OK;
+    }
+    buf_text(&sql, "SELECT count(*) FROM ");
+    buf_sql_name(&sql, str_of(p->change.shape.table));
+    buf_print(&sql, " WHERE NOT %s", p->change.valid);
+    rc = database_query(p->m->db, buf_cstr(&sql), NULL, 0, &rows, p->err);
+    buf_fini(&sql);
+    if (rc == ERR_OK && database_rows_int(rows, 0, 0, 0) > 0) {
+        add_text(notes, arena_print(&p->arena,
+                                    "%lld rows are outside valid_old and close the "
+                                    "contract gate",
+                                    (long long)database_rows_int(rows, 0, 0, 0)));
+    }
+    database_rows_free(rows);
+    return rc;
+}
+
+static enum err_code plan_phased(struct planning *p, enum mig_state from, enum mig_state to,
+                                 bool fresh)
+{
+    enum err_code rc = change_read(p->m->db, p->migration, from != MIG_PENDING,
+                                   from >= MIG_CONTRACTED, &p->arena, &p->change, p->err);
+
+    rc = rc ? rc : shape_count_rows(p->m->db, p->change.shape.table, &p->rows, p->err);
+    if (rc == ERR_OK && fresh && p->rows == 0) {
+        return put_arrow(p, phase_new(p, "fresh", MIG_PURGED, 0, SHORT_MS), MIG_PENDING,
+                         MIG_PURGED);
+    }
+    rc = rc ? rc : put_notes(p, from);
+    for (; rc == ERR_OK && from < to; from = (enum mig_state)(from + 1)) {
+        rc = plan_arrow(p, from);
+    }
+    return rc;
+}
+
+static enum err_code plan_plain(struct planning *p)
+{
+    struct str *pieces = NULL;
+    size_t count = 0;
+    struct json *phase = json_object(), *statements = json_array();
+    enum err_code rc = database_split(p->migration->up, &pieces, &count, p->err);
+
+    (void)json_put_text(phase, "phase", "apply");
+    (void)json_put_text(phase, "to", "applied");
+    for (size_t i = 0; rc == ERR_OK && i < count; i++) {
+        (void)json_append(statements, json_string_n(pieces[i].at, pieces[i].len));
+    }
+    free(pieces);
+    (void)json_put(phase, "statements", statements);
+    put_digest(p, phase);
+    (void)json_append(json_get(p->out, "phases"), phase);
+    return rc ? rc : plain_analyse(p->m->db, p->migration->name, p->migration->up, p->err);
+}
+
+/* ---- all of them ---- */
+
+static enum err_code plan_one(struct migrate *m, size_t index, enum mig_state to, bool rests,
+                              struct json *list, struct err *err)
+{
+    struct planning p = {.m = m, .index = index, .migration = &m->folder.at[index], .err = err};
+    enum mig_state from = session_state(m, index);
+    enum err_code rc = ERR_OK;
+
+    p.out = json_object();
+    (void)json_put_text(p.out, "name", p.migration->name);
+    (void)json_put_text(p.out, "kind", migration_kind_name(p.migration->kind));
+    (void)json_put_text(p.out, "from", mig_state_name(from));
+    (void)json_put(p.out, "phases", json_array());
+    (void)json_put(p.out, "notes", json_array());
+    if (p.migration->phased != NULL) {
+        (void)json_put_text(p.out, "description", p.migration->phased->description);
+    }
+    if (p.migration->phased == NULL) {
+        rc = plan_plain(&p);
+    } else if (rests) {
+        add_text(json_get(p.out, "notes"), "its table is changed by a migration before it that is "
+                                           "pending too: its phases can be planned after that one");
+    } else {
+        rc = plan_phased(&p, from, to, m->fresh);
+    }
+    (void)json_append(list, p.out);
+    arena_fini(&p.arena);
+    return rc;
+}
 
 enum err_code migrate_plan(struct migrate *m, const struct migrate_apply *what,
                            struct json **report, struct err *err)
 {
-    (void)what;
-    return migrate_status(m, report, err);
-}
+    struct json *list;
+    enum mig_state to = MIG_CONTRACTED;
+    size_t one = 0;
+    enum err_code rc = session_read(m, err);
 
-enum err_code migrate_verify(struct migrate *m, const char *target, struct json **report,
-                             struct err *err)
-{
-    (void)target;
-    return migrate_status(m, report, err);
+    *report = NULL;
+    rc = rc ? rc : session_check_drift(m, err);
+    if (rc == ERR_OK && what->target != NULL) {
+        rc = folder_find(&m->folder, what->target, &one, err);
+    }
+    if (rc == ERR_OK && what->to_state != NULL) {
+        rc = walk_parse_state(what->to_state, &to, err);
+    }
+    if (rc) {
+        return rc;
+    }
+    m->fresh = !m->meta.exists && m->journal.count == 0;
+    list = json_array();
+    for (size_t i = 0; rc == ERR_OK && i < m->folder.count; i++) {
+        enum mig_state state = session_state(m, i);
+        bool done = m->folder.at[i].phased == NULL ? state != MIG_PENDING : state >= to;
+        if (!done && (what->target == NULL || i == one)) {
+            rc = plan_one(m, i, to, session_rests_on_pending(m, i), list, err);
+        }
+    }
+    if (rc) {
+        json_free(list);
+        return rc;
+    }
+    *report = json_object();
+    (void)json_put_text(*report, "database", database_url(m->db));
+    (void)json_put_text(*report, "environment", m->environment);
+    (void)json_put_number(*report, "changes", (double)json_count(list));
+    (void)json_put(*report, "migrations", list);
+    return ERR_OK;
 }

@@ -1,6 +1,7 @@
 #include "migrator/session.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/digest.h"
 #include "database/sql_scan.h"
@@ -157,12 +158,27 @@ const struct migration *session_in_the_way(const struct migrate *m, size_t index
         if (table == NULL || state == MIG_PURGED) {
             continue;
         }
-        if (wanted->phased != NULL ? sql_same_tokens(str_of(table), str_of(wanted->phased->table))
+        if (wanted->phased != NULL ? strcasecmp(table, wanted->phased->table) == 0
                                    : session_mentions(wanted->up, table)) {
             return other;
         }
     }
     return NULL;
+}
+
+bool session_rests_on_pending(const struct migrate *m, size_t index)
+{
+    const struct phased *phased = m->folder.at[index].phased;
+
+    for (size_t i = 0; phased != NULL && i < index; i++) {
+        const struct migration *before = &m->folder.at[i];
+        if (session_state(m, i) == MIG_PENDING &&
+            (before->phased != NULL ? strcasecmp(before->phased->table, phased->table) == 0
+                                    : session_mentions(before->up, phased->table))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void session_report_step(struct json *steps, const char *migration, enum mig_state from,

@@ -49,6 +49,9 @@ bool session_mentions(struct str sql, const char *table);
 /* The migration in flight before index whose table the one at index touches too, or NULL. */
 const struct migration *session_in_the_way(const struct migrate *m, size_t index);
 
+/* Whether a phased migration's table is made or changed by one before it that is pending still. */
+bool session_rests_on_pending(const struct migrate *m, size_t index);
+
 /* Adds {"migration", "from", "to", "duration_ms", "rows"} to the array; rows -1: left out. */
 void session_report_step(struct json *steps, const char *migration, enum mig_state from,
                          enum mig_state to, int64_t duration_us, int64_t hold_us, int64_t rows);

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/nearest.h"
 #include "migrator/arrows.h"
 #include "migrator/backfill.h"
 #include "migrator/flag_link.h"
@@ -179,6 +180,19 @@ static enum err_code refuse_unclean(struct walk *w, const struct verification *v
 }
 
 /* In-sync is held only as long as it is true: a mismatch falls back to dual-writing. */
+static enum err_code fall_back(struct walk *w)
+{
+    struct err unused = {0};
+    enum err_code rc = move(w, MIG_DUAL_WRITING, "verification failed"), told;
+
+    if (rc == ERR_OK) {
+        told = flag_link_report(w->m, w->index, MIG_DUAL_WRITING, &unused);
+        (void)told; /* the server refuses it while the flag is on; every later run says so */
+        rc = session_reread(w->m, w->err);
+    }
+    return rc;
+}
+
 static enum err_code reverify_in_sync(struct walk *w, struct verification *v)
 {
     enum err_code rc = verify(w, true, v);
@@ -186,7 +200,7 @@ static enum err_code reverify_in_sync(struct walk *w, struct verification *v)
     if (rc || v->mismatches == 0) {
         return rc;
     }
-    rc = move(w, MIG_DUAL_WRITING, "verification failed");
+    rc = fall_back(w);
     rc = rc ? rc : refuse_unclean(w, v);
     return rc;
 }
@@ -593,5 +607,53 @@ enum err_code walk_back(struct migrate *m, size_t index, const struct walk_reque
     }
     arena_fini(&walk.arena);
     arena_fini(&walk.keep);
+    return rc;
+}
+
+/* ---- for others ---- */
+
+enum err_code walk_parse_state(const char *text, enum mig_state *out, struct err *err)
+{
+    const char *const *names = mig_state_names();
+    const char *nearest;
+    size_t count = 0;
+
+    if (mig_state_parse(text, out) && *out != MIG_APPLIED) {
+        return ERR_OK;
+    }
+    while (names[count] != NULL) {
+        count++;
+    }
+    nearest = nearest_name(text, names, count);
+    return err_set(
+        err, ERR_INVALID,
+        "'%.40s' is no state%s%s%s (pending, expanded, dual-writing, in-sync, contracted, "
+        "purged)",
+        text, nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
+        nearest != NULL ? "'?" : "");
+}
+
+enum err_code walk_verify(struct migrate *m, size_t index, struct json **document, struct err *err)
+{
+    struct walk walk;
+    struct verification v = {0};
+    struct json *steps = json_array();
+    enum err_code rc;
+
+    walk_init(&walk, m, index, NULL, steps, NULL, err);
+    rc = read_change(&walk);
+    rc = rc ? rc : verify(&walk, true, &v);
+    if (rc == ERR_OK) {
+        *document = json_copy(v.document);
+        if (v.mismatches > 0 && session_state(m, index) == MIG_IN_SYNC) {
+            rc = fall_back(&walk);
+        }
+    }
+    if (rc == ERR_OK && !v.clean) {
+        rc = refuse_unclean(&walk, &v);
+    }
+    verification_fini(&v);
+    json_free(steps);
+    arena_fini(&walk.arena);
     return rc;
 }

@@ -27,4 +27,12 @@ MUST_USE enum err_code walk_back(struct migrate *m, size_t index,
                                  const struct walk_request *request, struct json *steps,
                                  struct err *err);
 
+/* ERR_INVALID with the nearest name if text is no state of a phased migration. */
+MUST_USE enum err_code walk_parse_state(const char *text, enum mig_state *out, struct err *err);
+
+/* Verifies a migration that keeps two shapes, and stores the result; falls back from in-sync on a
+ * mismatch. ERR_CONFLICT if it is not clean; *document is set whenever every row was read. */
+MUST_USE enum err_code walk_verify(struct migrate *m, size_t index, struct json **document,
+                                   struct err *err);
+
 #endif
