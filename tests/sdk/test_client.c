@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -491,6 +493,54 @@ static void polls_slow_down_while_they_fail(void **state)
     assert_true(fake_server_wait(world->server, count + 4));
 }
 
+struct asker {
+    lockstep_client *client;
+    atomic_bool stop;
+    atomic_uint wrong;
+};
+
+static void *ask_on(void *argument)
+{
+    struct asker *asker = argument;
+
+    while (!atomic_load(&asker->stop)) {
+        lockstep_details details;
+        char text[20];
+
+        if (!lockstep_bool(asker->client, "b", "{\"region\":\"us\"}", false, &details) ||
+            strcmp(details.reason, "DEFAULT") != 0 ||
+            lockstep_string(asker->client, "s", NULL, "", text, sizeof text, NULL) != 5 ||
+            strcmp(text, "hello") != 0)
+            atomic_fetch_add(&asker->wrong, 1);
+    }
+    return NULL;
+}
+
+/* Threads ask while rulesets come and go; with the sanitizers this is the test of the cell. */
+static void answers_go_on_while_rulesets_change(void **state)
+{
+    struct world *world = *state;
+    struct asker asker = {.client = NULL};
+    pthread_t threads[3];
+
+    serve(world, 1, 1);
+    open_client(world, 60000);
+    assert_int_equal(lockstep_wait_ready(world->client, 10000), LOCKSTEP_OK);
+    asker.client = world->client;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_on, &asker), 0);
+    for (unsigned revision = 2; revision <= 30; revision++) {
+        serve(world, 1, revision);
+        assert_int_equal(lockstep_refresh(world->client, 10000), LOCKSTEP_OK);
+    }
+    atomic_store(&asker.stop, true);
+    for (int i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(atomic_load(&asker.wrong), 0);
+    assert_int_equal(state_of(world).revision, 30);
+    assert_int_equal(state_of(world).failures, 0);
+}
+
 static void a_config_that_cannot_work_is_refused(void **state)
 {
     struct world *world = *state;
@@ -548,6 +598,7 @@ int main(void)
         TEST(a_new_token_is_read_from_its_file),
         TEST(closing_cuts_a_hanging_request),
         TEST(polls_slow_down_while_they_fail),
+        TEST(answers_go_on_while_rulesets_change),
         TEST(a_config_that_cannot_work_is_refused),
     };
 
