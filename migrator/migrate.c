@@ -153,6 +153,13 @@ static enum err_code skips_walk(struct migrate *m, size_t index, bool *out, stru
     return rc;
 }
 
+static bool is_done(const struct migrate *m, size_t index, const struct asked *asked)
+{
+    enum mig_state state = session_state(m, index);
+
+    return m->folder.at[index].phased == NULL ? state != MIG_PENDING : state >= asked->request.to;
+}
+
 /* Everything that can be known to be wrong before anything is changed. */
 static enum err_code check_all(struct migrate *m, const struct asked *asked, struct err *err)
 {
@@ -163,25 +170,16 @@ static enum err_code check_all(struct migrate *m, const struct asked *asked, str
         const struct migration *migration = &m->folder.at[i];
         bool skips = false;
         if ((asked->one && i != asked->index) || migration->phased == NULL ||
-            session_state(m, i) == MIG_PURGED) {
-            continue;
+            session_state(m, i) != MIG_PENDING) {
+            continue; /* in flight: a flag server that is away closes the gate, no more */
         }
-        if (session_state(m, i) == MIG_PENDING && !session_rests_on_pending(m, i)) {
+        if (!session_rests_on_pending(m, i)) {
             rc = walk_validate(m, i, err);
         }
         rc = rc ? rc : skips_walk(m, i, &skips, err);
         rc = rc || skips ? rc : flag_link_check_flag(m, i, err);
     }
     return rc;
-}
-
-static bool is_done(const struct migrate *m, size_t index, const struct asked *asked)
-{
-    enum mig_state state = session_state(m, index);
-
-    return m->folder.at[index].phased == NULL
-               ? state != MIG_PENDING
-               : state == MIG_PURGED || (asked->request.explicit_to && state >= asked->request.to);
 }
 
 /* Files that wrangler applied get their checksum now, so that later edits are seen. */

@@ -40,7 +40,11 @@ static enum err_code open_database(struct migrate *m, bool writable, struct err 
     database_close(m->db);
     m->db = NULL;
     m->writable = writable;
-    return database_open(m->options.database, &options, &m->db, err);
+    rc = database_open(m->options.database, &options, &m->db, err);
+    if (rc == ERR_NOT_FOUND && !writable && m->options.create) {
+        rc = database_open("sqlite::memory:", NULL, &m->db, err); /* as empty as it will be */
+    }
+    return rc;
 }
 
 enum err_code session_reread(struct migrate *m, struct err *err)

@@ -365,6 +365,9 @@ static enum err_code forward_contract(struct walk *w)
     enum err_code rc = pass_gate(w, PHASED_GATE_CONTRACT, reverify_in_sync, &revision);
 
     if (rc || w->stop) {
+        if (tied && session_state(w->m, w->index) == MIG_IN_SYNC) {
+            try_release(w); /* of a run that was killed between hold and contract */
+        }
         return rc;
     }
     if (tied && !overrides_flag) {
@@ -586,6 +589,9 @@ static enum err_code check_back(struct walk *w)
     }
     if (w->m->options.flag_server == NULL) {
         return flag_link_check_flag(w->m, w->index, w->err);
+    }
+    if (state == MIG_IN_SYNC) {
+        try_release(w); /* of a run that was killed between hold and contract */
     }
     if (state >= MIG_IN_SYNC && w->request->to < MIG_IN_SYNC) {
         return demand_old_everywhere(w, &flag);
