@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <ctype.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -16,7 +17,10 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/limits.h"
+#include "server/route.h"
+#include "tests/server/api_schema.h"
 #include "tests/server/rig.h"
 
 static struct rig rig;
@@ -379,7 +383,7 @@ static void *write_domains(void *arg)
         for (;;) {
             struct wire_reply *reply = calloc(1, sizeof *reply);
             struct json *flag = NULL, *serve = json_object();
-            char name[40], request[400], etag[40];
+            char name[40], request[400], etag[40], said[300];
             char *text, *put;
             int status;
 
@@ -406,6 +410,7 @@ static void *write_domains(void *arg)
                      rig.token, etag, strlen(text), text);
             wire_ask(rig.port, put, reply);
             status = reply->status;
+            snprintf(said, sizeof said, "%.250s", reply->body);
             free(put);
             free(text);
             free(reply);
@@ -414,6 +419,7 @@ static void *write_domains(void *arg)
                 break;
             }
             if (status != 412) {
+                print_error("PUT: %d %s\n", status, said);
                 abort();
             }
             conflicts++;
@@ -645,6 +651,44 @@ static void a_ruleset_has_a_tag(void **state)
     assert_string_not_equal(wire_header(&rig.reply, "ETag"), tag);
 }
 
+/* ---- the document ---- */
+
+static void every_operation_was_asked_for(void **state)
+{
+    (void)state;
+    assert_string_equal(rig_not_visited(), "");
+}
+
+/* And the other way round: the table of routes holds nothing that the document does not know. */
+static void every_route_is_in_the_document(void **state)
+{
+    char *text = NULL;
+    size_t len, operations = 0, count = 0;
+    struct json *api = NULL;
+
+    (void)state;
+    assert_int_equal(file_read("docs/openapi.json", 1 << 20, &text, &len, NULL), ERR_OK);
+    assert_int_equal(json_parse(text, len, &api, NULL), ERR_OK);
+    for (const struct route *route = routes; route->method != NULL; route++, count++) {
+        struct json *path = json_get(json_get(api, "paths"), route->pattern);
+        char method[16];
+
+        for (size_t i = 0; i <= strlen(route->method); i++) {
+            method[i] = (char)tolower((unsigned char)route->method[i]);
+        }
+        if (json_get(path, method) == NULL) {
+            fail_msg("%s %s is not in docs/openapi.json", route->method, route->pattern);
+        }
+    }
+    for (struct json *path = json_first(json_get(api, "paths")); path != NULL;
+         path = json_next(path)) {
+        operations += json_count(path);
+    }
+    assert_int_equal(operations, count);
+    json_free(api);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -669,5 +713,16 @@ int main(void)
         cmocka_unit_test(a_ruleset_has_a_tag),
     };
 
-    return cmocka_run_group_tests_name("api", tests, start, stop);
+    const struct CMUnitTest last[] = {
+        cmocka_unit_test(every_operation_was_asked_for),
+        cmocka_unit_test(every_route_is_in_the_document),
+    };
+    int failed;
+
+    (void)start(NULL);
+    failed = cmocka_run_group_tests_name("api", tests, NULL, NULL);
+    failed += api_schema_tests(&rig);
+    failed += cmocka_run_group_tests_name("api: document", last, NULL, NULL);
+    (void)stop(NULL);
+    return failed;
 }

@@ -53,7 +53,7 @@ void wire_text(int fd, const char *text)
 
 const char *wire_header(const struct wire_reply *reply, const char *name)
 {
-    static char value[512];
+    static _Thread_local char value[512];
     size_t name_len = strlen(name);
 
     for (const char *line = strstr(reply->headers, "\r\n"); line != NULL;

@@ -22,7 +22,7 @@ void wire_read(int fd, struct wire_reply *reply);
 void wire_read_head(int fd, struct wire_reply *reply); /* of an answer to HEAD */
 /* One request on a connection of its own. */
 void wire_ask(unsigned port, const char *request, struct wire_reply *reply);
-/* The value of a header, or "" (in a static buffer). */
+/* The value of a header, or "" (in a buffer of the thread). */
 const char *wire_header(const struct wire_reply *reply, const char *name);
 
 /* Opens `count` connections, sends request on all of them at once, `rounds` times, and counts whole

@@ -1,0 +1,368 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "tests/server/api_schema.h"
+
+static struct rig *rig;
+
+#define FLAGS "/api/v1/flags"
+#define RULESET "/sdk/v1/ruleset"
+
+static void create(const char *key)
+{
+    char body[200];
+
+    snprintf(body, sizeof body, "{\"key\":\"%s\",\"state\":\"on\"}", key);
+    rig_does(rig, 201, "POST", FLAGS, body);
+}
+
+/* Reports that migration m-<key> of database db is in this state. */
+static void report(int status, const char *key, const char *state)
+{
+    char path[200], body[300];
+
+    snprintf(path, sizeof path, "/api/v1/migrations/db/m-%s", key);
+    snprintf(body, sizeof body,
+             "{\"state\":\"%s\",\"flag\":{\"key\":\"%s\",\"old\":\"off\",\"new\":\"on\"},"
+             "\"database\":\"sqlite:app.db\",\"lease_s\":120}",
+             state, key);
+    rig_does(rig, status, "PUT", path, body);
+}
+
+static struct json *gate(const char *key)
+{
+    char path[300];
+
+    snprintf(path, sizeof path, "/api/v1/gate?flag=%s&database_id=db&migration=m-%s", key, key);
+    return rig_call(rig, 200, "GET", path, NULL, NULL, NULL);
+}
+
+static const struct json *flag_facts(const struct json *answer)
+{
+    return json_get(json_get(answer, "facts"), "flag");
+}
+
+static int64_t flag_revision(const char *key)
+{
+    struct json *answer = gate(key);
+    int64_t revision = -1;
+
+    (void)json_int(json_get(flag_facts(answer), "revision"), &revision);
+    json_free(answer);
+    return revision;
+}
+
+static void hold(int status, const char *key, int64_t revision)
+{
+    char body[300];
+
+    snprintf(body, sizeof body,
+             "{\"flag\":\"%s\",\"database_id\":\"db\",\"migration\":\"m-%s\",\"flag_revision\":"
+             "%lld}",
+             key, key, (long long)revision);
+    rig_does(rig, status, "POST", "/api/v1/holds", body);
+}
+
+static void release(const char *key)
+{
+    char path[200];
+
+    snprintf(path, sizeof path, "/api/v1/holds/db/m-%s", key);
+    rig_does(rig, 204, "DELETE", path, NULL);
+}
+
+static void archive(int status, const char *key)
+{
+    char path[200];
+
+    snprintf(path, sizeof path, FLAGS "/%s", key);
+    json_free(rig_call(rig, status, "DELETE", path, NULL, "If-Match: *\r\n", NULL));
+}
+
+static void assert_says(const char *part)
+{
+    if (strstr(rig->reply.body, part) == NULL) {
+        fail_msg("\"%s\" is not in %s", part, rig->reply.body);
+    }
+}
+
+#define ON "{\"variant\":\"on\"}"
+#define OFF "{\"variant\":\"off\"}"
+#define HALF "{\"ramp\":{\"percent\":50,\"variant\":\"on\"}}"
+
+static void a_flag_waits_for_its_schema(void **state)
+{
+    (void)state;
+    create("walk");
+    report(200, "walk", "expanded");
+    rig_set(rig, 409, "walk", "fallthrough", HALF);
+    assert_says("migrate apply m-walk --to in-sync");
+    assert_says("\"migration\":\"m-walk\"");
+    rig_set(rig, 409, "walk", "domains", "{\"acme.com\":" ON "}");
+    rig_set(rig, 409, "walk", "individual", "{\"u1\":\"on\"}");
+    rig_set(rig, 409, "walk", "rules",
+            "[{\"name\":\"r\",\"when\":\"plan == 'pro'\",\"serve\":" ON "}]");
+    rig_set(rig, 409, "walk", "variants", "{\"on\":false,\"off\":true}"); /* the same by name */
+    report(200, "walk", "dual-writing");
+    rig_set(rig, 409, "walk", "fallthrough", HALF);
+    archive(409, "walk");
+    report(200, "walk", "in-sync");
+    rig_set(rig, 200, "walk", "fallthrough", HALF);
+    report(409, "walk", "contracted");
+    assert_says("flags ramp walk --to 100%");
+    report(409, "walk", "dual-writing");
+    assert_says("flags off walk");
+    rig_set(rig, 200, "walk", "fallthrough", ON);
+    report(200, "walk", "contracted");
+    rig_set(rig, 409, "walk", "state", "\"off\"");
+    assert_says("migrate rollback m-walk --to in-sync");
+    rig_set(rig, 409, "walk", "domains", "{\"acme.com\":" OFF "}");
+    rig_set(rig, 200, "walk", "description", "\"words do not matter\"");
+    report(200, "walk", "purged");
+    rig_set(rig, 409, "walk", "state", "\"off\"");
+    assert_says("gone for good");
+    archive(204, "walk");
+    rig_does(rig, 204, "DELETE", "/api/v1/migrations/db/m-walk", NULL);
+}
+
+static void pending_keeps_the_flag_old(void **state)
+{
+    (void)state;
+    create("back");
+    report(200, "back", "pending");
+    rig_set(rig, 409, "back", "fallthrough", ON);
+    rig_does(rig, 204, "DELETE", "/api/v1/migrations/db/m-back", NULL);
+    rig_set(rig, 200, "back", "fallthrough", ON);
+    report(409, "back", "pending");
+    rig_set(rig, 200, "back", "state", "\"off\"");
+    report(200, "back", "in-sync");
+    rig_does(rig, 409, "DELETE", "/api/v1/migrations/db/m-back", NULL);
+}
+
+static void reports_are_checked(void **state)
+{
+    const char *path = "/api/v1/migrations/db/m-x";
+    struct json *list;
+    bool found = false;
+
+    (void)state;
+    rig_does(rig, 404, "PUT", path, "{\"state\":\"pending\",\"flag\":{\"key\":\"no-flag\"}}");
+    assert_says("flags create no-flag");
+    rig_does(rig, 400, "PUT", path, "{\"state\":\"half\",\"flag\":{\"key\":\"back\"}}");
+    rig_does(rig, 400, "PUT", path, "{\"state\":\"pending\"}");
+    rig_does(rig, 400, "PUT", path,
+             "{\"state\":\"pending\",\"flag\":{\"key\":\"back\",\"old\":\"on\",\"new\":\"on\"}}");
+    rig_does(rig, 400, "PUT", path,
+             "{\"state\":\"pending\",\"flag\":{\"key\":\"back\"},\"lease_s\":0}");
+    rig_does(rig, 409, "PUT", path,
+             "{\"state\":\"pending\",\"flag\":{\"key\":\"back\",\"old\":\"none\"}}");
+    rig_does(rig, 400, "PUT", path, "{");
+    list = rig_call(rig, 200, "GET", "/api/v1/migrations", NULL, NULL, NULL);
+    for (struct json *one = json_first(json_get(list, "migrations")); one != NULL;
+         one = json_next(one)) {
+        found = found || strcmp(json_get_text(one, "migration", ""), "m-back") == 0;
+        assert_string_not_equal(json_get_text(one, "migration", ""), "m-x");
+    }
+    assert_true(found);
+    json_free(list);
+}
+
+/* A report that says nothing new leaves no trace, so a migrator may repeat it on every run. */
+static void a_repeated_report_changes_nothing(void **state)
+{
+    struct json *before, *after;
+
+    (void)state;
+    create("again");
+    report(200, "again", "in-sync");
+    before = gate("again");
+    report(200, "again", "in-sync");
+    after = gate("again");
+    assert_true(json_equal(json_get(before, "revision"), json_get(after, "revision")));
+    json_free(before);
+    json_free(after);
+}
+
+static void a_gate_is_told_the_facts(void **state)
+{
+    struct json *answer;
+    const struct json *facts;
+    int64_t revision = 0;
+
+    (void)state;
+    create("gated");
+    report(200, "gated", "in-sync");
+    rig_set(rig, 200, "gated", "fallthrough", ON);
+    rig_set(rig, 200, "gated", "domains", "{\"acme.com\":" HALF ",\"b.com\":" ON "}");
+    answer = gate("gated");
+    facts = flag_facts(answer);
+    assert_true(json_is_false(json_get(facts, "enabled_everywhere")));
+    assert_true(json_is_false(json_get(facts, "disabled_everywhere")));
+    assert_string_equal(json_text(json_first(json_get(facts, "behind"))), "domain acme.com: 50 %");
+    assert_int_equal(json_number(json_get(facts, "lease_s"), 0), 120);
+    assert_true(json_int(json_get(facts, "revision"), &revision));
+    assert_true(json_number(json_get(facts, "stable_for_s"), -1) < 5);
+    json_free(answer);
+    rig_set(rig, 200, "gated", "tags", "[\"x\"]"); /* no other answers: no other revision */
+    assert_int_equal(flag_revision("gated"), revision);
+    rig_set(rig, 200, "gated", "domains", "{}");
+    assert_true(flag_revision("gated") > revision);
+    answer = gate("gated");
+    assert_true(json_is_true(json_get(flag_facts(answer), "enabled_everywhere")));
+    json_free(answer);
+    answer = gate("no-such-flag");
+    assert_true(json_is_false(json_get(flag_facts(answer), "exists")));
+    json_free(answer);
+    rig_does(rig, 400, "GET", "/api/v1/gate?flag=gated", NULL);
+    rig_does(rig, 409, "GET", "/api/v1/gate?flag=gated&database_id=db&migration=m-again", NULL);
+}
+
+static void a_hold_keeps_a_flag_as_it_is(void **state)
+{
+    int64_t revision;
+    struct json *answer;
+
+    (void)state;
+    create("held");
+    hold(409, "held", 1); /* nothing was reported yet */
+    report(200, "held", "in-sync");
+    rig_set(rig, 200, "held", "fallthrough", ON);
+    revision = flag_revision("held");
+    hold(409, "held", revision - 1);
+    hold(201, "held", revision);
+    hold(201, "held", revision); /* again, as after a lost answer */
+    assert_int_equal(flag_revision("held"), revision);
+    answer = gate("held");
+    assert_true(json_is_true(json_get(flag_facts(answer), "held")));
+    json_free(answer);
+    rig_set(rig, 409, "held", "state", "\"off\"");
+    assert_says("migrate rollback m-held");
+    rig_set(rig, 409, "held", "description", "\"not even words\"");
+    archive(409, "held");
+    report(200, "held", "contracted"); /* the holder itself goes on, and the hold stays */
+    rig_set(rig, 409, "held", "state", "\"off\"");
+    report(200, "held", "in-sync");
+    release("held");
+    release("held");
+    rig_set(rig, 200, "held", "state", "\"off\"");
+    rig_does(rig, 400, "POST", "/api/v1/holds", "{\"flag\":\"held\"}");
+    rig_does(rig, 404, "POST", "/api/v1/holds",
+             "{\"flag\":\"no-flag\",\"database_id\":\"db\",\"migration\":\"m\","
+             "\"flag_revision\":1}");
+}
+
+static void poll(const char *name, const char *tag, bool lease, int status)
+{
+    char headers[300];
+
+    snprintf(headers, sizeof headers,
+             "X-Lockstep-Client: %s\r\nX-Lockstep-Instance: i1\r\n%s%s%s%s", name,
+             lease ? "X-Lockstep-Lease: 1\r\n" : "", tag != NULL ? "If-None-Match: " : "",
+             tag != NULL ? tag : "", tag != NULL ? "\r\n" : "");
+    json_free(rig_call(rig, status, "GET", RULESET, NULL, headers, NULL));
+}
+
+/* How many of the clients called name are behind this flag. */
+static int behind(const char *key, const char *name)
+{
+    struct json *answer = gate(key);
+    int count = 0;
+
+    for (const struct json *one = json_first(json_get(flag_facts(answer), "clients_behind"));
+         one != NULL; one = json_next(one)) {
+        count += strcmp(json_get_text(one, "name", ""), name) == 0;
+    }
+    json_free(answer);
+    return count;
+}
+
+static void clients_confirm_what_they_serve(void **state)
+{
+    struct json *answer, *list;
+    char tag[60], old[60];
+    bool without = false;
+
+    (void)state;
+    create("polled");
+    report(200, "polled", "in-sync");
+    poll("logger", NULL, true, 200); /* it has nothing yet */
+    snprintf(old, sizeof old, "%s", wire_header(&rig->reply, "ETag"));
+    assert_int_equal(behind("polled", "logger"), 1);
+    poll("logger", old, true, 304);
+    assert_int_equal(behind("polled", "logger"), 0);
+    rig_set(rig, 200, "polled", "fallthrough", ON);
+    assert_int_equal(behind("polled", "logger"), 1);
+    poll("logger", old, true, 200); /* it is given the new one, and serves the old one still */
+    snprintf(tag, sizeof tag, "%s", wire_header(&rig->reply, "ETag"));
+    assert_int_equal(behind("polled", "logger"), 1);
+    poll("logger", tag, true, 304);
+    assert_int_equal(behind("polled", "logger"), 0);
+    poll("logger", "\"1-999999\"", true, 200); /* of another epoch */
+    assert_int_equal(behind("polled", "logger"), 1);
+    poll("logger", tag, true, 304);
+    poll("no-lease", tag, false, 304);
+    answer = gate("polled");
+    for (const struct json *one = json_first(json_get(flag_facts(answer), "clients_without_lease"));
+         one != NULL; one = json_next(one)) {
+        without = without || strcmp(json_text(one), "no-lease") == 0;
+        assert_string_not_equal(json_text(one), "logger");
+    }
+    assert_true(without);
+    json_free(answer);
+    list = rig_call(rig, 200, "GET", "/api/v1/clients", NULL, NULL, NULL);
+    assert_string_equal(json_get_text(json_first(json_get(list, "clients")), "name", ""),
+                        "no-lease");
+    json_free(list);
+}
+
+static void clients_see_the_tie(void **state)
+{
+    struct json *rules;
+    bool found = false;
+
+    (void)state;
+    create("seen");
+    report(200, "seen", "dual-writing");
+    rules = rig_call(rig, 200, "GET", RULESET, NULL, NULL, NULL);
+    for (const struct json *flag = json_first(json_get(rules, "flags")); flag != NULL;
+         flag = json_next(flag)) {
+        const struct json *tie = json_get(flag, "tie");
+
+        if (strcmp(json_get_text(flag, "key", ""), "seen") == 0) {
+            found = true;
+            assert_string_equal(json_get_text(tie, "state", ""), "dual-writing");
+            assert_string_equal(json_get_text(tie, "safe", ""), "off");
+            assert_int_equal(json_count(json_get(tie, "allowed")), 1);
+        }
+    }
+    assert_true(found);
+    json_free(rules);
+    /* A client cannot write a tie. */
+    rig_set(rig, 200, "seen", "tie", "{\"migration\":\"mine\",\"allowed\":[\"on\"]}");
+    rig_set(rig, 409, "seen", "fallthrough", ON);
+}
+
+int api_schema_tests(struct rig *of)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_flag_waits_for_its_schema),
+        cmocka_unit_test(pending_keeps_the_flag_old),
+        cmocka_unit_test(reports_are_checked),
+        cmocka_unit_test(a_repeated_report_changes_nothing),
+        cmocka_unit_test(a_gate_is_told_the_facts),
+        cmocka_unit_test(a_hold_keeps_a_flag_as_it_is),
+        cmocka_unit_test(clients_confirm_what_they_serve),
+        cmocka_unit_test(clients_see_the_tie),
+    };
+
+    rig = of;
+    return cmocka_run_group_tests_name("api: schema", tests, NULL, NULL);
+}
