@@ -33,6 +33,7 @@ static enum err_code check_meta(struct migrate *m, struct err *err)
 static enum err_code open_database(struct migrate *m, bool writable, struct err *err)
 {
     struct database_options options = {.read_only = !writable, .must_exist = !m->options.create};
+    enum err_code rc;
 
     if (m->db != NULL && (m->writable || !writable)) {
         return ERR_OK;
