@@ -57,7 +57,7 @@ void admin_changed(struct call *call, const char *event, const char *what)
     struct app *app = call->app;
     struct err err = {0};
 
-    if (live_publish(app->live, app->store, app->poll_s, &err) != ERR_OK) {
+    if (app_publish(app, &err) != ERR_OK) {
         log_event(LOG_ERROR, "publish-failed", "request=%s reason=%s", call->request->id, err.msg);
     }
     log_event(LOG_INFO, event, "what=%s actor=%s revision=%lld request=%s", what, call->who.name,
@@ -67,21 +67,20 @@ void admin_changed(struct call *call, const char *event, const char *what)
 void admin_not_changed(struct call *call, const struct err *err)
 {
     struct app *app = call->app;
+    struct err why = {0};
 
+    /* The image may have been read anew because another program changed the store. */
+    if (app_publish(app, &why) != ERR_OK) {
+        log_event(LOG_ERROR, "publish-failed", "request=%s reason=%s", call->request->id, why.msg);
+    }
     switch (err->code) {
-    case ERR_STALE: /* another program changed the store: the image was read anew */
-        if (live_publish(app->live, app->store, app->poll_s, NULL) != ERR_OK) {
-            log_event(LOG_ERROR, "publish-failed", "request=%s", call->request->id);
-        }
-        answer_error(call, err);
-        return;
     case ERR_CONFLICT:
+    case ERR_STALE:
     case ERR_NOT_FOUND:
     case ERR_LIMIT: answer_error(call, err); return;
     default:
         log_event(LOG_ERROR, "store-failed", "request=%s reason=%s", call->request->id, err->msg);
         http_reply_header(call->reply, "Retry-After", "5");
-        answer_problem(call, 503, err_code_name(err->code),
-                       "nothing was changed: the store cannot be written (%s)", err->msg);
+        answer_problem(call, 503, err_code_name(err->code), "nothing was changed: %s", err->msg);
     }
 }

@@ -51,7 +51,7 @@ enum err_code app_open(struct app *app, const char *store_url, const char *cors_
                                app->clients, err);
     }
     if (rc == ERR_OK) {
-        rc = live_publish(app->live, app->store, app->poll_s, err);
+        rc = app_publish(app, err);
     }
     if (rc != ERR_OK) {
         app_close(app);
@@ -62,6 +62,22 @@ enum err_code app_open(struct app *app, const char *store_url, const char *cors_
         log_event(LOG_ERROR, "conflict", "reason=%s", why);
     }
     return ERR_OK;
+}
+
+enum err_code app_publish(struct app *app, struct err *err)
+{
+    enum err_code rc;
+
+    if (app->served_epoch == store_epoch(app->store) &&
+        app->served_revision == store_revision(app->store)) {
+        return ERR_OK;
+    }
+    rc = live_publish(app->live, app->store, app->poll_s, err);
+    if (rc == ERR_OK) {
+        app->served_epoch = store_epoch(app->store);
+        app->served_revision = store_revision(app->store);
+    }
+    return rc;
 }
 
 void app_close(struct app *app)

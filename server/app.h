@@ -24,12 +24,16 @@ struct app {
     struct clients *clients;
     const char *cors_origin; /* who may call OFREP from a browser: an origin, "*", or NULL */
     unsigned poll_s;         /* what SDKs are asked to do */
+    int64_t served_epoch, served_revision; /* what live shows; the worker's */
 };
 
 /* Opens the store and everything that is made from it. ready_why: see store_open(). */
 MUST_USE enum err_code app_open(struct app *app, const char *store_url, const char *cors_origin,
                                 struct err *err);
 void app_close(struct app *app);
+
+/* Serves what the store holds, if that is something else than what is served. On the worker. */
+MUST_USE enum err_code app_publish(struct app *app, struct err *err);
 
 /* The http_handler; ctx is the app. */
 enum http_verdict app_handle(void *ctx, struct http_request *request, struct http_reply *reply);

@@ -153,7 +153,7 @@ static enum err_code commit_flag(struct store *store, const struct store_actor *
         before == NULL
             ? (struct database_guard){"NOT EXISTS (SELECT 1 FROM flag WHERE environment = ?1 AND "
                                       "key = ?2)",
-                                      old, 2, ERR_CONFLICT, "a flag of this key exists already"}
+                                      old, 2, ERR_STALE, "a flag of this key exists already"}
             : (struct database_guard){"(SELECT version FROM flag WHERE environment = ?1 AND key = "
                                       "?2) = ?3",
                                       old, 3, ERR_STALE, "the flag was changed by somebody else"};

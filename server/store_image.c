@@ -267,12 +267,14 @@ enum err_code store_commit(struct store *store, const struct store_change *chang
     struct database_guard guards[GUARDS_MAX];
     struct database_statement statements[STATEMENTS_MAX];
     struct database_batch batch = {.before = guards, .statements = statements};
+    struct err ignored;
     enum err_code rc;
 
     CHECK(change->guard_count < GUARDS_MAX && change->statement_count + 2 <= STATEMENTS_MAX);
     guards[batch.before_count++] = (struct database_guard){
-        "(SELECT revision FROM environment WHERE name = ?1) = ?2", base, 2, ERR_STALE,
-        "the store was changed by another program: read again and repeat the change"};
+        "(SELECT revision FROM environment WHERE name = ?1) = ?2", base, 2, ERR_BUSY,
+        "another program changed the store at the same time; what it says now is served: repeat "
+        "the change if it is still wanted"};
     for (size_t i = 0; i < change->guard_count; i++) {
         guards[batch.before_count++] = change->guards[i];
     }
@@ -287,10 +289,16 @@ enum err_code store_commit(struct store *store, const struct store_change *chang
         "INSERT INTO audit(environment, at_ms, actor, action, flag, revision, before, after, "
         "reason) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         audit, 9};
+    err = err != NULL ? err : &ignored;
     rc = database_batch(store->db, &batch, NULL, err);
     if (rc == ERR_OK) {
         store->revision = revision;
-    } else if (rc == ERR_STALE || rc == ERR_IO) {
+        return ERR_OK;
+    }
+    if (rc == ERR_CONFLICT) { /* a constraint of our own schema: nothing that a client could mend */
+        rc = err->code = ERR_IO;
+    }
+    if (rc != ERR_NOT_FOUND) {
         /* Another program was here, or the disk failed in the middle of a commit: what the file
          * says is what counts. If it cannot be read either, the image we have is the best. */
         (void)!store_load(store, NULL);

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,13 +34,23 @@ static void program_path(char out[400], const char *program)
     snprintf(out, 400, "%s/%s", build != NULL ? build : "build", program);
 }
 
-static pid_t start(const char *out_path, char *const argv[])
+static pid_t start(const struct rig *rig, const char *out_path, char *const argv[])
 {
     pid_t pid = fork();
 
     if (pid == 0) {
         int out = open(out_path, O_CREAT | O_WRONLY | O_APPEND, 0600);
 
+        if (rig != NULL && rig->file_bytes_max > 0) {
+            struct rlimit limit = {(rlim_t)rig->file_bytes_max, (rlim_t)rig->file_bytes_max};
+
+            (void)signal(SIGXFSZ, SIG_IGN); /* so that write() fails, as on a full disk */
+            (void)setrlimit(RLIMIT_FSIZE, &limit);
+        }
+        if (rig != NULL && rig->as_nobody && geteuid() == 0 &&
+            (setgid(65534) != 0 || setuid(65534) != 0)) {
+            _exit(126);
+        }
         (void)dup2(out, 1);
         (void)dup2(out, 2);
         execv(argv[0], argv);
@@ -73,7 +85,7 @@ int rig_run(char *out, size_t size, const char *program, ...)
         count++;
     }
     va_end(args);
-    code = end_of(start(file, argv));
+    code = end_of(start(NULL, file, argv));
     if (file_read(file, 1 << 20, &said, &len, NULL) == ERR_OK) {
         snprintf(out, size, "%s", said);
     }
@@ -92,6 +104,7 @@ void rig_init(struct rig *rig)
     memset(rig, 0, sizeof *rig);
     snprintf(rig->folder, sizeof rig->folder, "%.150s/rig.XXXXXX", tmp != NULL ? tmp : "/tmp");
     assert_non_null(mkdtemp(rig->folder));
+    assert_int_equal(chmod(rig->folder, 0755), 0);
     snprintf(rig->store, sizeof rig->store, "sqlite:%s/flags.db", rig->folder);
     snprintf(rig->log, sizeof rig->log, "%s/log", rig->folder);
     snprintf(token_file, sizeof token_file, "%s/token", rig->folder);
@@ -123,7 +136,7 @@ void rig_serve(struct rig *rig, const char *more)
     snprintf(port_file, sizeof port_file, "%s/port", rig->folder);
     (void)unlink(port_file);
     program_path(path, "flag-server");
-    rig->pid = start(rig->log, argv);
+    rig->pid = start(rig, rig->log, argv);
     rig->port = 0;
     for (int i = 0; i < 1000 && rig->port == 0; i++) {
         char *text = NULL;

@@ -15,6 +15,8 @@ struct rig {
     char folder[200], store[240], log[240], token[100];
     pid_t pid;
     unsigned port;
+    long file_bytes_max;     /* for the next rig_serve(): no file grows larger; 0: no bound */
+    bool as_nobody;          /* for the next rig_serve(): without root's rights */
     struct wire_reply reply; /* of the last call */
 };
 

@@ -1,0 +1,490 @@
+/*
+ * The flag server as its operators see it: crowds, stops, crashes, restarts, and stores that are
+ * locked, full, read-only or changed behind its back.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "tests/server/rig.h"
+
+#define FLAGS "/api/v1/flags"
+#define OFREP "/ofrep/v1/evaluate/flags"
+
+static struct rig rig;
+
+static int start(void **state)
+{
+    (void)state;
+    rig_init(&rig);
+    rig_serve(&rig, NULL);
+    rig_does(&rig, 201, "POST", FLAGS, "{\"key\":\"a\",\"state\":\"on\"}");
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    rig_fini(&rig);
+    return 0;
+}
+
+/* Runs SQL on the store, as another program would. */
+static void sql(const char *text)
+{
+    sqlite3 *db = NULL;
+    char *error = NULL;
+
+    assert_int_equal(sqlite3_open(rig.store + strlen("sqlite:"), &db), SQLITE_OK);
+    (void)sqlite3_busy_timeout(db, 5000);
+    if (sqlite3_exec(db, text, NULL, NULL, &error) != SQLITE_OK) {
+        fail_msg("%s: %s", text, error);
+    }
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static double member(const char *path, const char *name)
+{
+    struct json *json = rig_call(&rig, 200, "GET", path, NULL, NULL, NULL);
+    double number = json_number(json_get(json, name), -1);
+
+    json_free(json);
+    return number;
+}
+
+static void assert_says(const char *part)
+{
+    if (strstr(rig.reply.body, part) == NULL) {
+        fail_msg("\"%s\" is not in %s", part, rig.reply.body);
+    }
+}
+
+static bool log_has(const char *part)
+{
+    char *text = NULL;
+    size_t len;
+    bool has;
+
+    assert_int_equal(file_read(rig.log, 1 << 22, &text, &len, NULL), ERR_OK);
+    has = strstr(text, part) != NULL;
+    free(text);
+    return has;
+}
+
+/* ---- crowds ---- */
+
+static void crowds_are_evaluated(void **state)
+{
+    static const unsigned sizes[] = {128, 256, 512};
+    char request[400];
+
+    (void)state;
+    snprintf(request, sizeof request,
+             "POST " OFREP "/a HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"
+             "Content-Length: 14\r\n\r\n{\"context\":{}}",
+             rig.token);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        int took_ms;
+
+        assert_int_equal(wire_crowd(rig.port, sizes[i], 4, request, 20000, &took_ms), sizes[i] * 4);
+        print_message("%u connections at once, 4 evaluations each: %d ms\n", sizes[i], took_ms);
+    }
+}
+
+/* ---- stops ---- */
+
+static void a_stop_answers_what_came_in(void **state)
+{
+    enum { ASKING = 60 };
+    int fds[ASKING];
+    struct wire_reply *reply = calloc(1, sizeof *reply);
+    char request[600];
+
+    (void)state;
+    for (int i = 0; i < ASKING; i++) { /* changes: each waits for the disk */
+        char body[100];
+
+        snprintf(body, sizeof body, "{\"key\":\"stop-%d\"}", i);
+        snprintf(request, sizeof request,
+                 "POST " FLAGS " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"
+                 "Content-Length: %zu\r\n\r\n%s",
+                 rig.token, strlen(body), body);
+        fds[i] = wire_connect(rig.port);
+        wire_text(fds[i], request);
+    }
+    assert_int_equal(rig_stop(&rig, SIGTERM), 0);
+    for (int i = 0; i < ASKING; i++) {
+        wire_read(fds[i], reply);
+        assert_int_equal(reply->status, 201);
+        (void)close(fds[i]);
+    }
+    free(reply);
+    assert_int_equal(wire_connect(rig.port), -1);
+    assert_true(log_has("stopped"));
+    rig_serve(&rig, NULL);
+    for (int i = 0; i < ASKING; i++) {
+        char path[60];
+
+        snprintf(path, sizeof path, FLAGS "/stop-%d", i);
+        rig_does(&rig, 200, "GET", path, NULL);
+    }
+}
+
+static void idle_connections_do_not_hold_up_a_stop(void **state)
+{
+    int idle = wire_connect(rig.port), half = wire_connect(rig.port);
+    int64_t began = clock_monotonic_us();
+
+    (void)state;
+    wire_text(half, "GET /healthz HT");
+    assert_int_equal(rig_stop(&rig, SIGINT), 0);
+    assert_true(clock_monotonic_us() - began < 3000000);
+    (void)close(idle);
+    (void)close(half);
+    rig_serve(&rig, NULL);
+}
+
+/* ---- restarts ---- */
+
+static void a_restart_keeps_everything(void **state)
+{
+    struct json *before, *after;
+    double epoch, revision;
+
+    (void)state;
+    rig_does(&rig, 200, "PUT", "/api/v1/migrations/db/m-a",
+             "{\"state\":\"in-sync\",\"flag\":{\"key\":\"a\"}}");
+    json_free(rig_call(&rig, 200, "GET", "/sdk/v1/ruleset", NULL,
+                       "X-Lockstep-Client: logger\r\nX-Lockstep-Instance: 7\r\n", NULL));
+    before = rig_call(&rig, 200, "GET", FLAGS "/a", NULL, NULL, NULL);
+    epoch = member(FLAGS, "epoch");
+    revision = member(FLAGS, "revision");
+    assert_int_equal(rig_stop(&rig, SIGTERM), 0);
+    rig_serve(&rig, NULL);
+    after = rig_call(&rig, 200, "GET", FLAGS "/a", NULL, NULL, NULL);
+    assert_true(json_equal(before, after));
+    assert_non_null(json_get(after, "tie"));
+    assert_true(member(FLAGS, "epoch") == epoch && member(FLAGS, "revision") == revision);
+    json_free(before);
+    json_free(after);
+    /* A gate must not open just because the server has forgotten whom to wait for. */
+    after = rig_call(&rig, 200, "GET", "/api/v1/gate?flag=a&database_id=db&migration=m-a", NULL,
+                     NULL, NULL);
+    assert_non_null(strstr(rig.reply.body, "\"name\":\"logger\",\"instance\":\"7\""));
+    json_free(after);
+    after = rig_call(&rig, 200, "GET", "/api/v1/audit?flag=a", NULL, NULL, NULL);
+    assert_int_equal(json_count(json_get(after, "events")), 2);
+    json_free(after);
+    rig_does(&rig, 204, "DELETE", "/api/v1/migrations/db/none", NULL);
+}
+
+struct writer {
+    atomic_bool end;
+    atomic_int acknowledged; /* the last version that was answered 200 */
+    unsigned port;
+};
+
+static void *write_until_the_end(void *arg)
+{
+    struct writer *writer = arg;
+    struct wire_reply *reply = calloc(1, sizeof *reply);
+
+    for (int n = 1; !atomic_load(&writer->end); n++) {
+        char body[300], request[700];
+
+        snprintf(body, sizeof body,
+                 "{\"key\":\"crash\",\"type\":\"boolean\",\"state\":\"on\",\"variants\":{\"on\":"
+                 "true,\"off\":false},\"off_variant\":\"off\",\"fallthrough\":{\"variant\":\"on\"},"
+                 "\"description\":\"%d\"}",
+                 atomic_load(&writer->acknowledged) + 1);
+        snprintf(request, sizeof request,
+                 "PUT " FLAGS "/crash HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"
+                 "If-Match: *\r\nContent-Length: %zu\r\n\r\n%s",
+                 rig.token, strlen(body), body);
+        wire_ask(writer->port, request, reply);
+        if (reply->status == 200) {
+            atomic_fetch_add(&writer->acknowledged, 1);
+        }
+    }
+    free(reply);
+    return NULL;
+}
+
+static void kill_9_keeps_what_was_acknowledged(void **state)
+{
+    const char *full = getenv("CHECK_FULL");
+    int rounds = full != NULL && full[0] != '\0' ? 200 : 12;
+    struct writer writer = {.port = 0};
+    int64_t last_revision = 0;
+
+    (void)state;
+    rig_does(&rig, 201, "POST", FLAGS, "{\"key\":\"crash\",\"description\":\"0\"}");
+    for (int round = 0; round < rounds; round++) {
+        struct json *flag;
+        pthread_t thread;
+        int stored, acknowledged;
+        int64_t revision;
+
+        atomic_store(&writer.end, false);
+        writer.port = rig.port;
+        pthread_create(&thread, NULL, write_until_the_end, &writer);
+        clock_sleep_us(20000 + round * 3000 % 50000);
+        assert_int_equal(rig_stop(&rig, SIGKILL), 128 + SIGKILL);
+        atomic_store(&writer.end, true);
+        pthread_join(thread, NULL);
+        rig_serve(&rig, NULL);
+        flag = rig_call(&rig, 200, "GET", FLAGS "/crash", NULL, NULL, NULL);
+        stored = atoi(json_get_text(flag, "description", "-1"));
+        json_free(flag);
+        acknowledged = atomic_load(&writer.acknowledged);
+        /* The one change that was under way may be in without its answer. */
+        assert_in_range(stored, acknowledged, acknowledged + 1);
+        atomic_store(&writer.acknowledged, stored);
+        revision = (int64_t)member(FLAGS, "revision");
+        assert_true(revision > last_revision);
+        last_revision = revision;
+    }
+    assert_true(atomic_load(&writer.acknowledged) > 0);
+    print_message("%d kills, %d changes\n", rounds, atomic_load(&writer.acknowledged));
+}
+
+/* ---- stores in trouble ---- */
+
+static void a_locked_store_is_still_evaluated(void **state)
+{
+    sqlite3 *db = NULL;
+    int64_t began;
+
+    (void)state;
+    assert_int_equal(sqlite3_open(rig.store + strlen("sqlite:"), &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    began = clock_monotonic_us();
+    rig_does(&rig, 503, "POST", FLAGS, "{\"key\":\"while-locked\"}");
+    assert_says("nothing was changed");
+    assert_string_equal(wire_header(&rig.reply, "Retry-After"), "5");
+    assert_true(clock_monotonic_us() - began < 5000000);
+    rig_does(&rig, 200, "POST", OFREP "/a", "{\"context\":{}}");
+    json_free(
+        rig_call(&rig, 200, "GET", "/sdk/v1/ruleset", NULL, "X-Lockstep-Client: new\r\n", NULL));
+    rig_does(&rig, 200, "GET", FLAGS "/a", NULL);
+    assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    rig_does(&rig, 404, "GET", FLAGS "/while-locked", NULL);
+    rig_does(&rig, 201, "POST", FLAGS, "{\"key\":\"while-locked\"}");
+}
+
+static void a_change_and_its_audit_are_one(void **state)
+{
+    double revision = member(FLAGS, "revision");
+
+    (void)state;
+    sql("CREATE TRIGGER no_audit BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no audit'); "
+        "END");
+    rig_does(&rig, 503, "POST", FLAGS, "{\"key\":\"unaudited\"}");
+    assert_says("no audit");
+    rig_set(&rig, 503, "a", "state", "\"off\"");
+    rig_does(&rig, 503, "POST", "/api/v1/tokens", "{\"role\":\"viewer\",\"name\":\"x\"}");
+    rig_does(&rig, 404, "GET", FLAGS "/unaudited", NULL);
+    assert_true(member(FLAGS, "revision") == revision);
+    sql("DROP TRIGGER no_audit");
+    assert_int_equal(rig_stop(&rig, SIGTERM), 0);
+    rig_serve(&rig, NULL); /* nor does the file know anything of it */
+    rig_does(&rig, 404, "GET", FLAGS "/unaudited", NULL);
+    assert_true(member(FLAGS, "revision") == revision);
+}
+
+static void another_program_s_change_is_seen(void **state)
+{
+    double version = member(FLAGS "/a", "version");
+
+    (void)state;
+    sql("UPDATE environment SET revision = revision + 1;"
+        "UPDATE flag SET version = version + 1, document = replace(document, '\"on\",\"type', "
+        "'\"off\",\"type') WHERE key = 'a'");
+    rig_does(&rig, 200, "POST", OFREP "/a", "{\"context\":{}}");
+    rig_does(&rig, 503, "POST", FLAGS, "{\"key\":\"behind\"}");
+    assert_says("another program");
+    assert_true(member(FLAGS "/a", "version") == version + 1);
+    rig_does(&rig, 201, "POST", FLAGS, "{\"key\":\"behind\"}");
+}
+
+static void a_full_disk_is_said(void **state)
+{
+    struct stat store;
+    int refused = 0;
+
+    (void)state;
+    assert_int_equal(rig_stop(&rig, SIGTERM), 0);
+    assert_int_equal(stat(rig.store + strlen("sqlite:"), &store), 0);
+    rig.file_bytes_max = (long)store.st_size + 20000;
+    rig_serve(&rig, NULL);
+    for (int i = 0; i < 200 && refused == 0; i++) {
+        char request[500], body[100];
+
+        snprintf(body, sizeof body, "{\"key\":\"full-%d\"}", i);
+        snprintf(request, sizeof request,
+                 "POST " FLAGS " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"
+                 "Content-Length: %zu\r\n\r\n%s",
+                 rig.token, strlen(body), body);
+        wire_ask(rig.port, request, &rig.reply);
+        if (rig.reply.status != 201) {
+            assert_int_equal(rig.reply.status, 503);
+            assert_says("nothing was changed");
+            refused = 1;
+        }
+    }
+    assert_int_equal(refused, 1);
+    rig_does(&rig, 200, "POST", OFREP "/a", "{\"context\":{}}");
+    rig_does(&rig, 200, "GET", FLAGS, NULL);
+    assert_int_equal(rig_stop(&rig, SIGTERM), 0);
+    rig.file_bytes_max = 0;
+    rig_serve(&rig, NULL);
+    rig_does(&rig, 201, "POST", FLAGS, "{\"key\":\"room-again\"}");
+}
+
+static void a_read_only_store_is_still_evaluated(void **state)
+{
+    const char *file = rig.store + strlen("sqlite:");
+
+    (void)state;
+    assert_int_equal(rig_stop(&rig, SIGTERM), 0);
+    assert_int_equal(chmod(file, 0444), 0);
+    assert_int_equal(chmod(rig.folder, 0777), 0);
+    assert_int_equal(chmod(rig.log, 0666), 0);
+    rig.as_nobody = true;
+    rig_serve(&rig, NULL);
+    assert_true(log_has("store-read-only"));
+    rig_does(&rig, 200, "POST", OFREP "/a", "{\"context\":{}}");
+    rig_does(&rig, 200, "GET", "/sdk/v1/ruleset", NULL);
+    rig_does(&rig, 503, "POST", FLAGS, "{\"key\":\"read-only\"}");
+    rig_does(&rig, 200, "GET", "/readyz", NULL);
+    assert_int_equal(rig_stop(&rig, SIGTERM), 0);
+    rig.as_nobody = false;
+    assert_int_equal(chmod(file, 0644), 0);
+    rig_serve(&rig, NULL);
+    rig_does(&rig, 201, "POST", FLAGS, "{\"key\":\"read-only\"}");
+}
+
+static void a_flag_outside_its_range_is_noticed(void **state)
+{
+    (void)state;
+    rig_does(&rig, 201, "POST", FLAGS, "{\"key\":\"restored\",\"state\":\"on\"}");
+    rig_does(&rig, 200, "PUT", "/api/v1/migrations/db/m-r",
+             "{\"state\":\"dual-writing\",\"flag\":{\"key\":\"restored\"}}");
+    rig_does(&rig, 200, "GET", "/readyz", NULL);
+    assert_int_equal(rig_stop(&rig, SIGTERM), 0);
+    sql("UPDATE tie SET state = 'contracted' WHERE migration = 'm-r'"); /* a backup, put back */
+    rig_serve(&rig, NULL);
+    rig_does(&rig, 503, "GET", "/readyz", NULL);
+    assert_says("m-r");
+    assert_true(log_has("conflict"));
+    rig_does(&rig, 200, "POST", OFREP "/restored", "{\"context\":{}}");
+    rig_set(&rig, 200, "restored", "fallthrough", "{\"variant\":\"on\"}");
+    rig_does(&rig, 200, "GET", "/readyz", NULL);
+}
+
+/* ---- starts that cannot be ---- */
+
+static void a_port_in_use_is_said(void **state)
+{
+    char said[1000], listen[40];
+
+    (void)state;
+    snprintf(listen, sizeof listen, "127.0.0.1:%u", rig.port);
+    assert_int_equal(rig_run(said, sizeof said, "flag-server", "serve", "--store", rig.store,
+                             "--listen", listen, NULL),
+                     1);
+    assert_non_null(strstr(said, "in use"));
+    assert_non_null(strstr(said, "--listen"));
+    rig_does(&rig, 200, "GET", "/healthz", NULL);
+}
+
+static void a_foreign_database_is_left_alone(void **state)
+{
+    char said[1000], foreign[300];
+    sqlite3 *db = NULL;
+
+    (void)state;
+    snprintf(foreign, sizeof foreign, "%s/foreign.db", rig.folder);
+    assert_int_equal(sqlite3_open(foreign, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "CREATE TABLE customer(id)", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    assert_int_equal(rig_run(said, sizeof said, "flag-server", "init", "--store", foreign, NULL),
+                     2);
+    assert_non_null(strstr(said, "another program"));
+    assert_int_equal(rig_run(said, sizeof said, "flag-server", "serve", "--store", foreign, NULL),
+                     2);
+    assert_non_null(strstr(said, "flag-server init"));
+    assert_int_equal(rig_run(said, sizeof said, "flag-server", "init", "--store", rig.store, NULL),
+                     3);
+    assert_int_equal(rig_run(said, sizeof said, "flag-server", "token", "--store", foreign,
+                             "--role", "admin", "--name", "x", NULL),
+                     2);
+    assert_int_equal(rig_run(said, sizeof said, "flag-server", "token", "--store", rig.store,
+                             "--role", "king", "--name", "x", NULL),
+                     2);
+    assert_int_equal(rig_run(said, sizeof said, "flag-server", "serve", "--store", rig.store,
+                             "--listen", "nowhere", NULL),
+                     2);
+    assert_int_equal(rig_run(said, sizeof said, "flag-server", "serve", NULL), 2);
+    assert_non_null(strstr(said, "--store"));
+}
+
+static void an_init_prints_its_token_once(void **state)
+{
+    char said[1000], store[300];
+    struct json *json = NULL;
+
+    (void)state;
+    snprintf(store, sizeof store, "%s/second.db", rig.folder);
+    assert_int_equal(
+        rig_run(said, sizeof said, "flag-server", "init", "--store", store, "--json", NULL), 0);
+    assert_int_equal(json_parse(said, strlen(said), &json, NULL), ERR_OK);
+    assert_int_equal(strncmp(json_get_text(json, "token", ""), "ls_admin_", 9), 0);
+    assert_string_equal(json_get_text(json, "environment", ""), "production");
+    json_free(json);
+}
+
+static void no_secret_is_in_the_log(void **state)
+{
+    (void)state;
+    assert_false(log_has(rig.token));
+    assert_false(log_has("ls_"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(crowds_are_evaluated),
+        cmocka_unit_test(a_stop_answers_what_came_in),
+        cmocka_unit_test(idle_connections_do_not_hold_up_a_stop),
+        cmocka_unit_test(a_restart_keeps_everything),
+        cmocka_unit_test(kill_9_keeps_what_was_acknowledged),
+        cmocka_unit_test(a_locked_store_is_still_evaluated),
+        cmocka_unit_test(a_change_and_its_audit_are_one),
+        cmocka_unit_test(another_program_s_change_is_seen),
+        cmocka_unit_test(a_full_disk_is_said),
+        cmocka_unit_test(a_read_only_store_is_still_evaluated),
+        cmocka_unit_test(a_flag_outside_its_range_is_noticed),
+        cmocka_unit_test(a_port_in_use_is_said),
+        cmocka_unit_test(a_foreign_database_is_left_alone),
+        cmocka_unit_test(an_init_prints_its_token_once),
+        cmocka_unit_test(no_secret_is_in_the_log),
+    };
+
+    return cmocka_run_group_tests_name("operation", tests, start, stop);
+}
