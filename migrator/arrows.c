@@ -381,8 +381,8 @@ static void start_activity(struct arrow *a)
 
     if (a->change->trigger_count > 0) {
         work_sql_with(a->work,
-                      "INSERT OR REPLACE INTO lockstep_activity(migration, written_at) VALUES(?1, "
-                      "CAST(strftime('%s', 'now') AS INTEGER))",
+                      "INSERT OR REPLACE INTO lockstep_activity(migration, written_at) "
+                      "VALUES(?1, " DATABASE_NOW_MS " / 1000)",
                       1, &name);
     }
 }

@@ -380,7 +380,8 @@ static enum err_code forward_update(struct change *change, struct arena *arena, 
         buf_fini(&columns);
         return ERR_OK;
     }
-    buf_print(&event, "UPDATE OF %s", buf_cstr(&columns));
+    buf_text(&event, "UPDATE OF ");
+    buf_text(&event, buf_cstr(&columns));
     begin_trigger(change, name, buf_cstr(&event), &text);
     buf_text(&text, "WHEN (");
     add_changed(buf_cstr(&columns), &text);
@@ -416,7 +417,8 @@ static enum err_code old_update(struct change *change, const struct names *names
         buf_fini(&columns);
         return ERR_OK;
     }
-    buf_print(&event, "UPDATE OF %s", buf_cstr(&columns));
+    buf_text(&event, "UPDATE OF ");
+    buf_text(&event, buf_cstr(&columns));
     begin_trigger(change, name, buf_cstr(&event), &text);
     if (change->forward != NULL) {
         buf_text(&text, "WHEN ");
@@ -465,7 +467,8 @@ static enum err_code reverse_triggers(struct change *change, struct arena *arena
     enum err_code rc;
 
     add_each_new(change, "", "", NULL, ", ", &columns);
-    buf_print(&event, "UPDATE OF %s", buf_cstr(&columns));
+    buf_text(&event, "UPDATE OF ");
+    buf_text(&event, buf_cstr(&columns));
     begin_trigger(change, on_update, buf_cstr(&event), &text);
     buf_text(&text, "WHEN ");
     add_changed(buf_cstr(&columns), &text);
@@ -640,8 +643,8 @@ const char *change_verify(const struct change *change, struct arena *arena)
     struct expression_names none = {0};
     struct buf text = {0};
 
-    buf_print(&text, "SELECT count(*), coalesce(sum(%s AND NOT (%s)), 0), ", change->valid,
-              change->consistent);
+    buf_text(&text, "SELECT count(*)");
+    buf_print(&text, ", coalesce(sum(%s AND NOT (%s)), 0), ", change->valid, change->consistent);
     if (change->phased->valid_old != NULL) {
         buf_print(&text, "coalesce(sum(NOT %s AND NOT (%s)), 0), ", change->valid, restored);
     } else {

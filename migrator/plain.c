@@ -177,7 +177,7 @@ static enum err_code analyse_drop(struct analysis *a, const char *table)
     database_rows_free(rows);
     if (rc == ERR_OK && harm.len > 0) {
         rc = err_set(a->err, ERR_CONFLICT,
-                     "%.80s: DROP TABLE %.50s would take rows of others along: %.110s. Change "
+                     "%.80s: dropping table %.50s would take rows of others along: %.110s. Change "
                      "columns in place (a phased migration) instead of rebuilding it",
                      a->name, table, buf_cstr(&harm));
     }
