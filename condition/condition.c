@@ -63,6 +63,7 @@ static enum condition_status compile(struct condition_env *env, const char *sour
     char *copy = p ? cel_pool_copy(&p->pool, source, len) : NULL;
     bool ok = false;
 
+    env->pool.failed = false; /* memory may have come back since an earlier compilation */
     memset(c.diag, 0, sizeof *c.diag);
     c.diag->line = c.diag->column = 1;
     c.source = source;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXACT_MAX 9007199254740992.0 /* 2^53 */
+#define EXACT_MAX INT64_C(9007199254740992) /* 2^53: up to here a double holds every integer */
 
 static enum err_code convert(const struct json *json, struct arena *arena, unsigned depth,
                              struct condition_value *out, struct err *err);
@@ -228,7 +228,7 @@ static struct json *number_to_json(const struct condition_value *v)
         size_t len = cel_print_double(v->as.d, text);
         return strpbrk(text, "Nn") ? json_string_n(text, len) : json_number_new(v->as.d);
     }
-    if (v->kind == CONDITION_INT && (double)v->as.i >= -EXACT_MAX && (double)v->as.i <= EXACT_MAX)
+    if (v->kind == CONDITION_INT && v->as.i >= -EXACT_MAX && v->as.i <= EXACT_MAX)
         return json_number_new((double)v->as.i);
     if (v->kind == CONDITION_UINT && v->as.u <= (uint64_t)EXACT_MAX)
         return json_number_new((double)v->as.u);

@@ -347,6 +347,7 @@ const struct cel_zone *cel_env_zone(struct condition_env *env, const char *name,
 {
     struct cel_text text = {name, len};
     struct cel_env_zone *z;
+    bool nomem;
 
     for (z = env->zones; z; z = z->next)
         if (cel_text_same(z->name, text))
@@ -355,7 +356,8 @@ const struct cel_zone *cel_env_zone(struct condition_env *env, const char *name,
     text.at = cel_pool_copy(&env->pool, name, len);
     if (!z || !text.at)
         return NULL;
-    z->zone = cel_zone_load(name, len);
+    z->zone = cel_zone_load(name, len, &nomem);
+    env->pool.failed |= nomem;
     if (!z->zone)
         return NULL;
     z->name = text;

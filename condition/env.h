@@ -76,7 +76,7 @@ struct cel_function *cel_env_find_function(const struct condition_env *env, stru
 struct cel_function *cel_env_function(struct condition_env *env, const char *name);
 /* Finds or makes the slot of a path; UINT32_MAX when out of memory. */
 uint32_t cel_env_slot(struct condition_env *env, const struct cel_text *parts, uint32_t count);
-/* The zone, loaded if need be; NULL if there is none of that name. */
+/* The zone, loaded if need be; NULL if there is none of that name, or env->pool.failed. */
 const struct cel_zone *cel_env_zone(struct condition_env *env, const char *name, uint32_t len);
 /* Loads every zone of the system once, for programs whose zone is not constant. */
 const struct cel_env_zone *cel_env_all_zones(struct condition_env *env);

@@ -596,7 +596,9 @@ static uint32_t zone_const(struct generator *g, const struct cel_node *arg)
     v.kind = CONDITION_OPAQUE;
     v.sub = OPAQUE_ZONE;
     v.size = 0;
-    if (!v.as.opaque)
+    if (!v.as.opaque && g->c->env->pool.failed)
+        memory(g);
+    else if (!v.as.opaque)
         cel_fail(g->c, CONDITION_TYPE, arg->from, arg->to,
                  "there is no time zone of this name (\"UTC\", \"+02:00\", \"Europe/Berlin\")");
     return add_const(g, v);

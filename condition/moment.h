@@ -42,9 +42,9 @@ struct cel_zone;
 
 /* "UTC", "", "+02:00", "-2:30", "02:00" to seconds east of UTC; false if text is no fixed offset. */
 bool cel_zone_fixed(const char *text, size_t len, int32_t *offset);
-/* Reads an IANA zone from the system's zoneinfo. NULL if there is none of that name (or no memory).
+/* Reads an IANA zone from the system's zoneinfo. NULL if there is none of that name, or *nomem.
  * Does system calls: at compile time only. */
-struct cel_zone *cel_zone_load(const char *name, size_t len);
+struct cel_zone *cel_zone_load(const char *name, size_t len, bool *nomem);
 void cel_zone_free(struct cel_zone *zone);
 int32_t cel_zone_offset(const struct cel_zone *zone, int64_t seconds); /* east of UTC */
 

@@ -31,7 +31,8 @@
     X(INDEX_OPT)                                                                                   \
     X(ADD)                                                                                         \
     X(SUB)                                                                                         \
-    X(MUL) X(DIV) X(MOD) X(NEG) X(NOT) X(EQ) X(NE) X(LT) X(LE) X(GT) X(GE) X(IN)                   \
+    X(MUL)                                                                                         \
+    X(DIV) X(MOD) X(NEG) X(NOT) X(EQ) X(NE) X(LT) X(LE) X(GT) X(GE) X(IN)                          \
         X(SLOT_EQ)    /* k: slot, b: constant, a: 1 to negate */                                   \
         X(SLOT_ORDER) /* k: slot, b: constant, a: enum cel_operator */                             \
         X(SLOT_IN)    /* k: slot, b: constant list, a: 1 if all of it is strings */                \

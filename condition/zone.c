@@ -4,12 +4,14 @@
  */
 #include "condition/moment.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ZONE_FILE_MAX (1u << 20)
 #define ZONE_DIRECTORY "/usr/share/zoneinfo/"
+#define ZONE_NAME_MAX 63u
 
 /* A rule of the footer: the n-th (5: last) weekday of a month, a Julian day, a day of the year. */
 struct rule {
@@ -24,6 +26,7 @@ struct cel_zone {
     int32_t *offsets;
     int32_t first; /* before times[0] */
     bool has_rule, has_dst;
+    bool nomem; /* why it could not be read */
     int32_t standard, summer;
     struct rule start, end;
 };
@@ -240,8 +243,10 @@ static bool fill(struct cel_zone *zone, const unsigned char *at, const struct he
 
     zone->times = calloc(h->time + 1u, sizeof *zone->times);
     zone->offsets = calloc(h->time + 1u, sizeof *zone->offsets);
-    if (!zone->times || !zone->offsets)
+    if (!zone->times || !zone->offsets) {
+        zone->nomem = true;
         return false;
+    }
     zone->count = h->time;
     zone->first = (int32_t)be32(types);
     for (uint32_t i = 0; i < h->time; i++) {
@@ -282,41 +287,45 @@ static bool parse_zone(struct cel_zone *zone, const unsigned char *data, size_t 
     return true;
 }
 
-struct cel_zone *cel_zone_load(const char *name, size_t len)
+/* The file's path; false where the name could lead out of the directory: no dots at all. */
+static bool zone_path(const char *name, size_t len,
+                      char path[sizeof ZONE_DIRECTORY + ZONE_NAME_MAX])
 {
-    char path[sizeof ZONE_DIRECTORY + 64];
-    struct cel_zone *zone = NULL;
-    unsigned char *data = NULL;
-    FILE *file;
-    size_t got;
-
-    if (len == 0 || len >= 64)
-        return NULL;
-    for (size_t i = 0; i < len; i++) /* no way out of the directory: no dots at all */
+    if (len == 0 || len > ZONE_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < len; i++)
         if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z') ||
               (name[i] >= '0' && name[i] <= '9') || name[i] == '_' || name[i] == '-' ||
               name[i] == '+' || (name[i] == '/' && i > 0)))
-            return NULL;
-    memcpy(path, ZONE_DIRECTORY, sizeof ZONE_DIRECTORY);
+            return false;
+    memcpy(path, ZONE_DIRECTORY, sizeof ZONE_DIRECTORY - 1);
     memcpy(path + sizeof ZONE_DIRECTORY - 1, name, len);
     path[sizeof ZONE_DIRECTORY - 1 + len] = '\0';
-    file = fopen(path, "rb");
-    if (!file)
+    return true;
+}
+
+struct cel_zone *cel_zone_load(const char *name, size_t len, bool *nomem)
+{
+    char path[sizeof ZONE_DIRECTORY + ZONE_NAME_MAX];
+    struct cel_zone *zone;
+    unsigned char *data;
+    FILE *file;
+
+    *nomem = false;
+    if (!zone_path(name, len, path))
         return NULL;
     data = malloc(ZONE_FILE_MAX);
     zone = calloc(1, sizeof *zone);
-    if (data && zone) {
-        got = fread(data, 1, ZONE_FILE_MAX, file);
-        if (!parse_zone(zone, data, got)) {
-            cel_zone_free(zone);
-            zone = NULL;
-        }
-    } else {
+    file = data && zone ? fopen(path, "rb") : NULL;
+    *nomem = !data || !zone || (!file && errno == ENOMEM);
+    if (!file || !parse_zone(zone, data, fread(data, 1, ZONE_FILE_MAX, file))) {
+        *nomem |= file && zone->nomem;
         cel_zone_free(zone);
         zone = NULL;
     }
+    if (file)
+        fclose(file);
     free(data);
-    fclose(file);
     return zone;
 }
 

@@ -288,10 +288,11 @@ static int run_explain(struct cli *cli, void *ctx)
         }
         if (e.list) {
             struct json *document = json_object();
-            if (code)
-                json_put(document, "error",
-                         json_put_text(json_object(), "message", diag.msg) ? json_string(diag.msg)
-                                                                           : NULL);
+            if (code) {
+                struct json *error = json_object();
+                json_put_text(error, "message", diag.msg);
+                json_put(document, "error", error);
+            }
             json_put(document, "explanation", e.list);
             cli_print_json(document);
         }
@@ -318,10 +319,13 @@ static int run_disassemble(struct cli *cli, void *ctx)
         char *text = malloc(len + 1);
         if (text)
             condition_disassemble(s.cond, text, len + 1);
-        if (cli_json(cli))
-            cli_print_json(json_put_text(json_object(), "code", text ? text : ""));
-        else
+        if (cli_json(cli)) {
+            struct json *document = json_object();
+            json_put_text(document, "code", text ? text : "");
+            cli_print_json(document);
+        } else {
             fputs(text ? text : "out of memory\n", stdout);
+        }
         free(text);
     }
     session_fini(&s);
