@@ -92,8 +92,11 @@ static void print_decision(const struct json *decision, const char *key, bool ex
     print_value("", json_get(decision, "value"));
     printf("  (%s: variant %s, %s", key, json_get_text(decision, "variant", "none"),
            json_get_text(decision, "reason", ""));
-    if (json_get_text(decision, "error_code", NULL) != NULL) {
-        printf(", %s", json_get_text(decision, "error_code", ""));
+    if (json_get_text(decision, "error", NULL) != NULL) {
+        printf(", %s", json_get_text(decision, "error", ""));
+    }
+    if (json_get_text(decision, "message", NULL) != NULL) {
+        printf(": %s", json_get_text(decision, "message", ""));
     }
     printf(")\n");
     for (const struct json *step = json_first(json_get(decision, "steps")); step != NULL && explain;

@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { GAP = 2, COLUMN_MIN = 8 };
+enum { GAP = 2, COLUMN_MIN = 3 };
 
 struct table {
     size_t columns, rows, room;
