@@ -32,9 +32,11 @@ enum err_code {
 #undef X
 };
 
+#define ERR_MSG_BYTES 600 /* a refusal ends with the command to use: it must not be cut off */
+
 struct err {
     enum err_code code;
-    char msg[240];
+    char msg[ERR_MSG_BYTES];
 };
 
 /* "not_found" for ERR_NOT_FOUND: the code as JSON documents and logs spell it. */

@@ -155,7 +155,7 @@ static enum err_code open_database(const char *url, bool read_only, struct datab
     return database_open(url, &options, db, err);
 }
 
-enum err_code store_open(const char *url, struct store **out, char read_only_why[240],
+enum err_code store_open(const char *url, struct store **out, char read_only_why[ERR_MSG_BYTES],
                          struct err *err)
 {
     struct store *store = calloc(1, sizeof *store);

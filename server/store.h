@@ -50,8 +50,8 @@ MUST_USE enum err_code store_init(const char *url, const char *environment,
 /* Opens an initialised store, brings its schema up to date and reads it. ERR_INVALID: never
  * initialised (the message has the command to use). A store that cannot be written is opened all
  * the same if its schema is current: *read_only_why then says why (240 bytes), else "". */
-MUST_USE enum err_code store_open(const char *url, struct store **out, char read_only_why[240],
-                                  struct err *err);
+MUST_USE enum err_code store_open(const char *url, struct store **out,
+                                  char read_only_why[ERR_MSG_BYTES], struct err *err);
 void store_close(struct store *store); /* NULL allowed */
 
 /* Whether the database can be read now. */

@@ -88,7 +88,7 @@ static int run_token(struct cli *cli, void *ctx)
     const char *role = cli_option(cli, "role");
     const char *name = cli_option(cli, "name");
     struct store_actor who = {"flag-server token", NULL};
-    char token[STORE_TOKEN_BYTES], id[33], why[240];
+    char token[STORE_TOKEN_BYTES], id[33], why[ERR_MSG_BYTES];
     struct store *store = NULL;
     struct err err = {0};
     struct json *out;
