@@ -100,8 +100,8 @@ ALL_SOURCES := $(foreach room,$(ROOMS),$(wildcard $(room)/*.c $(room)/program/*.
     $(BENCH_SOURCES) $(TEST_SHARED_SOURCES) $(TEST_PROGRAM_SOURCES) $(DEMO_SOURCES)
 PUBLIC_HEADERS := sdk/lockstep.h condition/condition.h migrator/migrate.h
 
-.PHONY: all programs libraries check check-full check-tests lint headers demo golden bench install \
-    uninstall clean help deps deps-build deps-test deps-lint FORCE
+.PHONY: all programs libraries check check-full check-tests lint headers demo golden bench \
+    bench-condition install uninstall clean help deps deps-build deps-test deps-lint FORCE
 .DEFAULT_GOAL := all
 
 all: programs libraries ## build programs and libraries
@@ -254,6 +254,10 @@ bench: deps-build ## print ratios of things measured in one run
 	@$(MAKE) $(PARALLEL) --no-print-directory all $(BENCHES)
 	@for bench in $(BENCHES); do echo "$${bench##*/}"; $$bench || exit 1; done
 	@for script in $(sort $(wildcard tests/*/*.bench.sh)); do echo "$$script"; $(RUN_ENV) $$script || exit 1; done
+
+bench-condition: deps-build ## the condition engine beside hand-written C and other engines, with bars
+	@$(MAKE) $(PARALLEL) --no-print-directory $(OUT)/tests/condition/bench_condition
+	@$(RUN_ENV) GOLDEN='$(GOLDEN)' tests/condition/bench/run.sh
 
 # The demo is an application: it is linked with what an application gets.
 $(OUT)/demo-logger: $(call object,$(DEMO_SOURCES)) $(OUT)/liblockstep.a
