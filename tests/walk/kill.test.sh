@@ -24,7 +24,7 @@ sqlite3 "$db" "PRAGMA journal_mode = WAL;
 CREATE TABLE person(id INTEGER PRIMARY KEY, email TEXT NOT NULL, note TEXT DEFAULT 'x');
 CREATE INDEX person_by_email ON person(email);
 WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < $rows)
-INSERT INTO person(id, email) SELECT i, 'p' || i || '@d' || i % 97 || '.example' FROM n;" >/dev/null
+INSERT INTO person(id, email) SELECT i, 'p' || i || '@d' || (i % 97) || '.example' FROM n;" >/dev/null
 schema() { sql "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'lockstep%' AND name NOT LIKE 'd1_%' AND name NOT LIKE 'sqlite_%' ORDER BY 1, 2"; }
 schema_before=$(schema)
 
@@ -68,7 +68,7 @@ done
 same "apply goes on" 0 $code
 [ $code -eq 0 ] || { echo "$said"; cat "$work/err"; }
 same "every row has both shapes" 0 "$(sql "SELECT count(*) FROM person WHERE email IS NOT mailbox || '@' || domain")"
-same "the old rows are what they were" "$rows" "$(sql "SELECT count(*) FROM person WHERE id <= $rows AND email = 'p' || id || '@d' || id % 97 || '.example'")"
+same "the old rows are what they were" "$rows" "$(sql "SELECT count(*) FROM person WHERE id <= $rows AND email = 'p' || id || '@d' || (id % 97) || '.example'")"
 touch "$work/stop"
 wait $writer
 acked=$(wc -l <"$work/acks")
