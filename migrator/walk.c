@@ -214,7 +214,8 @@ static enum err_code reverify_contracted(struct walk *w, struct verification *v)
 
 static enum err_code go_fresh(struct walk *w)
 {
-    return move(w, MIG_PURGED, "a fresh database");
+    return arrow_run(w->m, w->index, &w->change, MIG_PENDING, MIG_PURGED, "a fresh database",
+                     w->steps, w->err);
 }
 
 /* A database that nobody used yet has nothing to walk for. */

@@ -1,0 +1,1 @@
+SELECT id, owner, status FROM account ORDER BY id;

@@ -1,0 +1,1 @@
+INSERT INTO account(owner) VALUES('a'), ('b');

@@ -1,0 +1,2 @@
+UPDATE account SET status = 'blocked' WHERE id = 2;
+INSERT INTO account(owner, status) VALUES('d', 'blocked');

@@ -1,0 +1,2 @@
+INSERT INTO account(owner) VALUES('c');
+UPDATE account SET owner = 'A' WHERE id = 1;

@@ -1,0 +1,1 @@
+SELECT c, "a new", both, kept FROM "odd name" ORDER BY c;

@@ -1,0 +1,1 @@
+SELECT c, "a ""b""", rowid, kept FROM "odd name" ORDER BY c;

@@ -1,0 +1,1 @@
+SELECT id, line, at FROM log ORDER BY id;

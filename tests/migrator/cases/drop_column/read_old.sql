@@ -1,0 +1,1 @@
+SELECT id, line, debug, at FROM log ORDER BY id;

@@ -1,0 +1,1 @@
+INSERT INTO log(line, debug, at) VALUES('one', 'd1', 1), ('two', NULL, 2);

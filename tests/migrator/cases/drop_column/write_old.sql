@@ -1,0 +1,1 @@
+INSERT INTO log(line, debug) VALUES('three', 'd3');

@@ -1,0 +1,1 @@
+CREATE TABLE person(first TEXT, last TEXT, born TEXT, CONSTRAINT has_name CHECK (born <> ''));

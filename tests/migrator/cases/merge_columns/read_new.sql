@@ -1,0 +1,1 @@
+SELECT rowid, name, born FROM person ORDER BY 1;

@@ -1,0 +1,1 @@
+SELECT rowid, first, last, born FROM person ORDER BY 1;

@@ -1,0 +1,1 @@
+INSERT INTO person VALUES('Ada', 'Lovelace', '1815'), ('Grace', 'Hopper', NULL), (NULL, NULL, NULL);

@@ -1,0 +1,1 @@
+SELECT id, position, x FROM t ORDER BY id;

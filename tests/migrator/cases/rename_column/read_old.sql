@@ -1,0 +1,1 @@
+SELECT id, "order", x FROM t ORDER BY id;

@@ -1,0 +1,2 @@
+INSERT INTO t("order") VALUES('third');
+INSERT INTO t(x) VALUES(9);

@@ -1,0 +1,1 @@
+SELECT sku, region, amount FROM price ORDER BY 1, 2;

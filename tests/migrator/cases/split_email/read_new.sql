@@ -1,0 +1,1 @@
+SELECT CustomerId, Mailbox, Domain, Company FROM Customer ORDER BY 1;

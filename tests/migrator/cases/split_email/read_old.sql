@@ -1,0 +1,1 @@
+SELECT CustomerId, Email, Company FROM Customer ORDER BY 1;
