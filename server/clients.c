@@ -177,7 +177,7 @@ static struct json *entry_json(const struct entry *entry, int64_t now_us)
     json_put_number(out, "epoch", (double)entry->client.epoch);
     json_put_number(out, "revision", (double)entry->client.revision);
     json_put_text(out, "last_seen", clock_text(clock_wall_ms() - ago_us / 1000, seen));
-    json_put_number(out, "seconds_ago", (double)(ago_us / 100000) / 10);
+    json_put_number(out, "seconds_ago", (double)ago_us / 1000000);
     json_put_bool(out, "lease", entry->client.lease);
     return out;
 }

@@ -82,26 +82,25 @@ enum err_code live_publish(struct live *live, const struct store *store, unsigne
 {
     struct json *document = store_ruleset(store, poll_s);
     struct counted_body *body = calloc(1, sizeof *body);
+    char *text = json_print_canonical(document);
     struct counted_body *old;
     struct ruleset *rules = NULL;
     char conflict[LIVE_WHY_BYTES];
-    enum err_code rc = ERR_OK;
+    enum err_code rc = ERR_NOMEM;
 
-    if (body != NULL) {
-        body->body.text = json_print_canonical(document);
-    }
-    if (body == NULL || body->body.text == NULL) {
-        rc = err_set(err, ERR_NOMEM, "out of memory");
-    } else {
+    if (body != NULL && text != NULL) {
         rc = ruleset_build(document, &rules, err);
+    } else {
+        (void)err_set(err, ERR_NOMEM, "out of memory");
     }
     json_free(document);
-    if (rc != ERR_OK) {
-        free(body != NULL ? body->body.text : NULL);
+    if (rc != ERR_OK || body == NULL || text == NULL) {
+        free(text);
         free(body);
         return rc;
     }
-    body->body.len = strlen(body->body.text);
+    body->body.text = text;
+    body->body.len = strlen(text);
     atomic_init(&body->holders, 1);
     snprintf(body->body.tag, sizeof body->body.tag, "%lld-%lld", (long long)store_epoch(store),
              (long long)store_revision(store));

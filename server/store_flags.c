@@ -199,9 +199,8 @@ enum err_code store_put_flag(struct store *store, const struct store_actor *who,
     if (now == NULL && store->flag_count >= LIMIT_FLAGS) {
         return err_set(err, ERR_LIMIT, "there are %u flags already: archive some", LIMIT_FLAGS);
     }
-    answers = answers || now == NULL;
-    fresh.revision = answers ? store_next_revision(store) : now->revision;
-    fresh.changed_ms = answers ? clock_wall_ms() : now->changed_ms;
+    fresh.revision = now != NULL && !answers ? now->revision : store_next_revision(store);
+    fresh.changed_ms = now != NULL && !answers ? now->changed_ms : clock_wall_ms();
     fresh.key = strdup(key);
     fresh.document = json_copy(document);
     after = json_print_canonical(document);

@@ -6,6 +6,6 @@
 
 #include "tests/server/rig.h"
 
-int api_schema_tests(struct rig *rig); /* failed cases, as cmocka counts */
+int api_schema_tests(struct rig *of); /* failed cases, as cmocka counts */
 
 #endif

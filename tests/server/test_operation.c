@@ -248,7 +248,7 @@ static void kill_9_keeps_what_was_acknowledged(void **state)
         pthread_join(thread, NULL);
         rig_serve(&rig, NULL);
         flag = rig_call(&rig, 200, "GET", FLAGS "/crash", NULL, NULL, NULL);
-        stored = atoi(json_get_text(flag, "description", "-1"));
+        stored = (int)strtol(json_get_text(flag, "description", "-1"), NULL, 10);
         json_free(flag);
         acknowledged = atomic_load(&writer.acknowledged);
         /* The one change that was under way may be in without its answer. */

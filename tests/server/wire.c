@@ -92,7 +92,7 @@ static void read_reply(int fd, struct wire_reply *reply, bool head)
         }
         reply->body_len += (size_t)n;
     }
-    reply->status = atoi(reply->headers + 9);
+    reply->status = (int)strtol(reply->headers + 9, NULL, 10);
 }
 
 void wire_read(int fd, struct wire_reply *reply)
