@@ -62,7 +62,6 @@ static bool parse_ipv6(const char *at, size_t len, uint8_t out[16], bool *dotted
                 return false;
             used += 4;
             *dotted = true;
-            i = len;
             break;
         }
         if (digits == 0 || used > 14)

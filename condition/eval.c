@@ -518,7 +518,6 @@ enum cel_fault cel_execute(struct cel_frame *f, struct condition_value *out, uin
             }
             if (sp->kind != CEL_KIND_ERROR) {
                 fault = cel_fault_overload(f, sp, 1);
-                sp++;
                 goto raise;
             }
             if (sp[-1].kind != CEL_KIND_ERROR)
@@ -543,11 +542,9 @@ enum cel_fault cel_execute(struct cel_frame *f, struct condition_value *out, uin
 
         case CEL_LOOP:
             fault = start_loop(f, i->a, sp - 1);
-            sp += 2 + i->b;
-            if (fault) {
-                sp = sp - 2 - i->b;
+            if (fault)
                 goto raise;
-            }
+            sp += 2 + i->b;
             for (unsigned v = 0; v < i->b; v++)
                 sp[-1 - (int)v].kind = CONDITION_NULL;
             break;

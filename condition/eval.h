@@ -84,9 +84,9 @@ uint8_t cel_detail_kind_of(const struct condition_value *v);
 void cel_fault_report(const struct condition *program, enum cel_fault fault, uint32_t pc,
                       union cel_detail detail, uint16_t detail_len, struct condition_diag *diag);
 
-/* The loop itself (eval.c). *pc is where it failed. */
+/* The loop itself (eval.c). */
 struct cel_note;
-enum cel_fault cel_execute(struct cel_frame *f, struct condition_value *out, uint32_t *pc,
+enum cel_fault cel_execute(struct cel_frame *f, struct condition_value *out, uint32_t *failed_at,
                            struct cel_note *notes);
 
 /* ---- for built-ins ---- */
@@ -103,28 +103,24 @@ static inline struct condition_value cel_none(void)
     return v;
 }
 
-#define CEL_BUILTINS(X)                                                                            \
-    X(size)                                                                                        \
-    X(contains)                                                                                    \
-    X(starts_with)                                                                                 \
-    X(ends_with) X(matches) X(to_bool) X(to_int) X(to_uint) X(to_double) X(to_string) X(to_bytes)  \
-        X(to_timestamp) X(to_duration) X(type) X(dyn) X(get_full_year) X(get_month) X(get_date) X( \
-            get_day_of_month) X(get_day_of_week) X(get_day_of_year) X(get_hours) X(get_minutes)    \
-            X(get_seconds) X(get_milliseconds) X(optional_of) X(optional_of_non_zero)              \
-                X(optional_none) X(optional_has_value) X(optional_value) X(optional_or) X(         \
-                    optional_or_value) X(char_at) X(index_of) X(last_index_of) X(lower_ascii)      \
-                    X(upper_ascii) X(replace) X(split) X(join) X(substring) X(trim) X(reverse) X(  \
-                        quote) X(format) X(greatest) X(least) X(ceil) X(floor) X(round) X(trunc)   \
-                        X(abs) X(sign) X(is_nan) X(is_inf) X(is_finite) X(bit_and) X(bit_or)       \
-                            X(bit_xor) X(bit_not) X(shift_left) X(shift_right) X(sqrt) X(          \
-                                base64_encode) X(base64_decode) X(ip) X(is_ip) X(ip_is_canonical)  \
-                                X(family) X(is_unspecified) X(is_loopback) X(is_global_unicast)    \
-                                    X(is_link_local_multicast) X(is_link_local_unicast) X(cidr)    \
-                                        X(is_cidr) X(contains_ip) X(contains_cidr) X(masked)       \
-                                            X(prefix_length) X(semver) X(is_semver)                \
-                                                X(is_less_than) X(is_greater_than) X(compare_to)   \
-                                                    X(major) X(minor) X(patch) X(domain) X(under)  \
-                                                        X(matches_domain) X(bucket) X(segment)
+/* clang-format off */
+#define CEL_BUILTINS(X) \
+    X(size) X(contains) X(starts_with) X(ends_with) X(matches) X(to_bool) X(to_int) \
+    X(to_uint) X(to_double) X(to_string) X(to_bytes) X(to_timestamp) X(to_duration) X(type) \
+    X(dyn) X(get_full_year) X(get_month) X(get_date) X(get_day_of_month) X(get_day_of_week) \
+    X(get_day_of_year) X(get_hours) X(get_minutes) X(get_seconds) X(get_milliseconds) \
+    X(optional_of) X(optional_of_non_zero) X(optional_none) X(optional_has_value) \
+    X(optional_value) X(optional_or) X(optional_or_value) X(char_at) X(index_of) \
+    X(last_index_of) X(lower_ascii) X(upper_ascii) X(replace) X(split) X(join) X(substring) \
+    X(trim) X(reverse) X(quote) X(format) X(greatest) X(least) X(ceil) X(floor) X(round) \
+    X(trunc) X(abs) X(sign) X(is_nan) X(is_inf) X(is_finite) X(bit_and) X(bit_or) X(bit_xor) \
+    X(bit_not) X(shift_left) X(shift_right) X(sqrt) X(base64_encode) X(base64_decode) X(ip) \
+    X(is_ip) X(ip_is_canonical) X(family) X(is_unspecified) X(is_loopback) \
+    X(is_global_unicast) X(is_link_local_multicast) X(is_link_local_unicast) X(cidr) \
+    X(is_cidr) X(contains_ip) X(contains_cidr) X(masked) X(prefix_length) X(semver) \
+    X(is_semver) X(is_less_than) X(is_greater_than) X(compare_to) X(major) X(minor) X(patch) \
+    X(domain) X(under) X(matches_domain) X(bucket) X(segment)
+/* clang-format on */
 
 #define X(name) cel_builtin cel_fn_##name;
 CEL_BUILTINS(X)

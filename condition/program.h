@@ -18,52 +18,70 @@
 #include "condition/regex.h"
 
 /* name, operands and effect. In the table: s the slot, c a constant, t the target of a jump. */
-#define CEL_OPS(X)                                                                                 \
-    X(CONST)      /* k: constant; push it */                                                       \
-    X(SLOT)       /* k: slot; push its value, or FAULT_ABSENT */                                   \
-    X(SLOT_OR)    /* k: slot, b: instructions to skip; if present push it and skip */              \
-    X(LOCAL)      /* k: stack index; push a copy */                                                \
-    X(HAS_SLOT)   /* k: slot, b: slot of its parent; a: 1 if a declared variable */                \
-    X(SELECT)     /* k: constant name; a field of the top, which may be an optional */             \
-    X(SELECT_OPT) /* k: constant name; optional field */                                           \
-    X(HAS)        /* k: constant name */                                                           \
-    X(INDEX)      /* [container, key] -> value */                                                  \
-    X(INDEX_OPT)                                                                                   \
-    X(ADD)                                                                                         \
-    X(SUB)                                                                                         \
-    X(MUL)                                                                                         \
-    X(DIV) X(MOD) X(NEG) X(NOT) X(EQ) X(NE) X(LT) X(LE) X(GT) X(GE) X(IN)                          \
-        X(SLOT_EQ)    /* k: slot, b: constant, a: 1 to negate */                                   \
-        X(SLOT_ORDER) /* k: slot, b: constant, a: enum cel_operator */                             \
-        X(SLOT_IN)    /* k: slot, b: constant list, a: 1 if all of it is strings */                \
-        X(SLOT_TEXT) /* k: slot, b: constant, a: 0 contains, 1 startsWith, 2 endsWith, 3 equals; \
-                      4 more if it was written as matches() */ \
-        X(SLOT_MATCH) /* k: slot, b: pattern */                                                    \
-        X(IN_SET)     /* k: set of strings; top in it */                                           \
-        X(TEXT)       /* k: constant, a as in SLOT_TEXT: about the top */                          \
-        X(MATCH)      /* k: pattern; the top against it */                                         \
-        X(CALL)       /* k: call, a: arguments */                                                  \
-        X(CALL_HOST)  /* k: call, a: arguments */                                                  \
-        X(UNKNOWN)    /* k: call: no such function; raises */                                      \
-        X(LIST)       /* k: items on the stack; a: 1 if some may be optional (b: constant mask) */ \
-        X(MAP)        /* k: entries on the stack, key and value by turns; a, b as LIST */          \
-        X(JUMP)       /* k: target */                                                              \
-        X(BRANCH)     /* k: target if the top is false; pops it */                                 \
-        X(AND_FIRST)  /* k: end; false goes there */                                               \
-        X(AND_NEXT)   /* k: end; [acc, value]: false goes there as acc */                          \
-        X(AND_LAST) X(OR_FIRST) X(OR_NEXT) X(OR_LAST)                                              \
-            X(LOOP) /* a: enum cel_fold, b: variables; [range] -> [range, acc, at, variables] */   \
-        X(NEXT)     /* k: end, a: variables, b: instructions of the body */                        \
-        X(WHERE)    /* k: the loop's NEXT; pops a bool, goes there if it is false */               \
-        X(STEP_ALL) X(STEP_EXISTS) X(STEP_ONE) /* k: the loop's NEXT */                            \
-        X(STEP_LIST) X(STEP_MAP) X(STEP_ENTRY)                                                     \
-            X(END_LOOP) /* a: enum cel_fold, b: variables; leaves the result */                    \
-        X(SLIDE)        /* [x, y] -> [y] */                                                        \
-        X(UNWRAP)       /* k: end; [optional] -> [value], or goes there if it is none */           \
-        X(WRAP)         /* [x, y] -> [optional.of(y)] */                                           \
-        X(FLAT)         /* [x, y] -> [y], which must be an optional */                             \
-        X(NOTE)         /* k: node; the top is its value */                                        \
-        X(RETURN)
+/* clang-format off */
+#define CEL_OPS(X) \
+    X(CONST)      /* k: constant; push it */ \
+    X(SLOT)       /* k: slot; push its value, or FAULT_ABSENT */ \
+    X(SLOT_OR)    /* k: slot, b: instructions to skip; if present push it and skip */ \
+    X(LOCAL)      /* k: stack index; push a copy */ \
+    X(HAS_SLOT)   /* k: slot, b: slot of its parent; a: 1 if a declared variable */ \
+    X(SELECT)     /* k: constant name; a field of the top, which may be an optional */ \
+    X(SELECT_OPT) /* k: constant name; optional field */ \
+    X(HAS)        /* k: constant name */ \
+    X(INDEX)      /* [container, key] -> value */ \
+    X(INDEX_OPT) \
+    X(ADD) \
+    X(SUB) \
+    X(MUL) \
+    X(DIV) \
+    X(MOD) \
+    X(NEG) \
+    X(NOT) \
+    X(EQ) \
+    X(NE) \
+    X(LT) \
+    X(LE) \
+    X(GT) \
+    X(GE) \
+    X(IN) \
+    X(SLOT_EQ)    /* k: slot, b: constant, a: 1 to negate */ \
+    X(SLOT_ORDER) /* k: slot, b: constant, a: enum cel_operator */ \
+    X(SLOT_IN)    /* k: slot, b: constant list, a: 1 if all of it is strings */ \
+    X(SLOT_TEXT)  /* k: slot, b: constant, a: 0 contains, 1 startsWith, 2 endsWith, 3 equals, + 4 */ \
+    X(SLOT_MATCH) /* k: slot, b: pattern */ \
+    X(IN_SET)     /* k: set of strings; top in it */ \
+    X(TEXT)       /* k: constant, a as in SLOT_TEXT: about the top */ \
+    X(MATCH)      /* k: pattern; the top against it */ \
+    X(CALL)       /* k: call, a: arguments */ \
+    X(CALL_HOST)  /* k: call, a: arguments */ \
+    X(UNKNOWN)    /* k: call: no such function; raises */ \
+    X(LIST)       /* k: items on the stack; a: 1 if some may be optional (b: constant mask) */ \
+    X(MAP)        /* k: entries on the stack, key and value by turns; a, b as LIST */ \
+    X(JUMP)       /* k: target */ \
+    X(BRANCH)     /* k: target if the top is false; pops it */ \
+    X(AND_FIRST)  /* k: end; false goes there */ \
+    X(AND_NEXT)   /* k: end; [acc, value]: false goes there as acc */ \
+    X(AND_LAST) \
+    X(OR_FIRST) \
+    X(OR_NEXT) \
+    X(OR_LAST) \
+    X(LOOP)       /* a: enum cel_fold, b: variables; [range] -> [range, acc, at, variables] */ \
+    X(NEXT)       /* k: end, a: variables, b: instructions of the body */ \
+    X(WHERE)      /* k: the loop's NEXT; pops a bool, goes there if it is false */ \
+    X(STEP_ALL) \
+    X(STEP_EXISTS) \
+    X(STEP_ONE)   /* k: the loop's NEXT */ \
+    X(STEP_LIST) \
+    X(STEP_MAP) \
+    X(STEP_ENTRY) \
+    X(END_LOOP)   /* a: enum cel_fold, b: variables; leaves the result */ \
+    X(SLIDE)      /* [x, y] -> [y] */ \
+    X(UNWRAP)     /* k: end; [optional] -> [value], or goes there if it is none */ \
+    X(WRAP)       /* [x, y] -> [optional.of(y)] */ \
+    X(FLAT)       /* [x, y] -> [y], which must be an optional */ \
+    X(NOTE)       /* k: node; the top is its value */ \
+    X(RETURN)
+/* clang-format on */
 
 enum cel_op {
 #define X(name) CEL_##name,

@@ -203,7 +203,7 @@ static bool identical(const struct condition_value *a, const struct condition_va
     case CONDITION_DOUBLE:
         if (isnan(a->as.d) || isnan(b->as.d))
             return isnan(a->as.d) && isnan(b->as.d);
-        return memcmp(&a->as.d, &b->as.d, sizeof a->as.d) == 0;
+        return a->as.d == b->as.d && signbit(a->as.d) == signbit(b->as.d);
     case CONDITION_LIST:
         if (a->size != b->size)
             return false;
