@@ -30,6 +30,7 @@ run_one() {
     out=$(mktemp "$RUN_RESULTS/out.XXXXXX")
     TMPDIR=$(mktemp -d "$RUN_RESULTS/tmp.XXXXXX")
     export TMPDIR
+    chmod 0711 "$TMPDIR" # a test that gives up root's rights must still reach its files
     began=$(date +%s%N)
     # timeout leads a process group of its own, so what is left of it has a name afterwards
     timeout --kill-after=5 "$TEST_TIMEOUT" "$test" </dev/null >"$out" 2>&1 &
@@ -90,6 +91,7 @@ done
 
 RUN_RESULTS=$(mktemp -d "${TMPDIR:-/tmp}/lockstep-tests.XXXXXX") || exit 1
 export RUN_RESULTS
+chmod 0711 "$RUN_RESULTS"
 export RUN_STRIP=$BUILD/
 trap 'chmod -R u+rwX "$RUN_RESULTS" 2>/dev/null; rm -rf "$RUN_RESULTS"' EXIT
 

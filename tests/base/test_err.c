@@ -76,15 +76,15 @@ static void long_messages_are_cut(void **state)
         struct err err;
         char after[4];
     } guarded;
-    char longer[400];
+    char longer[ERR_MSG_BYTES + 100];
 
     (void)state;
     memset(longer, 'x', sizeof longer - 1);
     longer[sizeof longer - 1] = '\0';
     memset(guarded.after, '#', sizeof guarded.after);
-    for (size_t len = 230; len < 250; len++) {
+    for (size_t len = ERR_MSG_BYTES - 10; len < ERR_MSG_BYTES + 10; len++) {
         assert_int_equal(err_set(&guarded.err, ERR_IO, "%.*s", (int)len, longer), ERR_IO);
-        assert_int_equal(strlen(guarded.err.msg), len < 239 ? len : 239);
+        assert_int_equal(strlen(guarded.err.msg), len < ERR_MSG_BYTES - 1 ? len : ERR_MSG_BYTES - 1);
         err_wrap(&guarded.err, "%s", "front");
         assert_memory_equal(guarded.err.msg, "front: xxx", 10);
         assert_true(strlen(guarded.err.msg) < sizeof guarded.err.msg);

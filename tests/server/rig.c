@@ -40,6 +40,7 @@ static pid_t start(const struct rig *rig, const char *out_path, char *const argv
 
     if (pid == 0) {
         int out = open(out_path, O_CREAT | O_WRONLY | O_APPEND, 0600);
+        int program = open(argv[0], O_RDONLY); /* nobody may not reach the folder that it is in */
 
         if (rig != NULL && rig->file_bytes_max > 0) {
             struct rlimit limit = {(rlim_t)rig->file_bytes_max, (rlim_t)rig->file_bytes_max};
@@ -53,7 +54,7 @@ static pid_t start(const struct rig *rig, const char *out_path, char *const argv
         }
         (void)dup2(out, 1);
         (void)dup2(out, 2);
-        execv(argv[0], argv);
+        fexecve(program, argv, environ);
         _exit(127);
     }
     return pid;

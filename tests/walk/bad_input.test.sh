@@ -43,12 +43,13 @@ before=$(sha256sum <"$db")
 chmod 0444 "$db"
 chmod 0755 "$work"
 if [ "$(id -u)" = 0 ]; then as=(setpriv --reuid=65534 --regid=65534 --clear-groups); else as=(env); fi
+cp "$m" "$work/migrate" # where anybody reaches it
 chmod 0555 "$work"
-said=$("${as[@]}" "$m" apply --database "$db" --migrations "$work/migrations" 2>&1)
+said=$("${as[@]}" "$work/migrate" apply --database "$db" --migrations "$work/migrations" 2>&1)
 code=$?
 chmod 0755 "$work"
 same "no permission to write" 1 "$code"
-[ "$code" = 1 ] || echo "$said"
+says "and it is said" "*ermission*"
 same "nothing changed" "$before" "$(sha256sum <"$db")"
 chmod 0644 "$db"
 export LOCKSTEP_DATABASE=$db
