@@ -238,11 +238,6 @@ void gate_say(const struct gate *gate, char *out, size_t size)
         if (!json_is_true(json_get(c, "open"))) {
             const char *name = json_get_text(c, "name", ""), *why = json_get_text(c, "why", "");
             buf_print(&text, "%s%s: %s", text.len > 0 ? "; " : "", name, why);
-            for (const struct json *part = json_first(json_get(c, "parts")); part != NULL;
-                 part = json_next(part)) {
-                buf_print(&text, " [%s = %s]", json_get_text(part, "part", ""),
-                          json_get_text(part, "value", ""));
-            }
         }
     }
     (void)snprintf(out, size, "%s", buf_cstr(&text));

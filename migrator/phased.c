@@ -118,6 +118,23 @@ static enum err_code known(struct reader *reader, const struct json *object, con
     return ERR_OK;
 }
 
+/* A member that stands twice would silently win over the other. */
+static enum err_code refuse_twins(struct reader *reader, const struct json *json)
+{
+    enum err_code rc = ERR_OK;
+
+    for (const struct json *a = json_first(json); a != NULL && rc == ERR_OK; a = json_next(a)) {
+        for (const struct json *b = json_next(a);
+             b != NULL && rc == ERR_OK && json_kind(json) == JSON_OBJECT; b = json_next(b)) {
+            if (strcmp(json_key(a), json_key(b)) == 0) {
+                rc = err_set(reader->err, ERR_INVALID, "\"%.60s\" stands there twice", json_key(a));
+            }
+        }
+        rc = rc ? rc : refuse_twins(reader, a);
+    }
+    return rc;
+}
+
 static bool same_name(const char *a, const char *b)
 {
     return strcasecmp(a, b) == 0;
@@ -385,6 +402,7 @@ static enum err_code read_document(struct reader *reader, const struct json *jso
                        json_kind_name(json_kind(json)));
     }
     rc = known(reader, json, "", names);
+    rc = rc ? rc : refuse_twins(reader, json);
     phased->description = "";
     if (rc == ERR_OK && json_get(json, "description") != NULL) {
         rc = take_text(reader, "description", json_get(json, "description"), &phased->description);

@@ -291,10 +291,11 @@ static enum err_code put_notes(struct planning *p, enum mig_state from)
     struct buf sql = {0};
     enum err_code rc = ERR_OK;
 
-    if (from == MIG_PENDING) {
-        add_text(notes, arena_print(&p->arena,
-                                    "from expand on, an insert of %s rows without column names fails",
-                                    p->change.shape.table));
+    if (from == MIG_PENDING && phased->add_count > 0) {
+        add_text(notes,
+                 arena_print(&p->arena,
+                             "from expand on, an insert of %s rows without column names fails",
+                             p->change.shape.table));
         add_text(notes, "while both shapes live, total_changes() counts the triggers' work, and "
                         "RETURNING shows a row as it was before them");
     }

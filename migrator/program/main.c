@@ -317,9 +317,7 @@ static const struct cli_command commands[] = {
 static const struct cli_program program = {
     "migrate", "walks a database from one schema to the next without downtime", common, commands,
     "Environment: LOCKSTEP_DATABASE, LOCKSTEP_MIGRATIONS, LOCKSTEP_ENVIRONMENT, "
-    "LOCKSTEP_FLAG_SERVER, LOCKSTEP_TOKEN, LOCKSTEP_ACTOR (who, for the history).\n\n"
-    "Exit codes: 0 done, 1 failed, 2 wrong use or input, 3 refused (drift, gate closed, data would "
-    "be lost), 4 locked or busy, 5 changes pending (plan --exit-code)."};
+    "LOCKSTEP_FLAG_SERVER, LOCKSTEP_TOKEN, LOCKSTEP_ACTOR (who, for the history)."};
 
 int main(int argc, char **argv)
 {
