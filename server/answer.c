@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 
 static const struct {
     int status;
@@ -64,8 +65,24 @@ void answer_empty(struct call *call, int status)
     call->reply->kind = HTTP_BODY_NONE;
 }
 
-static struct json *problem(const struct call *call, int status, const char *code,
-                            const char *detail)
+const char *answer_text(struct call *call, const char *text)
+{
+    size_t len = strlen(text);
+    char *copy = arena_text(call->request->arena, text, len);
+
+    for (size_t i = 0; copy != NULL && i < len;) {
+        size_t sequence = utf8_sequence(copy + i, len - i);
+
+        if (sequence == 0 || (unsigned char)copy[i] < ' ' || copy[i] == 0x7f) {
+            copy[i] = '?';
+            sequence = 1;
+        }
+        i += sequence;
+    }
+    return copy != NULL ? copy : "?";
+}
+
+static struct json *problem(struct call *call, int status, const char *code, const char *detail)
 {
     struct json *document = json_object();
 
@@ -73,7 +90,7 @@ static struct json *problem(const struct call *call, int status, const char *cod
     json_put_text(document, "title", title_of(status));
     json_put_number(document, "status", status);
     json_put_text(document, "code", code);
-    json_put_text(document, "detail", detail);
+    json_put_text(document, "detail", answer_text(call, detail));
     json_put_text(document, "request_id", call->request->id);
     return document;
 }

@@ -21,6 +21,10 @@ void answer_error(struct call *call, const struct err *err);
 /* 409 with "migration" and "command". */
 void answer_refusal(struct call *call, enum err_code code, const struct coupling_refusal *why);
 
+/* A copy in the request's arena in which what is no UTF-8, and control characters, are "?": for text
+ * that a client sent outside a JSON document, and for messages that were cut. */
+const char *answer_text(struct call *call, const char *text);
+
 /* Parses the body as a JSON object without duplicate members. On failure the problem (400 with line
  * and column) is in the reply and NULL is returned. */
 struct json *answer_body(struct call *call);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "server/answer.h"
 #include "server/route.h"
 
@@ -88,12 +89,12 @@ void app_close(struct app *app)
     store_close(app->store);
 }
 
-struct store_actor call_actor(const struct call *call)
+struct store_actor call_actor(struct call *call)
 {
     const char *reason = http_header(call->request, "X-Lockstep-Reason");
 
-    return (struct store_actor){call->who.name,
-                                reason != NULL && reason[0] != '\0' ? reason : NULL};
+    return (struct store_actor){
+        call->who.name, reason != NULL && reason[0] != '\0' ? answer_text(call, reason) : NULL};
 }
 
 /* ---- one request ---- */
@@ -164,6 +165,10 @@ static const struct route *find_route(struct call *call, enum access *access)
     *access = ANSWERED;
     if (scratch == NULL) {
         answer_json(call, 503, NULL);
+        return NULL;
+    }
+    if (!utf8_valid(request->path, strlen(request->path))) {
+        answer_problem(call, 404, err_code_name(ERR_NOT_FOUND), "the path is no UTF-8");
         return NULL;
     }
     route = route_find(request->method, request->path, scratch, call->params, allow, sizeof allow);

@@ -49,6 +49,6 @@ struct call {
 };
 
 /* The actor of a change: the token's name and X-Lockstep-Reason. */
-struct store_actor call_actor(const struct call *call);
+struct store_actor call_actor(struct call *call);
 
 #endif

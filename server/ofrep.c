@@ -44,10 +44,10 @@ static void answer_failure(struct call *call, int status, const char *key, const
     struct json *out = json_object();
 
     if (key != NULL) {
-        json_put_text(out, "key", key);
+        json_put_text(out, "key", answer_text(call, key));
     }
     json_put_text(out, "errorCode", code);
-    json_put_text(out, "errorDetails", details);
+    json_put_text(out, "errorDetails", answer_text(call, details));
     answer_json(call, status, out);
 }
 

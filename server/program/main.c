@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cli.h"
 #include "base/file.h"
@@ -70,6 +71,7 @@ static int run_init(struct cli *cli, void *ctx)
     if (environment[0] == '\0' || strlen(environment) > LIMIT_KEY_BYTES) {
         return cli_usage(cli, "--environment needs a name of 1 to %u bytes", LIMIT_KEY_BYTES);
     }
+    (void)umask(0077); /* what is audited is nobody else's to read */
     if (store_init(url, environment, token, &err) != ERR_OK) {
         return cli_fail(cli, &err);
     }

@@ -330,6 +330,24 @@ static void large_things_are_refused(void **state)
     rig_does(&rig, 414, "GET", url, NULL);
 }
 
+/* Whatever comes in outside a JSON document, what goes out is one. */
+static void bytes_that_are_no_text_do_no_harm(void **state)
+{
+    (void)state;
+    rig_does(&rig, 404, "GET", FLAGS "/%ff%fe", NULL);
+    rig_does(&rig, 404, "GET", FLAGS "/%0d%0a%01", NULL);
+    rig_does(&rig, 404, "POST", OFREP "/%0a%01\"", "{}");
+    rig_does(&rig, 404, "GET", "/api/v1/audit?flag=%ff%c3", NULL);
+    rig_does(&rig, 404, "GET", FLAGS "/%e2%82%ac", NULL);
+    assert_detail("\xe2\x82\xac");
+    json_free(rig_call(&rig, 201, "POST", FLAGS, NULL, "X-Lockstep-Reason: \xff\xfe\tx\r\n",
+                       "{\"key\":\"bytes\"}"));
+    rig_does(&rig, 200, "GET", "/api/v1/audit?flag=bytes", NULL);
+    assert_non_null(strstr(rig.reply.body, "??"));
+    json_free(rig_call(&rig, 200, "GET", RULESET, NULL, "X-Lockstep-Client: \xff\"\x01\r\n", NULL));
+    rig_does(&rig, 200, "GET", "/api/v1/clients", NULL);
+}
+
 static void every_change_is_in_the_audit(void **state)
 {
     struct json *audit, *event;
@@ -702,6 +720,7 @@ int main(void)
         cmocka_unit_test(salts_stay_unless_told),
         cmocka_unit_test(bad_flags_change_nothing),
         cmocka_unit_test(large_things_are_refused),
+        cmocka_unit_test(bytes_that_are_no_text_do_no_harm),
         cmocka_unit_test(every_change_is_in_the_audit),
         cmocka_unit_test(no_writer_loses_a_change),
         cmocka_unit_test(ofrep_answers_one_flag),

@@ -307,6 +307,65 @@ static void a_change_and_its_audit_are_one(void **state)
     assert_true(member(FLAGS, "revision") == revision);
 }
 
+/* Whatever part of a change the store refuses, all of it is refused, and nothing is left. */
+static void every_statement_may_fail(void **state)
+{
+    static const char *const tables[] = {"INSERT ON flag",  "UPDATE ON environment",
+                                         "INSERT ON tie",   "INSERT ON token",
+                                         "INSERT ON audit", "INSERT ON client"};
+    static const struct {
+        const char *path, *body;
+    } changes[] = {
+        {FLAGS, "{\"key\":\"fails\"}"},
+        {"/api/v1/tokens", "{\"role\":\"viewer\",\"name\":\"fails\"}"},
+    };
+
+    (void)state;
+    rig_does(&rig, 201, "POST", FLAGS, "{\"key\":\"failing\"}");
+    for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++) {
+        struct json *before = rig_call(&rig, 200, "GET", FLAGS, NULL, NULL, NULL), *after;
+        char trigger[200];
+        int failed = 0;
+
+        snprintf(trigger, sizeof trigger,
+                 "CREATE TRIGGER fails BEFORE %s BEGIN SELECT RAISE(ABORT, 'planted'); END",
+                 tables[t]);
+        sql(trigger);
+        for (size_t c = 0; c < sizeof changes / sizeof changes[0]; c++) {
+            char request[600];
+
+            snprintf(request, sizeof request,
+                     "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"
+                     "Content-Length: %zu\r\n\r\n%s",
+                     changes[c].path, rig.token, strlen(changes[c].body), changes[c].body);
+            wire_ask(rig.port, request, &rig.reply);
+            failed += rig.reply.status == 503 && strstr(rig.reply.body, "planted") != NULL;
+            if (rig.reply.status == 201 && c == 0) { /* this one did not touch the table */
+                json_free(
+                    rig_call(&rig, 204, "DELETE", FLAGS "/fails", NULL, "If-Match: *\r\n", NULL));
+                sql("DROP TRIGGER fails; DELETE FROM flag WHERE key = 'fails'");
+                assert_int_equal(rig_stop(&rig, SIGTERM), 0);
+                rig_serve(&rig, NULL);
+                sql(trigger);
+            }
+        }
+        if (strstr(tables[t], "tie") != NULL) {
+            rig_does(&rig, 503, "PUT", "/api/v1/migrations/db/m-f",
+                     "{\"state\":\"pending\",\"flag\":{\"key\":\"failing\"}}");
+            failed++;
+        }
+        json_free(rig_call(&rig, 200, "GET", "/sdk/v1/ruleset", NULL, "X-Lockstep-Client: f\r\n",
+                           NULL)); /* a client that cannot be recorded is answered all the same */
+        sql("DROP TRIGGER fails");
+        assert_true(failed > 0 || strstr(tables[t], "client") != NULL);
+        after = rig_call(&rig, 200, "GET", FLAGS, NULL, NULL, NULL);
+        assert_true(json_equal(json_get(before, "flags"), json_get(after, "flags")));
+        json_free(before);
+        json_free(after);
+    }
+    rig_does(&rig, 204, "DELETE", "/api/v1/migrations/db/m-f", NULL);
+}
+
 static void another_program_s_change_is_seen(void **state)
 {
     double version = member(FLAGS "/a", "version");
@@ -476,6 +535,7 @@ int main(void)
         cmocka_unit_test(kill_9_keeps_what_was_acknowledged),
         cmocka_unit_test(a_locked_store_is_still_evaluated),
         cmocka_unit_test(a_change_and_its_audit_are_one),
+        cmocka_unit_test(every_statement_may_fail),
         cmocka_unit_test(another_program_s_change_is_seen),
         cmocka_unit_test(a_full_disk_is_said),
         cmocka_unit_test(a_read_only_store_is_still_evaluated),
