@@ -58,20 +58,20 @@ static enum condition_status compile(struct condition_env *env, const char *sour
 {
     struct condition_diag unwanted;
     struct cel_compiler c = {.env = env, .diag = diag ? diag : &unwanted, .explaining = explaining};
+    bool fits = len <= CEL_SOURCE_MAX, ok = false;
     struct condition *p = calloc(1, sizeof *p);
+    char *copy = p ? cel_pool_copy(&p->pool, source, fits ? len : 0) : NULL;
     struct cel_node *root;
-    char *copy = p ? cel_pool_copy(&p->pool, source, len) : NULL;
-    bool ok = false;
 
     env->pool.failed = false; /* memory may have come back since an earlier compilation */
     memset(c.diag, 0, sizeof *c.diag);
     c.diag->line = c.diag->column = 1;
     c.source = source;
-    c.source_len = (uint32_t)len;
+    c.source_len = (uint32_t)(fits ? len : CEL_SOURCE_MAX);
     c.program = p;
     if (!copy) {
         cel_fail_memory(&c);
-    } else if (len > CEL_SOURCE_MAX) {
+    } else if (!fits) {
         cel_fail(&c, CONDITION_EXHAUSTED, 0, 0, "a condition has at most %u bytes, this has %zu",
                  CEL_SOURCE_MAX, len);
     } else if (check_source(&c)) {

@@ -140,7 +140,7 @@ static inline struct condition_value condition_string(const char *utf8, size_t b
 {
     struct condition_value v = {CONDITION_STRING, 0, 0, 0, {0}};
     v.size = (uint32_t)bytes;
-    v.as.bytes = utf8;
+    v.as.bytes = utf8 ? utf8 : "";
     return v;
 }
 static inline struct condition_value condition_timestamp(int64_t seconds, int32_t nanos)

@@ -31,7 +31,7 @@ enum cel_fault cel_fault_overload(struct cel_frame *f, const struct condition_va
 
 enum cel_fault cel_fault_text(struct cel_frame *f, const char *fmt, ...)
 {
-    char *text = f->texts[f->text_turn & 1u];
+    char *text = f->texts[f->text_turn % CEL_FAULT_TEXTS];
     va_list args;
     int len = 0;
 
@@ -388,8 +388,12 @@ enum cel_fault cel_execute(struct cel_frame *f, struct condition_value *out, uin
                 goto absent;
             if (v->kind == CONDITION_STRING && k->kind == CONDITION_STRING)
                 equal = v->size == k->size && same_bytes(v->as.bytes, k->as.bytes, k->size);
-            else
+            else if (cel_charge_compare(f, v, k))
                 equal = condition_equal(v, k);
+            else {
+                fault = FAULT_STEPS;
+                goto raise;
+            }
             *sp++ = truth(equal != (bool)i->a);
             break;
         }

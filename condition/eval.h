@@ -25,7 +25,8 @@
     X(FAULT_TEXT, "") /* detail.text: the whole message */                                         \
     X(FAULT_STEPS, "this evaluation takes too many steps")                                         \
     X(FAULT_SCRATCH, "the results of this evaluation do not fit into its scratch memory")          \
-    X(FAULT_PATTERN, "matching this regular expression takes too many steps")
+    X(FAULT_PATTERN, "matching this regular expression takes too many steps")                      \
+    X(FAULT_SUBJECT, "matches() takes texts of at most 4096 bytes")
 
 enum cel_fault {
 #define X(name, text) name,
@@ -42,6 +43,7 @@ union cel_detail {
 };
 
 #define CEL_FAULT_TEXT 160u
+#define CEL_FAULT_TEXTS 4u
 
 struct cel_frame {
     char *scratch, *scratch_end;
@@ -54,7 +56,7 @@ struct cel_frame {
     union cel_detail detail;
     uint16_t detail_len;
     uint8_t text_turn;
-    char texts[2][CEL_FAULT_TEXT]; /* of a waiting error and of a new one */
+    char texts[CEL_FAULT_TEXTS][CEL_FAULT_TEXT]; /* of errors that wait, and of a new one */
 };
 
 typedef enum cel_fault cel_builtin(struct cel_frame *f, struct condition_value *args,

@@ -49,13 +49,14 @@ enum condition_status condition_explain(const struct condition *cond,
     struct condition_diag own;
     struct condition_diag *said = diag ? diag : &own;
     struct condition *explained;
+    struct condition_value value;
     struct cel_notes notes;
     enum condition_status status =
         cel_compile_explaining(cond->env, cond->source, cond->source_len, &explained, said, &notes);
 
     if (status)
         return status;
-    status = cel_run_noting(explained, in, out, said, notes.notes);
+    status = cel_run_noting(explained, in, &value, said, notes.notes);
     for (uint32_t i = 0; i < notes.count; i++) {
         const struct cel_note *note = &notes.notes[notes.order[i]];
         const char *text = "not evaluated";
@@ -65,5 +66,7 @@ enum condition_status condition_explain(const struct condition *cond,
                note->seen ? "" : text);
     }
     condition_free(explained);
-    return status;
+    /* The result must not point into what was just freed; and what counts is what the condition
+     * itself says, folded as it is. */
+    return condition_run(cond, in, out, diag);
 }

@@ -440,10 +440,7 @@ enum cel_fault cel_match(struct cel_frame *f, struct condition_value *v,
         return FAULT_STEPS;
     found = cel_regex_match(regex, v->as.bytes, v->size);
     if (found < 0)
-        return v->size > CEL_SUBJECT_MAX
-                   ? cel_fault_text(f, "matches() takes texts of at most %u bytes, this has %u",
-                                    CEL_SUBJECT_MAX, (unsigned)v->size)
-                   : FAULT_PATTERN;
+        return v->size > CEL_SUBJECT_MAX ? FAULT_SUBJECT : FAULT_PATTERN;
     *v = condition_bool(found > 0);
     return FAULT_NONE;
 }

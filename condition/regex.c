@@ -282,7 +282,7 @@ static bool scan_group(struct scan *s)
         flag |= ahead(s, n) != '-';
         n++;
     }
-    if (ahead(s, n) != ':' && !(ahead(s, n) == ')' && flag))
+    if (s->pattern[s->at + n - 1] == '-' || (ahead(s, n) != ':' && !(ahead(s, n) == ')' && flag)))
         return refuse(s, "this kind of group is not supported");
     if (memchr(s->pattern + s->at + 2, 'U', n - 2))
         return refuse(s, "the flag U is not supported"); /* it changes no answer of a search */
