@@ -141,8 +141,13 @@ static int serve(struct cli *cli, struct app *app, const struct http_options *op
     struct http_server *server = NULL;
     struct err err = {0};
     const char *shown = options->address[0] != '\0' ? options->address : "127.0.0.1";
+    bool six = strchr(shown, ':') != NULL;
+    /* From here on the store is the worker's. */
+    char environment[LIMIT_KEY_BYTES + 1];
+    long long revision = store_revision(app->store);
     int number = 0;
 
+    snprintf(environment, sizeof environment, "%s", store_environment(app->store));
     if (http_start(options, &server, &err) != ERR_OK) {
         return cli_fail(cli, &err);
     }
@@ -151,12 +156,9 @@ static int serve(struct cli *cli, struct app *app, const struct http_options *op
         return cli_fail(cli, &err);
     }
     log_event(LOG_INFO, "listening",
-              strchr(shown, ':') != NULL ? "address=[%s]:%u environment=%s revision=%lld "
-                                           "connections_max=%u"
-                                         : "address=%s:%u environment=%s revision=%lld "
-                                           "connections_max=%u",
-              shown, http_port(server), store_environment(app->store),
-              (long long)store_revision(app->store), http_connections_max(server));
+              "address=%s%s%s:%u environment=%s revision=%lld connections_max=%u", six ? "[" : "",
+              shown, six ? "]" : "", http_port(server), environment, revision,
+              http_connections_max(server));
     (void)sigwait(signals, &number);
     log_event(LOG_INFO, "stopping", "signal=%d", number);
     /* A second signal ends the program at once, as people expect of one that takes its time. */
