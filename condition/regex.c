@@ -3,7 +3,7 @@
  *
  * The scan below walks the pattern once: it refuses what RE2 refuses, and writes out what PCRE2
  * shall see. Where both take a pattern they agree except for \s, \v and braces that are no
- * quantifier, which are rewritten.
+ * quantifier, which are rewritten. Repeats of ^ and $, which RE2 takes, are refused.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "condition/regex.h"
@@ -150,6 +150,17 @@ static bool scan_escape(struct scan *s, bool in_class)
         /* Inside a class this is a union with a complement: said by ranges. */
         put(s, in_class ? "\\x00-\\x08\\x0b\\x0e-\\x1f\\x21-\\x{10ffff}" : "[^\\t\\n\\f\\r ]");
         s->at += 2;
+        return true;
+    case 'D':
+    case 'W':
+        /* PCRE2 10.42's JIT finds a bare \W or \D in no character of several bytes when it must bear
+         * invalid UTF-8; the classes are right. */
+        if (in_class) {
+            copy(s, 2);
+        } else {
+            put(s, ch == 'D' ? "[^\\d]" : "[^\\w]");
+            s->at += 2;
+        }
         return true;
     case 'v':
         put(s, "\\x0b");
