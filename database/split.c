@@ -29,14 +29,49 @@ static bool pieces_add(struct pieces *pieces, const char *from, const char *to)
     return true;
 }
 
+/* How far a statement's first tokens are those of [EXPLAIN ...] CREATE [TEMP] TRIGGER. */
+enum opening { OPENS_NOTHING_YET, OPENS_EXPLAIN, OPENS_CREATE, OPENS_TRIGGER, OPENS_OTHERWISE };
+
 /* What is known of the statement being read. */
 struct progress_of_statement {
     const char *from, *to; /* first token's begin, last token's end; from NULL: no token yet */
-    size_t tokens;
-    bool create, trigger;     /* CREATE [TEMP] TRIGGER */
+    enum opening opening;
     bool after_semicolon;     /* the token before was ';' */
     bool after_semicolon_end; /* the two before were '; END' */
 };
+
+static bool is_one_of(const struct sql_token *token, const char *const *words)
+{
+    while (*words != NULL && !sql_token_is(token, *words)) {
+        words++;
+    }
+    return *words != NULL;
+}
+
+static enum opening opening_after(enum opening opening, const struct sql_token *token)
+{
+    static const char *const temp[] = {"TEMP", "TEMPORARY", NULL};
+    static const char *const not_behind_explain[] = {"TEMP", "TEMPORARY", "TRIGGER",
+                                                     "END",  "EXPLAIN",   NULL};
+
+    switch (opening) {
+    case OPENS_NOTHING_YET:
+        return sql_token_is(token, "CREATE")    ? OPENS_CREATE
+               : sql_token_is(token, "EXPLAIN") ? OPENS_EXPLAIN
+                                                : OPENS_OTHERWISE;
+    case OPENS_EXPLAIN:
+        return sql_token_is(token, "CREATE")          ? OPENS_CREATE
+               : is_one_of(token, not_behind_explain) ? OPENS_OTHERWISE
+                                                      : OPENS_EXPLAIN;
+    case OPENS_CREATE:
+        return sql_token_is(token, "TRIGGER") ? OPENS_TRIGGER
+               : is_one_of(token, temp)       ? OPENS_CREATE
+                                              : OPENS_OTHERWISE;
+    case OPENS_TRIGGER:
+    case OPENS_OTHERWISE: break;
+    }
+    return opening;
+}
 
 static void note_token(struct progress_of_statement *now, const struct sql_token *token)
 {
@@ -44,14 +79,11 @@ static void note_token(struct progress_of_statement *now, const struct sql_token
 
     if (now->from == NULL) {
         now->from = token->text.at;
-        now->create = sql_token_is(token, "CREATE");
-    } else if (now->create && !now->trigger && now->tokens <= 2) {
-        now->trigger = sql_token_is(token, "TRIGGER");
     }
+    now->opening = opening_after(now->opening, token);
     now->after_semicolon_end = now->after_semicolon && sql_token_is(token, "END");
     now->after_semicolon = semicolon;
     now->to = token->text.at + token->text.len;
-    now->tokens++;
 }
 
 static int line_of(struct str text, const char *at)
@@ -72,7 +104,8 @@ enum err_code database_split(struct str text, struct str **out, size_t *count, s
     struct sql_token token;
 
     while (sql_scan_next(&scan, &token)) {
-        bool ends = sql_token_punct(&token, ';') && (!now.trigger || now.after_semicolon_end);
+        bool ends = sql_token_punct(&token, ';') &&
+                    (now.opening != OPENS_TRIGGER || now.after_semicolon_end);
         if (!ends) {
             note_token(&now, &token);
             continue;

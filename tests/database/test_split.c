@@ -53,6 +53,17 @@ static void a_trigger_is_one_statement(void **state)
            (const char *[]){"CREATE TABLE \"trigger\"(begin)", "SELECT 1"});
     splits("CREATE TABLE a(b TEXT DEFAULT 'trigger'); SELECT 1", 2,
            (const char *[]){"CREATE TABLE a(b TEXT DEFAULT 'trigger')", "SELECT 1"});
+    /* a bare name may be that word as well; EXPLAIN changes nothing */
+    splits("CREATE TABLE trigger(a); SELECT 1", 2,
+           (const char *[]){"CREATE TABLE trigger(a)", "SELECT 1"});
+    splits("EXPLAIN QUERY PLAN CREATE TEMPORARY TRIGGER t BEFORE DELETE ON a BEGIN SELECT 1; END; "
+           "SELECT 2",
+           2,
+           (const char *[]){"EXPLAIN QUERY PLAN CREATE TEMPORARY TRIGGER t BEFORE DELETE ON a "
+                            "BEGIN SELECT 1; END",
+                            "SELECT 2"});
+    splits("EXPLAIN DELETE FROM trigger; SELECT 2", 2,
+           (const char *[]){"EXPLAIN DELETE FROM trigger", "SELECT 2"});
 }
 
 static void what_is_never_closed_is_named(void **state)
