@@ -18,6 +18,7 @@
 #include "database/sqlite_handle.h"
 
 #define BUSY_TIMEOUT_MS 5000
+#define CHECKPOINT_PAGES 1000 /* SQLite's own default */
 
 static struct sqlite_handle *handle_of(struct database *db)
 {
@@ -397,6 +398,25 @@ enum err_code sqlite_statements(struct sqlite_handle *handle,
     return ERR_OK;
 }
 
+/* Stands in for SQLite's automatic checkpoint, which would run inside COMMIT and be taken for a
+ * held lock. */
+static int note_log(void *ctx, sqlite3 *sqlite, const char *name, int pages)
+{
+    struct sqlite_handle *handle = ctx;
+
+    (void)sqlite, (void)name;
+    handle->log_pages = pages;
+    return SQLITE_OK;
+}
+
+static void checkpoint_if_long(struct sqlite_handle *handle)
+{
+    if (handle->log_pages >= CHECKPOINT_PAGES) {
+        sqlite_checkpoint(&handle->db);
+        handle->log_pages = 0;
+    }
+}
+
 static enum err_code sqlite_batch(struct database *db, const struct database_batch *batch,
                                   struct database_batch_result *result, struct err *err)
 {
@@ -428,6 +448,7 @@ static enum err_code sqlite_batch(struct database *db, const struct database_bat
         return rc;
     }
     result->hold_us = clock_monotonic_us() - since_us;
+    checkpoint_if_long(handle);
     return ERR_OK;
 }
 
@@ -472,6 +493,7 @@ static enum err_code configure(struct sqlite_handle *handle, const struct databa
         sqlite3_set_authorizer(sqlite, authorize, handle)) {
         return sqlite_error(sqlite, NULL, err);
     }
+    (void)sqlite3_wal_hook(sqlite, note_log, handle);
     return ERR_OK;
 }
 

@@ -22,6 +22,7 @@ struct sqlite_handle {
     bool own_statement; /* the driver itself is speaking: BEGIN, COMMIT, VACUUM INTO are allowed */
     bool read_only;
     int busy_timeout_ms;
+    int log_pages; /* of the write-ahead log, as the last commit left it */
     uint64_t clock;
     struct sqlite_kept kept[SQLITE_STATEMENTS_KEPT];
 };

@@ -153,16 +153,19 @@ static void check_not_null(struct arrow *a, const char *column, bool wanted)
     buf_fini(&sql);
 }
 
-static void check_no_null(struct arrow *a, const char *column)
+/* Before the edit, not after: where a column is NOT NULL, SQLite takes IS NULL for false without
+ * looking. condition: what no row may fulfil. */
+static void demand_no_row(struct arrow *a, const char *condition, const char *refusal)
 {
     struct buf sql = {0};
 
-    buf_text(&sql, "SELECT 'a row has NULL where NOT NULL is to hold again' FROM ");
+    buf_text(&sql, "NOT EXISTS (SELECT 1 FROM ");
     buf_sql_name(&sql, str_of(a->change->shape.table));
     buf_text(&sql, " WHERE ");
-    buf_sql_name(&sql, str_of(column));
-    buf_text(&sql, " IS NULL LIMIT 1");
-    work_check(a->work, buf_cstr(&sql));
+    buf_text(&sql, condition);
+    buf_char(&sql, ')');
+    work_before(a->work, ERR_CONFLICT, refusal, buf_cstr(&sql), 0, NULL);
+    a->work->failed = a->work->failed || buf_failed(&sql);
     buf_fini(&sql);
 }
 
@@ -348,14 +351,18 @@ static enum err_code unexpand(struct arrow *a)
     }
     for (size_t i = 0; i < phased->drop_count; i++) {
         struct str now, then;
-        struct buf loosened = {0};
+        struct buf loosened = {0}, is_null = {0};
         if (table_text_column(str_of(text), phased->drop[i].name, &then) &&
             table_text_column(str_of(a->change->shape.sql), phased->drop[i].name, &now) &&
             table_text_loosen(then, &loosened)) {
-            check_no_null(a, phased->drop[i].name);
+            buf_sql_name(&is_null, str_of(phased->drop[i].name));
+            buf_text(&is_null, " IS NULL");
+            demand_no_row(a, buf_cstr(&is_null),
+                          "a row has NULL where NOT NULL is to hold again: give it a value first");
             check_not_null(a, phased->drop[i].name, true);
         }
         buf_fini(&loosened);
+        buf_fini(&is_null);
     }
     if (phased->drop_count > 0 && need_text_edits(a, "restoring the table") == ERR_OK) {
         restore_text(a, "table", a->change->shape.table, text);
@@ -429,28 +436,29 @@ static void demand_verified(struct arrow *a)
 
 static enum err_code demand_consistent(struct arrow *a)
 {
-    struct buf sql = {0};
+    const char *differs = arena_print(&a->arena, "NOT (%s)", a->change->consistent);
     int64_t rows = 0;
     enum err_code rc = shape_count_rows(a->m->db, a->change->shape.table, &rows, a->err);
 
-    if (rc || rows > SMALL_TABLE) {
-        return rc; /* the triggers keep what the pass just before has found */
+    if (rc == ERR_OK && differs == NULL) {
+        rc = err_set(a->err, ERR_NOMEM, "out of memory");
     }
-    buf_text(&sql, "NOT EXISTS (SELECT 1 FROM ");
-    buf_sql_name(&sql, str_of(a->change->shape.table));
-    buf_print(&sql, " WHERE NOT (%s))", a->change->consistent);
-    work_before(a->work, ERR_CONFLICT, "a row does not say the same in both shapes", buf_cstr(&sql),
-                0, NULL);
-    buf_fini(&sql);
-    return ERR_OK;
+    if (rc == ERR_OK && rows <= SMALL_TABLE) { /* else the triggers keep what was just verified */
+        demand_no_row(a, differs, "a row does not say the same in both shapes");
+    }
+    return rc;
 }
 
 /* Replaces the added columns' definitions: declared (with their constraints) or bare. */
 static enum err_code redefine(struct arrow *a, bool declared)
 {
+    const char *violated = change_violated(a->change, &a->arena);
     struct edit edits[PHASED_COLUMNS_MAX];
     size_t count = 0;
 
+    if (violated == NULL) {
+        return err_set(a->err, ERR_NOMEM, "out of memory");
+    }
     for (size_t i = 0; i < a->change->phased->add_count; i++) {
         const struct phased_add *add = &a->change->phased->add[i];
         const char *with = declared ? change_declared(a->change, i, &a->arena)
@@ -464,10 +472,10 @@ static enum err_code redefine(struct arrow *a, bool declared)
                            add->name);
         }
         edits[count++].with = with;
-        if (declared && add->not_null) {
-            check_no_null(a, add->name);
-        }
         check_not_null(a, add->name, declared && add->not_null);
+    }
+    if (declared && count > 0) {
+        demand_no_row(a, violated, "a row violates what is declared for an added column");
     }
     edit_text(a, edits, count);
     return count > 0 ? need_text_edits(a, "\"not_null\" and \"check\"") : ERR_OK;

@@ -637,10 +637,38 @@ const char *change_restore(const struct change *change, struct arena *arena)
     return settle(arena, &text);
 }
 
+/* "col IS NULL OR NOT coalesce((check), 1)", joined by OR behind what is there already. */
+static void add_violated(const struct change *change, size_t i, struct buf *text)
+{
+    const struct phased_add *add = &change->phased->add[i];
+    struct expression_names none = {0};
+
+    if (add->not_null) {
+        buf_text(text, " OR ");
+        add_name(text, "", add->name);
+        buf_text(text, " IS NULL");
+    }
+    if (add->check != NULL) {
+        buf_text(text, " OR NOT coalesce((");
+        expression_write(add->check, &none, "", text);
+        buf_text(text, "), 1)");
+    }
+}
+
+const char *change_violated(const struct change *change, struct arena *arena)
+{
+    struct buf text = {0};
+
+    buf_char(&text, '0');
+    for (size_t i = 0; i < change->phased->add_count; i++) {
+        add_violated(change, i, &text);
+    }
+    return settle(arena, &text);
+}
+
 const char *change_verify(const struct change *change, struct arena *arena)
 {
     const char *restored = change->reverse != NULL ? change->reverse : "0";
-    struct expression_names none = {0};
     struct buf text = {0};
 
     buf_text(&text, "SELECT count(*)");
@@ -657,23 +685,13 @@ const char *change_verify(const struct change *change, struct arena *arena)
         buf_char(&text, '0');
     }
     for (size_t i = 0; i < change->phased->add_count; i++) {
-        const struct phased_add *add = &change->phased->add[i];
         buf_text(&text, ", ");
         if (!change_declares(change, i)) {
             buf_char(&text, '0');
             continue;
         }
         buf_print(&text, "coalesce(sum(%s AND (0", change->valid);
-        if (add->not_null) {
-            buf_text(&text, " OR ");
-            add_name(&text, "", add->name);
-            buf_text(&text, " IS NULL");
-        }
-        if (add->check != NULL) {
-            buf_text(&text, " OR NOT coalesce((");
-            expression_write(add->check, &none, "", &text);
-            buf_text(&text, "), 1)");
-        }
+        add_violated(change, i, &text);
         buf_text(&text, ")), 0)");
     }
     buf_text(&text, " FROM ");
@@ -684,7 +702,6 @@ const char *change_verify(const struct change *change, struct arena *arena)
 const char *change_fault(const struct change *change, struct arena *arena)
 {
     const char *restored = change->reverse != NULL ? change->reverse : "0";
-    struct expression_names none = {0};
     struct buf text = {0};
 
     buf_print(&text, "(%s AND NOT (%s))", change->valid, change->consistent);
@@ -692,17 +709,7 @@ const char *change_fault(const struct change *change, struct arena *arena)
         buf_print(&text, " OR (NOT %s AND NOT (%s))", change->valid, restored);
     }
     for (size_t i = 0; i < change->phased->add_count; i++) {
-        const struct phased_add *add = &change->phased->add[i];
-        if (add->not_null) {
-            buf_text(&text, " OR ");
-            add_name(&text, "", add->name);
-            buf_text(&text, " IS NULL");
-        }
-        if (add->check != NULL) {
-            buf_text(&text, " OR NOT coalesce((");
-            expression_write(add->check, &none, "", &text);
-            buf_text(&text, "), 1)");
-        }
+        add_violated(change, i, &text);
     }
     return settle(arena, &text);
 }

@@ -70,6 +70,8 @@ const char *change_backfill(const struct change *change, struct arena *arena);
 const char *change_restore(const struct change *change, struct arena *arena);
 /* SELECT of rows, mismatches, invalid, lost and violators a declared constraint, without a range. */
 const char *change_verify(const struct change *change, struct arena *arena);
+/* A condition for rows that violate what is declared for the added columns; "0" if nothing is. */
+const char *change_violated(const struct change *change, struct arena *arena);
 /* A condition for rows that verification finds fault with. */
 const char *change_fault(const struct change *change, struct arena *arena);
 

@@ -23,6 +23,15 @@ static int depth_after(const struct sql_token *token, int depth)
                                          : depth;
 }
 
+/* SQLite takes 'text' for a name where only a name can stand. */
+static bool names_column(struct sql_token token, const char *column)
+{
+    if (token.kind == SQL_STRING && token.text.at[0] == '\'') {
+        token.kind = SQL_QUOTED;
+    }
+    return sql_token_names(&token, column);
+}
+
 bool table_text_column(struct str sql, const char *column, struct str *definition)
 {
     struct sql_scan scan = sql_scan_start(sql);
@@ -42,7 +51,7 @@ bool table_text_column(struct str sql, const char *column, struct str *definitio
             wanted = false;
         } else if (depth >= 1 && first) {
             first = false;
-            wanted = !starts_constraint(&token) && sql_token_names(&token, column);
+            wanted = !starts_constraint(&token) && names_column(token, column);
             from = token.text.at;
         }
         to = token.text.at + token.text.len;

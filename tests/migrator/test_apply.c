@@ -408,6 +408,26 @@ static void a_mismatch_falls_back(void **state)
     PLAY(play_verify(db, folder, &play_err));
 }
 
+/* SQLite takes IS NULL for false where a column is NOT NULL: the look must come before the edit. */
+static void a_null_that_came_meanwhile_closes_the_way_back(void **state)
+{
+    struct err err = {0};
+
+    (void)state;
+    run("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT NOT NULL); INSERT INTO t(a) VALUES('x')");
+    file("0001_p/migration.json",
+         "{\"table\": \"t\", \"add\": {\"b\": {\"type\": \"TEXT\"}}, \"forward\": {\"b\": \"a\"}, "
+         "\"drop\": [\"a\"], \"reverse\": {\"a\": \"b\"}}");
+    PLAY(play_apply(db, folder, "expanded", &play_err));
+    run("INSERT INTO t(a) VALUES(NULL)");
+    assert_int_equal(play_rollback(db, folder, NULL, &err), ERR_CONFLICT);
+    assert_non_null(strstr(err.msg, "NULL where NOT NULL"));
+    assert_string_equal(play_state(db, folder, "0001_p"), "expanded");
+    run("UPDATE t SET a = 'y' WHERE a IS NULL");
+    PLAY(play_rollback(db, folder, NULL, &play_err));
+    assert_int_equal(count("SELECT \"notnull\" FROM pragma_table_info('t') WHERE name = 'a'"), 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
@@ -427,6 +447,7 @@ int main(void)
         TEST(who_lost_the_lock_is_refused),
         TEST(a_killed_walk_goes_on),
         TEST(a_mismatch_falls_back),
+        TEST(a_null_that_came_meanwhile_closes_the_way_back),
     };
 
     return cmocka_run_group_tests_name("apply", tests, NULL, NULL);
