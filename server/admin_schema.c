@@ -151,7 +151,8 @@ void schema_report(struct call *call)
                                          .tie_count = 1,
                                          .report = true};
 
-        tie.held = now != NULL && now->held;
+        /* A hold ends where nothing relies on it any more: the range alone decides from here on. */
+        tie.held = now != NULL && now->held && tie.state != TIE_PURGED && tie.state != TIE_PENDING;
         rc = coupling_check(&change, &why);
         if (rc != ERR_OK) {
             answer_refusal(call, rc, &why);

@@ -202,7 +202,9 @@ struct json *clients_json(struct clients *clients)
     sorted = calloc(clients->count + 1, sizeof(struct entry *));
     for (size_t i = 0; i < BUCKETS && sorted != NULL; i++) {
         for (struct entry *entry = clients->buckets[i]; entry != NULL; entry = entry->next) {
-            sorted[count++] = entry;
+            if (now - entry->seen_us <= (int64_t)CLIENT_RECORD_MS * 1000) {
+                sorted[count++] = entry;
+            }
         }
     }
     if (count > 0) {

@@ -40,7 +40,7 @@ void clients_not_recorded(struct clients *clients);
 /* Puts a recorded client back, as if it had just been seen. */
 void clients_restore(struct clients *clients, const struct client *client);
 
-/* {"clients": [...]}, seen last first. */
+/* {"clients": [...]}, seen last first; who was not seen for a day is left out. */
 struct json *clients_json(struct clients *clients);
 /* Adds to a gate's facts: "clients" (seen within the window), "clients_behind" and
  * "clients_without_lease" (lists), for a flag that last changed at (epoch, revision). */

@@ -50,7 +50,7 @@ static void record(struct call *call, const struct client *client)
 
     /* A store that cannot be written does not keep rulesets from clients; a later poll tries
      * again. */
-    if (store_put_client(call->app->store, &row, NULL) == ERR_OK) {
+    if (store_put_client(call->app->store, &row, row.seen_ms - CLIENT_FORGET_MS, NULL) == ERR_OK) {
         clients_recorded(call->app->clients, client);
     } else {
         clients_not_recorded(call->app->clients);

@@ -327,20 +327,22 @@ enum err_code store_each_token(struct store *store, store_token_fn *each, void *
 /* ---- clients ---- */
 
 enum err_code store_put_client(struct store *store, const struct store_client *client,
-                               struct err *err)
+                               int64_t forget_ms, struct err *err)
 {
     struct database_value params[] = {
         database_text(store->environment), database_text(client->name),
         database_text(client->instance),   database_int(client->seen_ms),
         database_int(client->epoch),       database_int(client->revision),
         database_int(client->lease)};
-    struct database_statement statement = {
-        "INSERT OR REPLACE INTO client(environment, name, instance, seen_ms, epoch, revision, "
-        "lease) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        params, 7};
+    struct database_value old[] = {params[0], database_int(forget_ms)};
+    struct database_statement statements[] = {
+        {"INSERT OR REPLACE INTO client(environment, name, instance, seen_ms, epoch, revision, "
+         "lease) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+         params, 7},
+        {"DELETE FROM client WHERE environment = ?1 AND seen_ms < ?2", old, 2}};
 
     return database_batch(store->db,
-                          &(struct database_batch){.statements = &statement, .statement_count = 1},
+                          &(struct database_batch){.statements = statements, .statement_count = 2},
                           NULL, err);
 }
 
@@ -348,8 +350,6 @@ enum err_code store_each_client(struct store *store, int64_t seen_ms, store_clie
                                 void *ctx, struct err *err)
 {
     struct database_value params[] = {database_text(store->environment), database_int(seen_ms)};
-    struct database_statement forget = {
-        "DELETE FROM client WHERE environment = ?1 AND seen_ms < ?2", params, 2};
     struct database_rows *rows = NULL;
     enum err_code rc = database_query(store->db,
                                       "SELECT name, instance, seen_ms, epoch, revision, lease "
@@ -370,10 +370,6 @@ enum err_code store_each_client(struct store *store, int64_t seen_ms, store_clie
         each(ctx, &client);
     }
     database_rows_free(rows);
-    /* Forgetting is housekeeping: a store that cannot be written does without. */
-    (void)!database_batch(store->db,
-                          &(struct database_batch){.statements = &forget, .statement_count = 1},
-                          NULL, NULL);
     return ERR_OK;
 }
 

@@ -118,10 +118,11 @@ struct store_client {
     int64_t seen_ms, epoch, revision;
     bool lease;
 };
+/* Records a client, and forgets those not seen since forget_ms. */
 MUST_USE enum err_code store_put_client(struct store *store, const struct store_client *client,
-                                        struct err *err);
+                                        int64_t forget_ms, struct err *err);
 typedef void store_client_fn(void *ctx, const struct store_client *client);
-/* Those seen since seen_ms; older ones are forgotten if the store can be written. */
+/* Those recorded since seen_ms. */
 MUST_USE enum err_code store_each_client(struct store *store, int64_t seen_ms,
                                          store_client_fn *each, void *ctx, struct err *err);
 

@@ -1,6 +1,7 @@
 #include "server/tokens.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,7 @@ struct tokens {
     pthread_rwlock_t lock;
     struct entry *entries;
     size_t count;
-    int64_t loaded_us; /* the worker's */
+    atomic_llong loaded_us; /* monotonic */
 };
 
 struct tokens *tokens_new(void)
@@ -126,14 +127,20 @@ enum err_code tokens_load(struct tokens *tokens, struct store *store, struct err
     tokens->count = loading.count;
     pthread_rwlock_unlock(&tokens->lock);
     free(old);
-    tokens->loaded_us = clock_monotonic_us();
+    atomic_store(&tokens->loaded_us, clock_monotonic_us());
     return ERR_OK;
+}
+
+bool tokens_may_refresh(const struct tokens *tokens)
+{
+    return clock_monotonic_us() - atomic_load(&tokens->loaded_us) > REFRESH_US;
 }
 
 void tokens_refresh(struct tokens *tokens, struct store *store)
 {
-    if (clock_monotonic_us() - tokens->loaded_us > REFRESH_US) {
-        tokens->loaded_us = clock_monotonic_us(); /* so that failures are not repeated faster */
+    if (tokens_may_refresh(tokens)) {
+        /* before, so that failures are not repeated faster either */
+        atomic_store(&tokens->loaded_us, clock_monotonic_us());
         (void)!tokens_load(tokens, store, NULL);
     }
 }

@@ -36,7 +36,10 @@ void tokens_free(struct tokens *tokens);
 
 /* Reads the store's tokens anew; on its owner's thread. On failure the table is as it was. */
 MUST_USE enum err_code tokens_load(struct tokens *tokens, struct store *store, struct err *err);
-/* The same, at most once a second: for a token that is not known (yet). */
+/* The same for a token that is not known (yet), at most once a second. tokens_may_refresh(), on any
+ * thread, says whether it is worth to go to the store's owner for that: strangers must not be able
+ * to keep it busy. */
+bool tokens_may_refresh(const struct tokens *tokens);
 void tokens_refresh(struct tokens *tokens, struct store *store);
 
 /* Who a token's text belongs to. False: nobody. */

@@ -252,6 +252,7 @@ static void a_hold_keeps_a_flag_as_it_is(void **state)
     report(200, "held", "in-sync");
     release("held");
     release("held");
+    rig_set(rig, 200, "held", "description", "\"words again\"");
     rig_set(rig, 200, "held", "state", "\"off\"");
     rig_does(rig, 400, "POST", "/api/v1/holds", "{\"flag\":\"held\"}");
     rig_does(rig, 404, "POST", "/api/v1/holds",

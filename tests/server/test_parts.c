@@ -1,0 +1,190 @@
+/*
+ * The server's small parts: routes, entity tags, clients.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "server/answer.h"
+#include "server/clients.h"
+#include "server/route.h"
+#include "server/tokens.h"
+
+static void routes_are_found(void **state)
+{
+    static const struct {
+        const char *method, *path, *pattern, *first, *second, *allow;
+    } cases[] = {
+        {"GET", "/api/v1/flags", "/api/v1/flags", NULL, NULL, ""},
+        {"HEAD", "/api/v1/flags", "/api/v1/flags", NULL, NULL, ""},
+        {"GET", "/api/v1/flags/a.b", "/api/v1/flags/{key}", "a.b", NULL, ""},
+        {"POST", "/api/v1/flags/a/evaluate", "/api/v1/flags/{key}/evaluate", "a", NULL, ""},
+        {"PUT", "/api/v1/migrations/d/m", "/api/v1/migrations/{database_id}/{migration}", "d", "m",
+         ""},
+        {"PUT", "/api/v1/migrations/d", NULL, NULL, NULL, ""},
+        {"PUT", "/api/v1/migrations//m", NULL, NULL, NULL, ""},
+        {"GET", "/api/v1/flags/", NULL, NULL, NULL, ""},
+        {"get", "/api/v1/flags", NULL, NULL, NULL, "GET, POST"},
+        {"DELETE", "/api/v1/flags/x/evaluate", NULL, NULL, NULL, "POST"},
+        {"GET", "", NULL, NULL, NULL, ""},
+        {"GET", "*", NULL, NULL, NULL, ""},
+        {"OPTIONS", "/ofrep/v1/evaluate/flags/x", "/ofrep/v1/evaluate/flags/{key}", "x", NULL, ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char scratch[100], allow[64];
+        const char *params[2] = {NULL, NULL};
+        const struct route *route =
+            route_find(cases[i].method, cases[i].path, scratch, params, allow, sizeof allow);
+
+        if (cases[i].pattern == NULL) {
+            assert_null(route);
+            assert_string_equal(allow, cases[i].allow);
+            continue;
+        }
+        assert_non_null(route);
+        assert_string_equal(route->pattern, cases[i].pattern);
+        if (cases[i].first != NULL) {
+            assert_string_equal(params[0], cases[i].first);
+        }
+        if (cases[i].second != NULL) {
+            assert_string_equal(params[1], cases[i].second);
+        }
+    }
+}
+
+/* Only what says nothing about anybody is open. */
+static void routes_without_a_token_are_few(void **state)
+{
+    size_t open = 0;
+
+    (void)state;
+    for (const struct route *route = routes; route->method != NULL; route++) {
+        bool expected = strcmp(route->method, "OPTIONS") == 0 ||
+                        strcmp(route->pattern, "/healthz") == 0 ||
+                        strcmp(route->pattern, "/readyz") == 0;
+
+        assert_int_equal(route->roles == 0, expected);
+        open += expected;
+        assert_true(expected || (route->roles & ROLE_ADMIN));
+    }
+    assert_int_equal(open, 4);
+}
+
+static void tags_match_in_every_form(void **state)
+{
+    static const struct {
+        const char *header;
+        bool matches;
+    } cases[] = {
+        {NULL, false},           {"", false},         {"\"1-2\"", true},    {"1-2", true},
+        {"W/\"1-2\"", true},     {"*", true},         {"\"x\", 1-2", true}, {"\"x\",\"1-2\"", true},
+        {" \t\"1-2\" ", true},   {"\"1-22\"", false}, {"\"1-\"", false},    {"\"1-2", true},
+        {"\"\"", false},         {",,,", false},      {"\"", false},        {"W/", false},
+        {"\"a\" , W/1-2", true}, {"\"*\"", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (answer_tag_matches(cases[i].header, "1-2") != cases[i].matches) {
+            fail_msg("%s", cases[i].header != NULL ? cases[i].header : "(none)");
+        }
+    }
+}
+
+static void roles_have_names(void **state)
+{
+    static const enum role all[] = {ROLE_ADMIN,  ROLE_SDK_SERVER, ROLE_SDK_CLIENT,
+                                    ROLE_VIEWER, ROLE_EDITOR,     ROLE_PIPELINE};
+    enum role found;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        assert_true(role_of(role_name(all[i]), &found));
+        assert_int_equal(found, all[i]);
+        assert_non_null(strstr(ROLE_NAMES, role_name(all[i])));
+    }
+    assert_false(role_of("Admin", &found));
+    assert_string_equal(role_name((enum role)0), "nobody");
+}
+
+static struct client client_named(int number)
+{
+    struct client client = {.epoch = 1, .revision = number, .lease = number % 2 == 0};
+
+    snprintf(client.name, sizeof client.name, "c%d", number);
+    snprintf(client.instance, sizeof client.instance, "i");
+    return client;
+}
+
+static size_t count_in(struct json *json, const char *member)
+{
+    size_t count = json_count(json_get(json, member));
+
+    json_free(json);
+    return count;
+}
+
+static void a_crowd_of_clients_has_a_bound(void **state)
+{
+    struct clients *clients = clients_new();
+    struct json *facts = json_object();
+    struct client first = client_named(1);
+
+    (void)state;
+    for (int i = 1; i <= CLIENTS_MAX; i++) {
+        struct client client = client_named(i);
+
+        assert_true(clients_seen(clients, &client)); /* new: to be recorded */
+    }
+    assert_int_equal(count_in(clients_json(clients), "clients"), CLIENTS_MAX);
+    clients_facts(clients, 1, 5001, 300, facts);
+    assert_int_equal(json_number(json_get(facts, "clients"), 0), CLIENTS_MAX);
+    assert_int_equal(json_count(json_get(facts, "clients_behind")), 5000);
+    assert_int_equal(json_count(json_get(facts, "clients_without_lease")), CLIENTS_MAX / 2);
+    json_free(facts);
+    clients_recorded(clients, &first);
+    assert_false(clients_seen(clients, &first));
+    {
+        struct client more = client_named(CLIENTS_MAX + 1);
+
+        assert_true(clients_seen(clients, &more));
+    }
+    assert_int_equal(count_in(clients_json(clients), "clients"), CLIENTS_MAX);
+    assert_false(clients_seen(clients, &first)); /* seen lately, so another one made room */
+    clients_free(clients);
+}
+
+static void a_store_that_hangs_is_left_alone_for_a_while(void **state)
+{
+    struct clients *clients = clients_new();
+    struct client one = client_named(1), two = client_named(2);
+
+    (void)state;
+    assert_true(clients_seen(clients, &one));
+    clients_not_recorded(clients);
+    assert_false(clients_seen(clients, &one));
+    assert_false(clients_seen(clients, &two));
+    clients_free(clients);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(routes_are_found),
+        cmocka_unit_test(routes_without_a_token_are_few),
+        cmocka_unit_test(tags_match_in_every_form),
+        cmocka_unit_test(roles_have_names),
+        cmocka_unit_test(a_crowd_of_clients_has_a_bound),
+        cmocka_unit_test(a_store_that_hangs_is_left_alone_for_a_while),
+    };
+
+    return cmocka_run_group_tests_name("parts", tests, NULL, NULL);
+}
