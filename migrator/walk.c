@@ -566,11 +566,14 @@ static enum err_code one_back(struct walk *w)
     if (from == MIG_IN_SYNC) {
         return leave_in_sync(w);
     }
-    rc = move(w, (enum mig_state)(from - 1), w->request->without_flag_server_reason);
-    if (rc || !report) {
-        return rc;
+    if (from == MIG_EXPANDED && report) {
+        /* Told first: afterwards there is no row that would remember to tell it. Both states bear
+         * the same answers. */
+        rc = flag_link_report(w->m, w->index, MIG_PENDING, w->err);
+        return rc ? rc : move(w, MIG_PENDING, NULL);
     }
-    return report_moved(w);
+    rc = move(w, (enum mig_state)(from - 1), w->request->without_flag_server_reason);
+    return rc || !report ? rc : report_moved(w);
 }
 
 /* What would stop the way back half-way is said before the first step. */

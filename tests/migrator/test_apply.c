@@ -428,6 +428,78 @@ static void a_null_that_came_meanwhile_closes_the_way_back(void **state)
     assert_int_equal(count("SELECT \"notnull\" FROM pragma_table_info('t') WHERE name = 'a'"), 1);
 }
 
+/* ---- the flag server is away ---- */
+
+static enum err_code apply_with(const char *server, const char *to, struct err *err,
+                                struct json **report)
+{
+    struct migrate_options options = {
+        .database = db, .folder = folder, .flag_server = server, .flag_token = "t"};
+    struct migrate *m = NULL;
+    enum err_code rc = migrate_open(&options, &m, err);
+
+    rc = rc ? rc : migrate_apply(m, &(struct migrate_apply){.to_state = to}, report, err);
+    migrate_close(m);
+    return rc;
+}
+
+static void without_its_flag_server_nothing_begins(void **state)
+{
+    static const char away[] = "http://127.0.0.1:1";
+    struct migrate_options options = {.database = db, .folder = folder, .flag_server = away};
+    struct migrate *m = NULL;
+    struct json *report = NULL;
+    struct err err = {0};
+
+    (void)state;
+    run("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t(a) VALUES('x')");
+    file("0001_p/migration.json",
+         "{\"table\": \"t\", \"add\": {\"b\": {\"type\": \"TEXT\"}}, \"forward\": {\"b\": \"a\"}, "
+         "\"drop\": [\"a\"], \"reverse\": {\"a\": \"b\"}, \"old_writes_idle\": \"0s\"}");
+    PLAY(play_apply(db, folder, "in-sync", &play_err));
+    /* As if it had been tied from the start, and told so. */
+    file("0001_p/migration.json",
+         "{\"table\": \"t\", \"add\": {\"b\": {\"type\": \"TEXT\"}}, \"forward\": {\"b\": \"a\"}, "
+         "\"drop\": [\"a\"], \"reverse\": {\"a\": \"b\"}, \"old_writes_idle\": \"0s\", \"flag\": "
+         "\"f\"}");
+    run("UPDATE lockstep_journal SET checksum = '', reported = 'in-sync'");
+    assert_int_equal(apply_with(away, NULL, &err, &report), ERR_OK); /* it waits */
+    assert_int_equal(json_count(json_get(report, "waits")), 1);
+    json_free(report);
+    assert_int_equal(apply_with(away, "contracted", &err, &report), ERR_CONFLICT);
+    assert_non_null(strstr(err.msg, "flag-on-everywhere: the flag server gave no facts"));
+    json_free(report);
+    assert_int_equal(apply_with(NULL, "contracted", &err, &report), ERR_CONFLICT);
+    assert_non_null(strstr(err.msg, "--flag-server"));
+    json_free(report);
+    assert_int_equal(apply_with("ftp://x", NULL, &err, &report), ERR_INVALID);
+    assert_int_equal(migrate_open(&options, &m, &err), ERR_OK);
+    assert_int_equal(migrate_rollback(m, &(struct migrate_rollback){0}, &report, &err),
+                     ERR_CONFLICT);
+    assert_non_null(strstr(err.msg, "--without-flag-server"));
+    json_free(report);
+    migrate_close(m);
+    assert_string_equal(play_state(db, folder, "0001_p"), "in-sync");
+}
+
+static void a_flag_that_cannot_be_asked_for_changes_nothing(void **state)
+{
+    struct json *report = NULL;
+    struct err err = {0};
+
+    (void)state;
+    run("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t(a) VALUES('x')");
+    file("0001_p/migration.json",
+         "{\"table\": \"t\", \"add\": {\"b\": {\"type\": \"TEXT\"}}, \"forward\": {\"b\": \"a\"}, "
+         "\"flag\": {\"key\": \"f\"}}");
+    assert_int_equal(apply_with(NULL, NULL, &err, &report), ERR_INVALID);
+    assert_non_null(strstr(err.msg, "--flag-server"));
+    assert_int_equal(apply_with("http://127.0.0.1:1", NULL, &err, &report), ERR_IO);
+    assert_non_null(strstr(err.msg, "does not answer"));
+    assert_null(report);
+    assert_int_equal(count("SELECT count(*) FROM sqlite_master"), 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
@@ -447,6 +519,8 @@ int main(void)
         TEST(who_lost_the_lock_is_refused),
         TEST(a_killed_walk_goes_on),
         TEST(a_mismatch_falls_back),
+        TEST(without_its_flag_server_nothing_begins),
+        TEST(a_flag_that_cannot_be_asked_for_changes_nothing),
         TEST(a_null_that_came_meanwhile_closes_the_way_back),
     };
 
