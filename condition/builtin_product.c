@@ -222,6 +222,19 @@ enum cel_fault cel_fn_domain(struct cel_frame *f, struct condition_value *args, 
     return cel_make_string(f, out, len, &args[0]);
 }
 
+/* domain() of what the compiler would have folded, which may allocate: in an explanation. */
+enum cel_fault cel_fn_domain_constant(struct cel_frame *f, struct condition_value *args,
+                                      uint32_t count)
+{
+    bool may_allocate = f->may_allocate;
+    enum cel_fault fault;
+
+    f->may_allocate = true;
+    fault = cel_fn_domain(f, args, count);
+    f->may_allocate = may_allocate;
+    return fault;
+}
+
 /* The two arguments, canonical; ASCII capitals are all that is put right here. */
 static enum cel_fault domain_pair(struct cel_frame *f, struct condition_value *args, uint32_t count,
                                   char lower[DOMAIN_BYTES_MAX + 1])

@@ -121,7 +121,7 @@ static inline struct condition_value cel_none(void)
     X(is_global_unicast) X(is_link_local_multicast) X(is_link_local_unicast) X(cidr) \
     X(is_cidr) X(contains_ip) X(contains_cidr) X(masked) X(prefix_length) X(semver) \
     X(is_semver) X(is_less_than) X(is_greater_than) X(compare_to) X(major) X(minor) X(patch) \
-    X(domain) X(under) X(matches_domain) X(bucket) X(segment)
+    X(domain) X(domain_constant) X(under) X(matches_domain) X(bucket) X(segment)
 /* clang-format on */
 
 #define X(name) cel_builtin cel_fn_##name;

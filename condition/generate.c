@@ -484,6 +484,9 @@ static uint32_t add_call(struct generator *g, const struct cel_node *n)
     call = &p->calls[p->call_count];
     call->function = n->function;
     call->builtin = n->function ? n->function->builtin : NULL;
+    if (call->builtin == cel_fn_domain && g->c->explaining && !n->impure &&
+        n->binder_least == UINT32_MAX)
+        call->builtin = cel_fn_domain_constant;
     call->name.at = cel_pool_copy(&p->pool, n->name.at, n->name.len);
     call->name.len = n->name.len;
     if (!call->name.at)

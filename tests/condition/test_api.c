@@ -370,6 +370,7 @@ static void explanation(void **state)
     struct condition_diag diag;
     struct condition *cond;
     struct heard heard = {""};
+    char scratch[64] __attribute__((aligned(16)));
 
     (void)state;
     condition_env_set_open(env, true);
@@ -387,6 +388,14 @@ static void explanation(void **state)
     slots[0] = slots[2];
     assert_int_equal(condition_explain(cond, &in, hear, &heard, &out, NULL), CONDITION_EVAL);
     assert_string_equal(heard.text, "0 0-8 'gone' is absent\n1 0-4 'gone' is absent\n");
+    condition_free(cond);
+    /* what folding may do at compile time, the unfolded run may as well */
+    in.scratch = scratch;
+    in.scratch_bytes = sizeof scratch;
+    heard.text[0] = '\0';
+    cond = must_compile(env, "domain('b\u00fccher.example')");
+    assert_int_equal(condition_explain(cond, &in, hear, &heard, &out, NULL), CONDITION_OK);
+    assert_string_equal(heard.text, "0 0-25 \"xn--bcher-kva.example\"\n");
     condition_free(cond);
     condition_env_free(env);
 }
