@@ -57,8 +57,11 @@ bool phased_duration(const char *text, int64_t *ms)
         total += number * units[i].ms;
         text += len;
     }
+    if (!(total < 1e15)) {
+        return false;
+    }
     *ms = (int64_t)total;
-    return total < 1e15;
+    return true;
 }
 
 /* ---- members ---- */

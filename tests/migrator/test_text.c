@@ -10,7 +10,7 @@ static const char odd[] =
     "CREATE TABLE \"a (b\" (/* first, */ id INTEGER PRIMARY KEY, -- a, comment\n"
     " [check] TEXT CHECK ([check] <> 'a,b') NOT NULL, price DECIMAL(10, 2) DEFAULT (1 + (2)),\n"
     " \"x\"\"y\" TEXT CONSTRAINT nn NOT NULL ON CONFLICT REPLACE DEFAULT 'NOT NULL', `k` , "
-    "PRIMARY KEY (id, k), CHECK (price > 0))";
+    "'q''' INT, PRIMARY KEY (id, k), CHECK (price > 0))";
 
 static void a_definition_is_found(void **state)
 {
@@ -22,6 +22,7 @@ static void a_definition_is_found(void **state)
         {"price", "price DECIMAL(10, 2) DEFAULT (1 + (2))"},
         {"x\"y", "\"x\"\"y\" TEXT CONSTRAINT nn NOT NULL ON CONFLICT REPLACE DEFAULT 'NOT NULL'"},
         {"k", "`k`"},
+        {"q'", "'q''' INT"},
         {"PRIMARY", NULL},
         {"nn", NULL},
         {"b", NULL},
@@ -228,9 +229,20 @@ static void durations(void **state)
     static const struct {
         const char *text;
         int64_t ms;
-    } cases[] = {{"90s", 90000},    {"1h30m", 5400000}, {"250ms", 250}, {"0s", 0},
-                 {"1.5h", 5400000}, {"2d", 172800000},  {"", -1},       {"1", -1},
-                 {"h", -1},         {"1 h", -1},        {"-1s", -1},    {"1y", -1}};
+    } cases[] = {{"90s", 90000},
+                 {"1h30m", 5400000},
+                 {"250ms", 250},
+                 {"0s", 0},
+                 {"1.5h", 5400000},
+                 {"2d", 172800000},
+                 {"", -1},
+                 {"1", -1},
+                 {"h", -1},
+                 {"1 h", -1},
+                 {"-1s", -1},
+                 {"1y", -1},
+                 {"9999999999999999999d", -1},
+                 {"11574d", 999993600000}};
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
