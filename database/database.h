@@ -59,6 +59,7 @@ struct database_capabilities {
     bool maintenance;   /* database_maintenance() works */
     bool rename_column, drop_column, alter_drop_not_null;
     bool writable_schema; /* a maintenance connection may edit sqlite_master */
+    bool readers_block;   /* who reads keeps writers out (SQLite without a write-ahead log) */
     unsigned params_max, statement_bytes_max, columns_max;
 };
 /* Probes on first use (scratch objects that are rolled back); lent until close. */

@@ -36,6 +36,19 @@ static enum err_code try_forms(struct sqlite_handle *handle, struct database_cap
     return rc;
 }
 
+/* Without a write-ahead log a reader's lock keeps a writer from its COMMIT. */
+static bool readers_block(struct sqlite_handle *handle)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool wal =
+        sqlite3_prepare_v2(handle->sqlite, "PRAGMA journal_mode", -1, &stmt, NULL) == SQLITE_OK &&
+        sqlite3_step(stmt) == SQLITE_ROW &&
+        strcmp((const char *)sqlite3_column_text(stmt, 0), "wal") == 0;
+
+    sqlite3_finalize(stmt);
+    return !wal;
+}
+
 enum err_code sqlite_probe(struct database *db, struct database_capabilities *out, struct err *err)
 {
     struct sqlite_handle *handle = (struct sqlite_handle *)db;
@@ -49,6 +62,7 @@ enum err_code sqlite_probe(struct database *db, struct database_capabilities *ou
         .snapshot = file,
         .maintenance = file,
         .writable_schema = file,
+        .readers_block = readers_block(handle),
         .params_max = (unsigned)sqlite3_limit(handle->sqlite, SQLITE_LIMIT_VARIABLE_NUMBER, -1),
         .statement_bytes_max = (unsigned)sqlite3_limit(handle->sqlite, SQLITE_LIMIT_SQL_LENGTH, -1),
         .columns_max = (unsigned)sqlite3_limit(handle->sqlite, SQLITE_LIMIT_COLUMN, -1),

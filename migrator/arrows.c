@@ -549,16 +549,34 @@ static enum err_code uncontract(struct arrow *a)
 
 /* ---- purge, and fresh databases ---- */
 
+/* Whether an index names the column behind its ON: its own name may be the same word. */
+static bool index_names(const struct shape_object *index, const char *column)
+{
+    struct sql_scan scan = sql_scan_start(str_of(index->sql));
+    struct sql_token token;
+    bool behind = false;
+
+    while (sql_scan_next(&scan, &token)) {
+        if (behind && sql_token_names(&token, column)) {
+            return true;
+        }
+        behind = behind || sql_token_punct(&token, '(');
+    }
+    return false;
+}
+
 static void drop_indexes_of(struct arrow *a, size_t drop)
 {
     const struct shape *shape = &a->change->shape;
-    const char *now = a->change->drop_now[drop], *old = a->change->phased->drop[drop].name;
+    const char *column = a->change->drop_now[drop];
 
+    if (shape_column(shape, column) == NULL) { /* a plan: it is not renamed yet */
+        column = a->change->phased->drop[drop].name;
+    }
     for (size_t i = 0; i < shape->object_count; i++) {
         const struct shape_object *object = &shape->objects[i];
         struct buf sql = {0};
-        if (strcmp(object->type, "index") != 0 || (!session_mentions(str_of(object->sql), now) &&
-                                                   !session_mentions(str_of(object->sql), old))) {
+        if (strcmp(object->type, "index") != 0 || !index_names(object, column)) {
             continue;
         }
         buf_text(&sql, "DROP INDEX IF EXISTS ");

@@ -148,7 +148,7 @@ static enum err_code judge_contract(struct judging *j, struct migrate *m,
     (void)snprintf(why, sizeof why,
                    "the application's own %s names a column that is set aside; change it first",
                    dependents);
-    judge(j, "nothing-depends-on-old", false, *dependents == '\0', *dependents == '\0' ? "" : why,
+    judge(j, "nothing-depends-on-old", true, *dependents == '\0', *dependents == '\0' ? "" : why,
           NULL);
     arena_fini(&arena);
     if (change->phased->flag != NULL) {
@@ -207,10 +207,12 @@ enum err_code gate_evaluate(struct migrate *m, size_t index, enum phased_gate wh
     }
     if (rc == ERR_OK && override_gate != NULL && !j.override_used &&
         which == PHASED_GATE_CONTRACT) {
-        rc = err_set(err, ERR_INVALID,
-                     "'%.60s' is no condition of this gate that can be overridden "
-                     "(flag-on-everywhere, no-client-behind, old-writes-idle, declared)",
-                     override_gate);
+        rc = err_set(
+            err, ERR_INVALID,
+            "'%.60s' is no condition of this gate that can be overridden "
+            "(nothing-depends-on-old, flag-on-everywhere, no-client-behind, old-writes-idle, "
+            "declared)",
+            override_gate);
     }
     if (rc) {
         gate_fini(out);

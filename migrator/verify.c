@@ -8,12 +8,15 @@
 #include "base/clock.h"
 #include "migrator/ranges.h"
 
+#define PAUSE_MIN_US 2000 /* as the backfill's: below it, writers starve */
+
 struct pass {
     struct migrate *m;
     const struct migration *migration;
     const struct change *change;
     struct verification *out;
     int64_t total;
+    bool blocking; /* reading keeps writers out */
     int64_t violators[PHASED_COLUMNS_MAX];
     struct err *err;
 };
@@ -59,6 +62,7 @@ static enum err_code all_rows(struct pass *p)
 {
     struct arena arena = {0};
     const char *select = change_verify(p->change, &arena);
+    int64_t piece = p->blocking ? VERIFY_ROWS_BLOCKING : VERIFY_ROWS;
     struct range range;
     bool more = true;
     enum err_code rc = select != NULL ? range_start(&range, &p->change->shape, NULL, p->err)
@@ -68,12 +72,17 @@ static enum err_code all_rows(struct pass *p)
         arena_fini(&arena);
         return rc;
     }
-    rc = range_next(&range, p->m->db, VERIFY_ROWS, &more, p->err);
+    rc = range_next(&range, p->m->db, piece, &more, p->err);
     while (rc == ERR_OK && more) {
+        int64_t since = clock_monotonic_us();
         rc = one_range(p, select, &range);
         show(p);
+        if (p->blocking && !range.last) {
+            int64_t took = clock_monotonic_us() - since;
+            clock_sleep_us(took > PAUSE_MIN_US ? took : PAUSE_MIN_US);
+        }
         rc = rc ? rc : lock_beat(p->m->db, &p->m->lock, p->err);
-        rc = rc ? rc : range_next(&range, p->m->db, VERIFY_ROWS, &more, p->err);
+        rc = rc ? rc : range_next(&range, p->m->db, piece, &more, p->err);
     }
     range_fini(&range);
     arena_fini(&arena);
@@ -90,6 +99,7 @@ static enum err_code quick_check(struct pass *p)
         return rc;
     }
     text = database_rows_count(rows) > 0 ? database_rows_text(rows, 0, 0) : NULL;
+    p->out->file_checked = true;
     p->out->sound = text != NULL && strcmp(text, "ok") == 0;
     if (!p->out->sound) {
         (void)json_put_text(p->out->document, "damage", text != NULL ? text : "");
@@ -167,7 +177,9 @@ static void describe(struct pass *p)
     (void)json_put_number(out->document, "lost", (double)out->lost);
     (void)json_put(out->document, "violators", constraints);
     (void)json_put_number(out->document, "broken_references", (double)out->broken_references);
-    (void)json_put_bool(out->document, "sound", out->sound);
+    if (out->file_checked) {
+        (void)json_put_bool(out->document, "sound", out->sound);
+    }
     (void)json_put_bool(out->document, "clean", out->clean);
 }
 
@@ -176,15 +188,20 @@ enum err_code verify_run(struct migrate *m, size_t index, const struct change *c
 {
     struct pass pass = {
         .m = m, .migration = &m->folder.at[index], .change = change, .out = out, .err = err};
+    const struct database_capabilities *capabilities = NULL;
+    bool long_reads;
     enum err_code rc;
 
     *out = (struct verification){.sound = true, .at_ms = clock_wall_ms()};
     out->document = json_object();
     rc = out->document != NULL ? shape_count_rows(m->db, change->shape.table, &pass.total, err)
                                : err_set(err, ERR_NOMEM, "out of memory");
+    rc = rc ? rc : database_probe(m->db, &capabilities, err);
+    pass.blocking = rc == ERR_OK && capabilities->readers_block;
     rc = rc ? rc : all_rows(&pass);
-    rc = rc || !deep ? rc : quick_check(&pass);
-    rc = rc ? rc : references(&pass);
+    long_reads = !pass.blocking || pass.total <= VERIFY_ROWS_BLOCKING;
+    rc = rc || !deep || !long_reads ? rc : quick_check(&pass);
+    rc = rc || !long_reads ? rc : references(&pass);
     if (rc) {
         verification_fini(out);
         return rc;

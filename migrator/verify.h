@@ -8,6 +8,7 @@
 #include "migrator/session.h"
 
 #define VERIFY_ROWS 20000               /* rows a reading statement */
+#define VERIFY_ROWS_BLOCKING 2000       /* where readers keep writers out: a few ms, then a pause */
 #define VERIFY_AGE_MAX_MS (3600 * 1000) /* older results count for nothing */
 #define VERIFY_SAMPLES 10
 
@@ -17,8 +18,9 @@ struct verification {
     int64_t lost;              /* old cannot be made from new again */
     int64_t violators;         /* of the constraints that the added columns shall get */
     int64_t broken_references; /* rows of this table whose foreign key finds nothing; for people */
-    bool sound;                /* the engine's own quick check */
-    bool clean;                /* what in-sync demands */
+    bool sound;                /* by the engine's own quick check; true where it was not asked */
+    bool file_checked;
+    bool clean; /* what in-sync demands */
     int64_t at_ms, duration_ms;
     struct json *document; /* all of it, with samples; owned */
 };

@@ -15,7 +15,7 @@
 #include "base/arena.h"
 #include "database/database.h"
 
-#define WORK_GUARDS_MAX 48u /* one for each column that a migration may have, and a few */
+#define WORK_GUARDS_MAX 48u  /* one for each column that a migration may have, and a few */
 #define WORK_CHECKS_MAX 160u /* a few for each column that a migration may have */
 
 struct lock;
