@@ -187,6 +187,7 @@ enum err_code store_put_flag(struct store *store, const struct store_actor *who,
     char *before = NULL, *after = NULL;
     enum err_code rc = ERR_OK;
 
+    CHECK(store->flags != NULL); /* made when the store is read, even for no flag */
     if (now != NULL && version == 0) {
         return err_set(err, ERR_CONFLICT,
                        now->archived ? "a flag '%s' was archived: choose another key"
@@ -212,7 +213,7 @@ enum err_code store_put_flag(struct store *store, const struct store_actor *who,
         rc = commit_flag(store, who, &fresh, before, after, err);
     }
     if (rc == ERR_OK) {
-        place_flag(store, place, found, &fresh);
+        place_flag(store, place, now != NULL, &fresh);
     } else {
         free(fresh.key);
         json_free(fresh.document);

@@ -198,7 +198,8 @@ static enum err_code load_ties(struct store *into, struct err *err)
     into->ties = calloc(count + 1, sizeof *into->ties);
     into->tie_room = count + 1;
     if (into->ties == NULL) {
-        rc = err_set(err, ERR_NOMEM, "out of memory");
+        database_rows_free(rows);
+        return err_set(err, ERR_NOMEM, "out of memory");
     }
     for (size_t i = 0; i < count && rc == ERR_OK; i++) {
         struct tie tie = {
