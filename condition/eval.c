@@ -109,9 +109,31 @@ bool cel_set_has(const struct cel_string_set *set, const char *at, uint32_t len)
 
 /* ---- pieces of instructions ---- */
 
+/* memcmp() without the call for what attributes and constants mostly are: a few bytes. Two loads
+ * that may overlap cover 4 to 16 bytes. */
 static inline bool same_bytes(const char *a, const char *b, size_t len)
 {
-    return len == 0 || memcmp(a, b, len) == 0;
+    uint64_t x, y, p, q;
+    uint32_t m, n, o, r;
+
+    if (len >= 8 && len <= 16) {
+        memcpy(&x, a, 8);
+        memcpy(&y, b, 8);
+        memcpy(&p, a + len - 8, 8);
+        memcpy(&q, b + len - 8, 8);
+        return ((x ^ y) | (p ^ q)) == 0;
+    }
+    if (len > 16)
+        return memcmp(a, b, len) == 0;
+    if (len >= 4) {
+        memcpy(&m, a, 4);
+        memcpy(&n, b, 4);
+        memcpy(&o, a + len - 4, 4);
+        memcpy(&r, b + len - 4, 4);
+        return ((m ^ n) | (o ^ r)) == 0;
+    }
+    /* 0 to 3 bytes: the first, the middle and the last are all of them */
+    return len == 0 || (a[0] == b[0] && a[len / 2] == b[len / 2] && a[len - 1] == b[len - 1]);
 }
 
 /* CEL_TEXT's a: 0 contains, 1 startsWith, 2 endsWith, 3 equal; the rest is for messages. */
@@ -268,11 +290,20 @@ static const struct cel_handler *find_handler(const struct condition *p, uint32_
 
 /* ---- the loop ---- */
 
+/* Copied from a table in one piece: a value put together byte by byte cannot be forwarded to the
+ * 16-byte load that reads it next, which costs more than the comparison before it. */
+static const struct condition_value truths[] = {
+    {CONDITION_BOOL, 0, 0, 0, {.truth = false}},
+    {CONDITION_BOOL, 0, 0, 0, {.truth = true}},
+};
+
 static inline struct condition_value truth(bool value)
 {
-    return condition_bool(value);
+    return truths[value];
 }
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic" /* addresses of labels */
 enum cel_fault cel_execute(struct cel_frame *f, struct condition_value *out, uint32_t *failed_at,
                            struct cel_note *notes)
 {
@@ -283,397 +314,420 @@ enum cel_fault cel_execute(struct cel_frame *f, struct condition_value *out, uin
     struct condition_value *sp = stack; /* the next free place */
     const struct cel_instruction *i = code;
     enum cel_fault fault;
+    /* One jump an instruction, straight to its code; a switch becomes a tree of comparisons. */
+    static const void *const labels[] = {
+#define X(name) [CEL_##name] = &&op_##name,
+        /* cppcheck-suppress assignBoolToPointer ; they are addresses of labels */
+        CEL_OPS(X)
+#undef X
+    };
 
     for (;; i++) {
-        switch ((enum cel_op)i->op) {
-        case CEL_CONST: *sp++ = consts[i->k]; break;
-        case CEL_SLOT:
-            *sp = slots[i->k];
-            if (sp->kind == CONDITION_ABSENT)
-                goto absent;
+        goto *labels[i->op];
+    op_CONST:
+        *sp++ = consts[i->k];
+        continue;
+    op_SLOT:
+        *sp = slots[i->k];
+        if (sp->kind == CONDITION_ABSENT)
+            goto absent;
+        sp++;
+        continue;
+    op_SLOT_OR:
+        *sp = slots[i->k];
+        if (sp->kind != CONDITION_ABSENT) {
             sp++;
-            break;
-        case CEL_SLOT_OR:
-            *sp = slots[i->k];
-            if (sp->kind != CONDITION_ABSENT) {
-                sp++;
-                i += i->b;
-            }
-            break;
-        case CEL_LOCAL: *sp++ = stack[i->k]; break;
-        case CEL_HAS_SLOT: {
-            bool present = slots[i->k].kind != CONDITION_ABSENT;
-            if (!present && !i->a && slots[i->b].kind != CONDITION_MAP) {
-                if (slots[i->b].kind == CONDITION_ABSENT) {
-                    f->detail.slot = i->b;
-                    fault = FAULT_ABSENT;
-                } else {
-                    fault = cel_fault_overload(f, &slots[i->b], 1);
-                }
-                goto raise;
-            }
-            *sp++ = truth(present);
-            break;
-        }
-        case CEL_SELECT: fault = cel_select(f, sp - 1, &consts[i->k], false); goto check;
-        case CEL_SELECT_OPT: fault = cel_select(f, sp - 1, &consts[i->k], true); goto check;
-        case CEL_HAS: fault = cel_has(f, sp - 1, &consts[i->k]); goto check;
-        case CEL_INDEX:
-            sp--;
-            fault = cel_index(f, sp - 1, sp, false);
-            goto check;
-        case CEL_INDEX_OPT:
-            sp--;
-            fault = cel_index(f, sp - 1, sp, true);
-            goto check;
-        case CEL_ADD:
-            sp--;
-            fault = cel_add(f, sp - 1);
-            goto check;
-        case CEL_SUB:
-            sp--;
-            fault = cel_subtract(f, sp - 1);
-            goto check;
-        case CEL_MUL:
-            sp--;
-            fault = cel_multiply(f, sp - 1);
-            goto check;
-        case CEL_DIV:
-            sp--;
-            fault = cel_divide(f, sp - 1);
-            goto check;
-        case CEL_MOD:
-            sp--;
-            fault = cel_modulus(f, sp - 1);
-            goto check;
-        case CEL_NEG: fault = cel_negate(f, sp - 1); goto check;
-        case CEL_NOT:
-            if (sp[-1].kind != CONDITION_BOOL) {
-                fault = cel_fault_overload(f, sp - 1, 1);
-                goto raise;
-            }
-            sp[-1].as.truth = !sp[-1].as.truth;
-            break;
-        case CEL_EQ:
-        case CEL_NE:
-            sp--;
-            if (!cel_charge_compare(f, sp - 1, sp)) {
-                fault = FAULT_STEPS;
-                goto raise;
-            }
-            sp[-1] = truth(condition_equal(sp - 1, sp) == (i->op == CEL_EQ));
-            break;
-        case CEL_LT:
-        case CEL_LE:
-        case CEL_GT:
-        case CEL_GE: {
-            int order;
-            sp--;
-            order = cel_compare(sp - 1, sp);
-            if (order == 3) {
-                fault = cel_fault_overload(f, sp - 1, 2);
-                goto raise;
-            }
-            sp[-1] = truth(order_test((unsigned)(i->op - CEL_LT) + OPERATOR_LT, order));
-            break;
-        }
-        case CEL_IN:
-            sp--;
-            fault = cel_in(f, sp - 1);
-            goto check;
-        case CEL_SLOT_EQ: {
-            const struct condition_value *v = &slots[i->k], *k = &consts[i->b];
-            bool equal;
-            if (v->kind == CONDITION_ABSENT)
-                goto absent;
-            if (v->kind == CONDITION_STRING && k->kind == CONDITION_STRING)
-                equal = v->size == k->size && same_bytes(v->as.bytes, k->as.bytes, k->size);
-            else if (cel_charge_compare(f, v, k))
-                equal = condition_equal(v, k);
-            else {
-                fault = FAULT_STEPS;
-                goto raise;
-            }
-            *sp++ = truth(equal != (bool)i->a);
-            break;
-        }
-        case CEL_SLOT_ORDER: {
-            const struct condition_value *v = &slots[i->k], *k = &consts[i->b];
-            int order;
-            if (v->kind == CONDITION_INT && k->kind == CONDITION_INT) {
-                order = v->as.i < k->as.i ? -1 : v->as.i > k->as.i;
-            } else {
-                if (v->kind == CONDITION_ABSENT)
-                    goto absent;
-                order = cel_compare(v, k);
-                if (order == 3) {
-                    struct condition_value pair[2] = {*v, *k};
-                    fault = cel_fault_overload(f, pair, 2);
-                    goto raise;
-                }
-            }
-            *sp++ = truth(order_test(i->a, order));
-            break;
-        }
-        case CEL_SLOT_IN: {
-            const struct condition_value *v = &slots[i->k], *list = &consts[i->b];
-            if (v->kind == CONDITION_ABSENT)
-                goto absent;
-            if (i->a)
-                *sp++ = truth(v->kind == CONDITION_STRING && in_strings(v, list));
-            else
-                *sp++ = truth(in_list(v, list));
-            break;
-        }
-        case CEL_IN_SET:
-            sp[-1] = truth(sp[-1].kind == CONDITION_STRING &&
-                           cel_set_has(&p->sets[i->k], sp[-1].as.bytes, sp[-1].size));
-            break;
-        case CEL_SLOT_TEXT: {
-            const struct condition_value *v = &slots[i->k];
-            if (v->kind != CONDITION_STRING) {
-                if (v->kind == CONDITION_ABSENT)
-                    goto absent;
-                fault = cel_fault_overload(f, v, 1);
-                goto raise;
-            }
-            if ((i->a & 3u) == 0 && !cel_charge(f, v->size)) {
-                fault = FAULT_STEPS;
-                goto raise;
-            }
-            *sp++ = truth(text_test(i->a, v, &consts[i->b]));
-            break;
-        }
-        case CEL_TEXT:
-            if (sp[-1].kind != CONDITION_STRING) {
-                fault = cel_fault_overload(f, sp - 1, 1);
-                goto raise;
-            }
-            if (!cel_charge(f, sp[-1].size)) {
-                fault = FAULT_STEPS;
-                goto raise;
-            }
-            sp[-1] = truth(text_test(i->a, sp - 1, &consts[i->k]));
-            break;
-        case CEL_SLOT_MATCH:
-            if (slots[i->k].kind == CONDITION_ABSENT)
-                goto absent;
-            *sp++ = slots[i->k];
-            fault = cel_match(f, sp - 1, p->patterns[i->b]);
-            goto check;
-        case CEL_MATCH: fault = cel_match(f, sp - 1, p->patterns[i->k]); goto check;
-        case CEL_CALL:
-            sp -= i->a;
-            fault = p->calls[i->k].builtin(f, sp, i->a);
-            sp++;
-            goto check;
-        case CEL_CALL_HOST:
-            sp -= i->a;
-            fault = call_host(f, &p->calls[i->k], sp, i->a);
-            sp++;
-            goto check;
-        case CEL_UNKNOWN:
-            fault = cel_fault_text(f, "there is no function '%.*s'", (int)p->calls[i->k].name.len,
-                                   p->calls[i->k].name.at);
-            goto raise;
-        case CEL_LIST:
-            sp -= i->k;
-            fault = cel_make_list(f, sp, i->k, i->a ? &consts[i->b] : NULL);
-            sp++;
-            goto check;
-        case CEL_MAP:
-            sp -= 2 * i->k;
-            fault = cel_make_map(f, sp, i->k, i->a ? &consts[i->b] : NULL);
-            sp++;
-            goto check;
-        case CEL_JUMP: i = code + i->k - 1; break;
-        case CEL_BRANCH:
-            sp--;
-            if (sp->kind != CONDITION_BOOL) {
-                fault = cel_fault_overload(f, sp, 1);
-                goto raise;
-            }
-            if (!sp->as.truth)
-                i = code + i->k - 1;
-            break;
-
-        /* See generate_logic() for what stands where. */
-        case CEL_AND_FIRST:
-        case CEL_OR_FIRST:
-            if (sp[-1].kind == CONDITION_BOOL) {
-                if (sp[-1].as.truth == (i->op == CEL_OR_FIRST))
-                    i = code + i->k - 1;
-                break;
-            }
-            if (sp[-1].kind != CEL_KIND_ERROR) {
-                fault = cel_fault_overload(f, sp - 1, 1);
-                goto raise;
-            }
-            break;
-        case CEL_AND_NEXT:
-        case CEL_OR_NEXT:
-            sp--;
-            if (sp->kind == CONDITION_BOOL) {
-                if (sp->as.truth == (i->op == CEL_OR_NEXT)) {
-                    sp[-1] = *sp;
-                    i = code + i->k - 1;
-                }
-                break;
-            }
-            if (sp->kind != CEL_KIND_ERROR) {
-                fault = cel_fault_overload(f, sp, 1);
-                goto raise;
-            }
-            if (sp[-1].kind != CEL_KIND_ERROR)
-                sp[-1] = *sp;
-            break;
-        case CEL_AND_LAST:
-        case CEL_OR_LAST:
-            sp--;
-            if (sp->kind == CONDITION_BOOL &&
-                (sp->as.truth == (i->op == CEL_OR_LAST) || sp[-1].kind == CONDITION_BOOL)) {
-                sp[-1] = *sp;
-                break;
-            }
-            if (sp[-1].kind == CEL_KIND_ERROR)
-                goto raise_left;
-            if (sp->kind == CEL_KIND_ERROR) {
-                sp[-1] = *sp;
-                goto raise_left;
-            }
-            fault = cel_fault_overload(f, sp, 1);
-            goto raise;
-
-        case CEL_LOOP:
-            fault = start_loop(f, i->a, sp - 1);
-            if (fault)
-                goto raise;
-            sp += 2 + i->b;
-            for (unsigned v = 0; v < i->b; v++)
-                sp[-1 - (int)v].kind = CONDITION_NULL;
-            break;
-        case CEL_NEXT: {
-            struct condition_value *base = sp - 3 - i->a;
-            if (base[2].as.i >= (int64_t)base->size) {
-                i = code + i->k - 1;
-                break;
-            }
-            f->steps -= i->b;
-            if (f->steps < 0) {
-                fault = FAULT_STEPS;
-                goto raise;
-            }
-            loop_variables(base, (uint32_t)base[2].as.i++, i->a);
-            break;
-        }
-        case CEL_WHERE:
-            sp--;
-            if (sp->kind != CONDITION_BOOL) {
-                fault = cel_fault_overload(f, sp, 1);
-                goto raise;
-            }
-            if (!sp->as.truth)
-                i = code + i->k - 1;
-            break;
-        case CEL_STEP_ALL:
-        case CEL_STEP_EXISTS: {
-            const struct cel_instruction *next = code + i->k;
-            struct condition_value *acc;
-            if (sp[-1].kind != CONDITION_BOOL && sp[-1].kind != CEL_KIND_ERROR) {
-                fault = cel_fault_overload(f, sp - 1, 1);
-                goto raise; /* comes back as an error on top */
-            }
-            sp--;
-            acc = sp - 2 - next->a;
-            if (sp->kind == CEL_KIND_ERROR) {
-                if (acc->kind != CEL_KIND_ERROR)
-                    *acc = *sp;
-            } else if (sp->as.truth == (i->op == CEL_STEP_EXISTS)) {
-                *acc = *sp;
-                i = code + next->k - 1;
-                break;
-            }
-            i = next - 1;
-            break;
-        }
-        case CEL_STEP_ONE:
-            sp--;
-            if (sp->kind != CONDITION_BOOL) {
-                fault = cel_fault_overload(f, sp, 1);
-                goto raise;
-            }
-            sp[-2 - (int)code[i->k].a].as.i += sp->as.truth;
-            i = code + i->k - 1;
-            break;
-        case CEL_STEP_LIST:
-            sp--;
-            append(sp - 2 - code[i->k].a, sp);
-            i = code + i->k - 1;
-            break;
-        case CEL_STEP_MAP: {
-            struct condition_value *base = sp - 4 - code[i->k].a;
-            sp--;
-            fault = put(f, base + 1, base + 3, sp);
-            if (fault)
-                goto raise;
-            i = code + i->k - 1;
-            break;
-        }
-        case CEL_STEP_ENTRY: {
-            struct condition_value *base = sp - 4 - code[i->k].a;
-            sp--;
-            fault = merge_entries(f, base + 1, sp, base->size);
-            if (fault)
-                goto raise;
-            i = code + i->k - 1;
-            break;
-        }
-        case CEL_END_LOOP:
-            sp -= 2 + i->b;
-            if (sp->kind == CEL_KIND_ERROR) {
-                sp[-1] = *sp;
-                goto raise_left;
-            }
-            if (i->a == FOLD_EXISTS_ONE)
-                sp[-1] = truth(sp->as.i == 1);
-            else
-                sp[-1] = *sp;
-            break;
-        case CEL_SLIDE:
-            sp--;
-            sp[-1] = *sp;
-            break;
-        case CEL_UNWRAP:
-            if (sp[-1].kind != CONDITION_OPTIONAL) {
-                fault = cel_fault_overload(f, sp - 1, 1);
-                goto raise;
-            }
-            if (sp[-1].as.items)
-                sp[-1] = *sp[-1].as.items;
-            else
-                i = code + i->k - 1;
-            break;
-        case CEL_WRAP:
-            sp--;
-            fault = cel_make_optional(f, sp, sp - 1);
-            goto check;
-        case CEL_FLAT:
-            sp--;
-            if (sp->kind != CONDITION_OPTIONAL) {
-                fault = cel_fault_overload(f, sp, 1);
-                goto raise;
-            }
-            sp[-1] = *sp;
-            break;
-        case CEL_NOTE:
-            if (!notes[i->k].seen) {
-                notes[i->k].seen = true;
-                notes[i->k].value = sp[-1];
-            }
-            break;
-        case CEL_RETURN: *out = sp[-1]; return FAULT_NONE;
+            i += i->b;
         }
         continue;
+    op_LOCAL:
+        *sp++ = stack[i->k];
+        continue;
+    op_HAS_SLOT : {
+        bool present = slots[i->k].kind != CONDITION_ABSENT;
+        if (!present && !i->a && slots[i->b].kind != CONDITION_MAP) {
+            if (slots[i->b].kind == CONDITION_ABSENT) {
+                f->detail.slot = i->b;
+                fault = FAULT_ABSENT;
+            } else {
+                fault = cel_fault_overload(f, &slots[i->b], 1);
+            }
+            goto raise;
+        }
+        *sp++ = truth(present);
+        continue;
+    }
+    op_SELECT:
+        fault = cel_select(f, sp - 1, &consts[i->k], false);
+        goto check;
+    op_SELECT_OPT:
+        fault = cel_select(f, sp - 1, &consts[i->k], true);
+        goto check;
+    op_HAS:
+        fault = cel_has(f, sp - 1, &consts[i->k]);
+        goto check;
+    op_INDEX:
+        sp--;
+        fault = cel_index(f, sp - 1, sp, false);
+        goto check;
+    op_INDEX_OPT:
+        sp--;
+        fault = cel_index(f, sp - 1, sp, true);
+        goto check;
+    op_ADD:
+        sp--;
+        fault = cel_add(f, sp - 1);
+        goto check;
+    op_SUB:
+        sp--;
+        fault = cel_subtract(f, sp - 1);
+        goto check;
+    op_MUL:
+        sp--;
+        fault = cel_multiply(f, sp - 1);
+        goto check;
+    op_DIV:
+        sp--;
+        fault = cel_divide(f, sp - 1);
+        goto check;
+    op_MOD:
+        sp--;
+        fault = cel_modulus(f, sp - 1);
+        goto check;
+    op_NEG:
+        fault = cel_negate(f, sp - 1);
+        goto check;
+    op_NOT:
+        if (sp[-1].kind != CONDITION_BOOL) {
+            fault = cel_fault_overload(f, sp - 1, 1);
+            goto raise;
+        }
+        sp[-1].as.truth = !sp[-1].as.truth;
+        continue;
+    op_EQ:
+    op_NE:
+        sp--;
+        if (!cel_charge_compare(f, sp - 1, sp)) {
+            fault = FAULT_STEPS;
+            goto raise;
+        }
+        sp[-1] = truth(condition_equal(sp - 1, sp) == (i->op == CEL_EQ));
+        continue;
+    op_LT:
+    op_LE:
+    op_GT:
+    op_GE : {
+        int order;
+        sp--;
+        order = cel_compare(sp - 1, sp);
+        if (order == 3) {
+            fault = cel_fault_overload(f, sp - 1, 2);
+            goto raise;
+        }
+        sp[-1] = truth(order_test((unsigned)(i->op - CEL_LT) + OPERATOR_LT, order));
+        continue;
+    }
+    op_IN:
+        sp--;
+        fault = cel_in(f, sp - 1);
+        goto check;
+    op_SLOT_EQ : {
+        const struct condition_value *v = &slots[i->k], *k = &consts[i->b];
+        bool equal;
+        if (v->kind == CONDITION_ABSENT)
+            goto absent;
+        if (v->kind == CONDITION_STRING && k->kind == CONDITION_STRING)
+            equal = v->size == k->size && same_bytes(v->as.bytes, k->as.bytes, k->size);
+        else if (cel_charge_compare(f, v, k))
+            equal = condition_equal(v, k);
+        else {
+            fault = FAULT_STEPS;
+            goto raise;
+        }
+        *sp++ = truth(equal != (bool)i->a);
+        continue;
+    }
+    op_SLOT_ORDER : {
+        const struct condition_value *v = &slots[i->k], *k = &consts[i->b];
+        int order;
+        if (v->kind == CONDITION_INT && k->kind == CONDITION_INT) {
+            order = v->as.i < k->as.i ? -1 : v->as.i > k->as.i;
+        } else {
+            if (v->kind == CONDITION_ABSENT)
+                goto absent;
+            order = cel_compare(v, k);
+            if (order == 3) {
+                struct condition_value pair[2] = {*v, *k};
+                fault = cel_fault_overload(f, pair, 2);
+                goto raise;
+            }
+        }
+        *sp++ = truth(order_test(i->a, order));
+        continue;
+    }
+    op_SLOT_IN : {
+        const struct condition_value *v = &slots[i->k], *list = &consts[i->b];
+        if (v->kind == CONDITION_ABSENT)
+            goto absent;
+        if (i->a)
+            *sp++ = truth(v->kind == CONDITION_STRING && in_strings(v, list));
+        else
+            *sp++ = truth(in_list(v, list));
+        continue;
+    }
+    op_IN_SET:
+        sp[-1] = truth(sp[-1].kind == CONDITION_STRING &&
+                       cel_set_has(&p->sets[i->k], sp[-1].as.bytes, sp[-1].size));
+        continue;
+    op_SLOT_TEXT : {
+        const struct condition_value *v = &slots[i->k];
+        if (v->kind != CONDITION_STRING) {
+            if (v->kind == CONDITION_ABSENT)
+                goto absent;
+            fault = cel_fault_overload(f, v, 1);
+            goto raise;
+        }
+        if ((i->a & 3u) == 0 && !cel_charge(f, v->size)) {
+            fault = FAULT_STEPS;
+            goto raise;
+        }
+        *sp++ = truth(text_test(i->a, v, &consts[i->b]));
+        continue;
+    }
+    op_TEXT:
+        if (sp[-1].kind != CONDITION_STRING) {
+            fault = cel_fault_overload(f, sp - 1, 1);
+            goto raise;
+        }
+        if (!cel_charge(f, sp[-1].size)) {
+            fault = FAULT_STEPS;
+            goto raise;
+        }
+        sp[-1] = truth(text_test(i->a, sp - 1, &consts[i->k]));
+        continue;
+    op_SLOT_MATCH:
+        if (slots[i->k].kind == CONDITION_ABSENT)
+            goto absent;
+        *sp++ = slots[i->k];
+        fault = cel_match(f, sp - 1, p->patterns[i->b]);
+        goto check;
+    op_MATCH:
+        fault = cel_match(f, sp - 1, p->patterns[i->k]);
+        goto check;
+    op_CALL:
+        sp -= i->a;
+        fault = p->calls[i->k].builtin(f, sp, i->a);
+        sp++;
+        goto check;
+    op_CALL_HOST:
+        sp -= i->a;
+        fault = call_host(f, &p->calls[i->k], sp, i->a);
+        sp++;
+        goto check;
+    op_UNKNOWN:
+        fault = cel_fault_text(f, "there is no function '%.*s'", (int)p->calls[i->k].name.len,
+                               p->calls[i->k].name.at);
+        goto raise;
+    op_LIST:
+        sp -= i->k;
+        fault = cel_make_list(f, sp, i->k, i->a ? &consts[i->b] : NULL);
+        sp++;
+        goto check;
+    op_MAP:
+        sp -= 2 * i->k;
+        fault = cel_make_map(f, sp, i->k, i->a ? &consts[i->b] : NULL);
+        sp++;
+        goto check;
+    op_JUMP:
+        i = code + i->k - 1;
+        continue;
+    op_BRANCH:
+        sp--;
+        if (sp->kind != CONDITION_BOOL) {
+            fault = cel_fault_overload(f, sp, 1);
+            goto raise;
+        }
+        if (!sp->as.truth)
+            i = code + i->k - 1;
+        continue;
+
+    /* See generate_logic() for what stands where. */
+    op_AND_FIRST:
+    op_OR_FIRST:
+        if (sp[-1].kind == CONDITION_BOOL) {
+            if (sp[-1].as.truth == (i->op == CEL_OR_FIRST))
+                i = code + i->k - 1;
+            continue;
+        }
+        if (sp[-1].kind != CEL_KIND_ERROR) {
+            fault = cel_fault_overload(f, sp - 1, 1);
+            goto raise;
+        }
+        continue;
+    op_AND_NEXT:
+    op_OR_NEXT:
+        sp--;
+        if (sp->kind == CONDITION_BOOL) {
+            if (sp->as.truth == (i->op == CEL_OR_NEXT)) {
+                sp[-1] = *sp;
+                i = code + i->k - 1;
+            }
+            continue;
+        }
+        if (sp->kind != CEL_KIND_ERROR) {
+            fault = cel_fault_overload(f, sp, 1);
+            goto raise;
+        }
+        if (sp[-1].kind != CEL_KIND_ERROR)
+            sp[-1] = *sp;
+        continue;
+    op_AND_LAST:
+    op_OR_LAST:
+        sp--;
+        if (sp->kind == CONDITION_BOOL &&
+            (sp->as.truth == (i->op == CEL_OR_LAST) || sp[-1].kind == CONDITION_BOOL)) {
+            sp[-1] = *sp;
+            continue;
+        }
+        if (sp[-1].kind == CEL_KIND_ERROR)
+            goto raise_left;
+        if (sp->kind == CEL_KIND_ERROR) {
+            sp[-1] = *sp;
+            goto raise_left;
+        }
+        fault = cel_fault_overload(f, sp, 1);
+        goto raise;
+
+    op_LOOP:
+        fault = start_loop(f, i->a, sp - 1);
+        if (fault)
+            goto raise;
+        sp += 2 + i->b;
+        for (unsigned v = 0; v < i->b; v++)
+            sp[-1 - (int)v].kind = CONDITION_NULL;
+        continue;
+    op_NEXT : {
+        struct condition_value *base = sp - 3 - i->a;
+        if (base[2].as.i >= (int64_t)base->size) {
+            i = code + i->k - 1;
+            continue;
+        }
+        f->steps -= i->b;
+        if (f->steps < 0) {
+            fault = FAULT_STEPS;
+            goto raise;
+        }
+        loop_variables(base, (uint32_t)base[2].as.i++, i->a);
+        continue;
+    }
+    op_WHERE:
+        sp--;
+        if (sp->kind != CONDITION_BOOL) {
+            fault = cel_fault_overload(f, sp, 1);
+            goto raise;
+        }
+        if (!sp->as.truth)
+            i = code + i->k - 1;
+        continue;
+    op_STEP_ALL:
+    op_STEP_EXISTS : {
+        const struct cel_instruction *next = code + i->k;
+        struct condition_value *acc;
+        if (sp[-1].kind != CONDITION_BOOL && sp[-1].kind != CEL_KIND_ERROR) {
+            fault = cel_fault_overload(f, sp - 1, 1);
+            goto raise; /* comes back as an error on top */
+        }
+        sp--;
+        acc = sp - 2 - next->a;
+        if (sp->kind == CEL_KIND_ERROR) {
+            if (acc->kind != CEL_KIND_ERROR)
+                *acc = *sp;
+        } else if (sp->as.truth == (i->op == CEL_STEP_EXISTS)) {
+            *acc = *sp;
+            i = code + next->k - 1;
+            continue;
+        }
+        i = next - 1;
+        continue;
+    }
+    op_STEP_ONE:
+        sp--;
+        if (sp->kind != CONDITION_BOOL) {
+            fault = cel_fault_overload(f, sp, 1);
+            goto raise;
+        }
+        sp[-2 - (int)code[i->k].a].as.i += sp->as.truth;
+        i = code + i->k - 1;
+        continue;
+    op_STEP_LIST:
+        sp--;
+        append(sp - 2 - code[i->k].a, sp);
+        i = code + i->k - 1;
+        continue;
+    op_STEP_MAP : {
+        struct condition_value *base = sp - 4 - code[i->k].a;
+        sp--;
+        fault = put(f, base + 1, base + 3, sp);
+        if (fault)
+            goto raise;
+        i = code + i->k - 1;
+        continue;
+    }
+    op_STEP_ENTRY : {
+        struct condition_value *base = sp - 4 - code[i->k].a;
+        sp--;
+        fault = merge_entries(f, base + 1, sp, base->size);
+        if (fault)
+            goto raise;
+        i = code + i->k - 1;
+        continue;
+    }
+    op_END_LOOP:
+        sp -= 2 + i->b;
+        if (sp->kind == CEL_KIND_ERROR) {
+            sp[-1] = *sp;
+            goto raise_left;
+        }
+        if (i->a == FOLD_EXISTS_ONE)
+            sp[-1] = truth(sp->as.i == 1);
+        else
+            sp[-1] = *sp;
+        continue;
+    op_SLIDE:
+        sp--;
+        sp[-1] = *sp;
+        continue;
+    op_UNWRAP:
+        if (sp[-1].kind != CONDITION_OPTIONAL) {
+            fault = cel_fault_overload(f, sp - 1, 1);
+            goto raise;
+        }
+        if (sp[-1].as.items)
+            sp[-1] = *sp[-1].as.items;
+        else
+            i = code + i->k - 1;
+        continue;
+    op_WRAP:
+        sp--;
+        fault = cel_make_optional(f, sp, sp - 1);
+        goto check;
+    op_FLAT:
+        sp--;
+        if (sp->kind != CONDITION_OPTIONAL) {
+            fault = cel_fault_overload(f, sp, 1);
+            goto raise;
+        }
+        sp[-1] = *sp;
+        continue;
+    op_NOTE:
+        if (!notes[i->k].seen) {
+            notes[i->k].seen = true;
+            notes[i->k].value = sp[-1];
+        }
+        continue;
+    op_RETURN:
+        *out = sp[-1];
+        return FAULT_NONE;
 
     check:
         if (!fault)
@@ -715,3 +769,4 @@ enum cel_fault cel_execute(struct cel_frame *f, struct condition_value *out, uin
     }
     }
 }
+#pragma GCC diagnostic pop
