@@ -84,7 +84,8 @@ static void long_messages_are_cut(void **state)
     memset(guarded.after, '#', sizeof guarded.after);
     for (size_t len = ERR_MSG_BYTES - 10; len < ERR_MSG_BYTES + 10; len++) {
         assert_int_equal(err_set(&guarded.err, ERR_IO, "%.*s", (int)len, longer), ERR_IO);
-        assert_int_equal(strlen(guarded.err.msg), len < ERR_MSG_BYTES - 1 ? len : ERR_MSG_BYTES - 1);
+        assert_int_equal(strlen(guarded.err.msg),
+                         len < ERR_MSG_BYTES - 1 ? len : ERR_MSG_BYTES - 1);
         err_wrap(&guarded.err, "%s", "front");
         assert_memory_equal(guarded.err.msg, "front: xxx", 10);
         assert_true(strlen(guarded.err.msg) < sizeof guarded.err.msg);
