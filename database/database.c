@@ -210,7 +210,8 @@ enum err_code database_query(struct database *db, const char *sql,
 
     CHECK(sql != NULL && out != NULL);
     if (rows == NULL) {
-        return err_set(err, ERR_NOMEM, "out of memory");
+        err_set(err, ERR_NOMEM, "out of memory");
+        return ERR_NOMEM;
     }
     rc = db->engine->query(db, sql, params, param_count, rows, err);
     if (rc) {

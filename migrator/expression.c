@@ -64,9 +64,13 @@ static size_t find(const struct expression_names *names, const struct sql_token 
 
 static const char *forbidden(const struct context *now)
 {
-    static const char *const unsteady[] = {"CURRENT_TIME",  "CURRENT_DATE",     "CURRENT_TIMESTAMP",
-                                           "random",        "randomblob",       "changes",
-                                           "total_changes", "last_insert_rowid"};
+    static const struct {
+        const char *word;
+        bool function; /* a column may be called so */
+    } unsteady[] = {{"CURRENT_TIME", false},      {"CURRENT_DATE", false},
+                    {"CURRENT_TIMESTAMP", false}, {"random", true},
+                    {"randomblob", true},         {"changes", true},
+                    {"total_changes", true},      {"last_insert_rowid", true}};
     const struct sql_token *token = &now->token;
 
     if (sql_token_punct(token, ';')) {
@@ -82,7 +86,8 @@ static const char *forbidden(const struct context *now)
         return "it must name columns without the table's name";
     }
     for (size_t i = 0; i < sizeof unsteady / sizeof unsteady[0]; i++) {
-        if (sql_token_is(token, unsteady[i]) && (i < 3 || !may_be_column(now))) {
+        if (sql_token_is(token, unsteady[i].word) &&
+            (!unsteady[i].function || !may_be_column(now))) {
             return "it must give the same value for the same row every time";
         }
     }

@@ -113,7 +113,8 @@ static void checksum(struct migration *migration)
 
 static enum err_code no_memory(struct err *err)
 {
-    return err_set(err, ERR_NOMEM, "out of memory");
+    err_set(err, ERR_NOMEM, "out of memory");
+    return ERR_NOMEM;
 }
 
 static enum err_code add(struct folder *folder, const char *name, enum migration_kind kind,
@@ -126,7 +127,8 @@ static enum err_code add(struct folder *folder, const char *name, enum migration
         return rc;
     }
     if (folder->count >= LIMIT_MIGRATIONS) {
-        return err_set(err, ERR_LIMIT, "more than %u migrations", LIMIT_MIGRATIONS);
+        err_set(err, ERR_LIMIT, "more than %u migrations", LIMIT_MIGRATIONS);
+        return ERR_LIMIT;
     }
     if (folder->count == folder->room) {
         size_t room = folder->room == 0 ? 32 : folder->room * 2;
@@ -162,7 +164,8 @@ static enum err_code read_text(struct folder *folder, const char *path, struct s
         return no_memory(err);
     }
     if (memchr(copy, '\0', len) != NULL) {
-        return err_set(err, ERR_INVALID, "%s holds a NUL byte", path);
+        err_set(err, ERR_INVALID, "%s holds a NUL byte", path);
+        return ERR_INVALID;
     }
     *out = (struct str){copy, len};
     return ERR_OK;
@@ -329,7 +332,7 @@ enum err_code folder_take(const struct migrate_file *files, struct folder *out, 
 
     *out = (struct folder){0};
     for (; rc == ERR_OK && files != NULL && files->name != NULL; files++) {
-        rc = add_plain(out, files->name, str_of(files->sql), err);
+        rc = add_plain(out, files->name, str_of(files->sql != NULL ? files->sql : ""), err);
     }
     return rc ? rc : in_order(out, err);
 }

@@ -159,7 +159,10 @@ static enum err_code read_journal(struct database *db, struct journal *out, stru
         return rc;
     }
     out->at = arena_zero(&out->arena, database_rows_count(rows) + 1, sizeof *out->at);
-    rc = out->at != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "out of memory");
+    if (out->at == NULL) {
+        err_set(err, ERR_NOMEM, "out of memory");
+        rc = ERR_NOMEM;
+    }
     for (size_t i = 0; rc == ERR_OK && i < database_rows_count(rows); i++) {
         rc = take_row(out, rows, i, err);
     }
