@@ -281,8 +281,8 @@ static const char *text_before(struct arrow *a, const char *first)
     for (size_t i = 0; now != NULL && first != NULL && i < phased->drop_count; i++) {
         struct str definition, original;
         struct buf edited = {0};
-        if (table_text_column(str_of(now), phased->drop[i].name, &definition) &&
-            table_text_column(str_of(first), phased->drop[i].name, &original)) {
+        if (table_text_column(str_of(now), a->change->drop_old[i], &definition) &&
+            table_text_column(str_of(first), a->change->drop_old[i], &original)) {
             table_text_replace(str_of(now), definition, original, &edited);
             free(now);
             now = buf_take(&edited);
@@ -352,14 +352,14 @@ static enum err_code unexpand(struct arrow *a)
     for (size_t i = 0; i < phased->drop_count; i++) {
         struct str now, then;
         struct buf loosened = {0}, is_null = {0};
-        if (table_text_column(str_of(text), phased->drop[i].name, &then) &&
-            table_text_column(str_of(a->change->shape.sql), phased->drop[i].name, &now) &&
+        if (table_text_column(str_of(text), a->change->drop_old[i], &then) &&
+            table_text_column(str_of(a->change->shape.sql), a->change->drop_old[i], &now) &&
             table_text_loosen(then, &loosened)) {
-            buf_sql_name(&is_null, str_of(phased->drop[i].name));
+            buf_sql_name(&is_null, str_of(a->change->drop_old[i]));
             buf_text(&is_null, " IS NULL");
             demand_no_row(a, buf_cstr(&is_null),
                           "a row has NULL where NOT NULL is to hold again: give it a value first");
-            check_not_null(a, phased->drop[i].name, true);
+            check_not_null(a, a->change->drop_old[i], true);
         }
         buf_fini(&loosened);
         buf_fini(&is_null);
@@ -536,7 +536,7 @@ static enum err_code uncontract(struct arrow *a)
     }
     drop_triggers(a, true, true);
     for (size_t i = 0; i < a->change->phased->drop_count; i++) {
-        rename_column(a, a->change->drop_aside[i], a->change->phased->drop[i].name);
+        rename_column(a, a->change->drop_aside[i], a->change->drop_old[i]);
     }
     after.set_aside = false;
     rc = change_renamed(a->change, &a->arena, &after, a->err);
@@ -571,7 +571,7 @@ static void drop_indexes_of(struct arrow *a, size_t drop)
     const char *column = a->change->drop_now[drop];
 
     if (shape_column(shape, column) == NULL) { /* a plan: it is not renamed yet */
-        column = a->change->phased->drop[drop].name;
+        column = a->change->drop_old[drop];
     }
     for (size_t i = 0; i < shape->object_count; i++) {
         const struct shape_object *object = &shape->objects[i];

@@ -523,6 +523,31 @@ static void choose_granularity(struct change *change)
     change->granularity_s = quarter_s < 1 ? 1 : quarter_s > 60 ? 60 : quarter_s;
 }
 
+/* The names as the table has them: the migration may have written them in another case. */
+static enum err_code name_drops(struct change *change, struct arena *arena, struct err *err)
+{
+    for (size_t i = 0; i < change->phased->drop_count; i++) {
+        const char *old = change->phased->drop[i].name;
+        const char *aside = arena_print(arena, "lockstep_%ld_%s", change->migration->number, old);
+        const struct shape_column *column =
+            aside != NULL ? shape_column(&change->shape, change->set_aside ? aside : old) : NULL;
+
+        if (column != NULL && change->set_aside) {
+            old = column->name + (strlen(aside) - strlen(old));
+        } else if (column != NULL) {
+            old = column->name;
+        }
+        change->drop_old[i] = old;
+        change->drop_aside[i] =
+            arena_print(arena, "lockstep_%ld_%s", change->migration->number, old);
+        change->drop_now[i] = change->set_aside ? change->drop_aside[i] : old;
+        if (aside == NULL || change->drop_aside[i] == NULL) {
+            return err_set(err, ERR_NOMEM, "out of memory");
+        }
+    }
+    return ERR_OK;
+}
+
 enum err_code change_read(struct database *db, const struct migration *migration, bool expanded,
                           bool set_aside, struct arena *arena, struct change *out, struct err *err)
 {
@@ -535,13 +560,9 @@ enum err_code change_read(struct database *db, const struct migration *migration
         return rc;
     }
     out->set_aside = set_aside;
-    for (size_t i = 0; i < out->phased->drop_count; i++) {
-        out->drop_aside[i] =
-            arena_print(arena, "lockstep_%ld_%s", migration->number, out->phased->drop[i].name);
-        out->drop_now[i] = set_aside ? out->drop_aside[i] : out->phased->drop[i].name;
-        if (out->drop_now[i] == NULL) {
-            return err_set(err, ERR_NOMEM, "out of memory");
-        }
+    rc = name_drops(out, arena, err);
+    if (rc) {
+        return rc;
     }
     choose_granularity(out);
     rc = change_check(db, out, expanded, arena, err);
@@ -561,8 +582,9 @@ enum err_code change_renamed(const struct change *change, struct arena *arena, s
                            .shape = change->shape,
                            .granularity_s = change->granularity_s};
     for (size_t i = 0; i < change->phased->drop_count; i++) {
+        out->drop_old[i] = change->drop_old[i];
         out->drop_aside[i] = change->drop_aside[i];
-        out->drop_now[i] = change->phased->drop[i].name;
+        out->drop_now[i] = change->drop_old[i];
     }
     rc = names_of(out, arena, &names, err);
     rc = rc ? rc : predicates(out, &names, arena, err);

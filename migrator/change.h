@@ -29,7 +29,8 @@ struct change {
     const struct phased *phased;
     struct shape shape;
     bool set_aside; /* the dropped columns have their set-aside names now */
-    const char *drop_now[PHASED_COLUMNS_MAX];   /* the dropped columns' names as they are now */
+    const char *drop_old[PHASED_COLUMNS_MAX]; /* the dropped columns' names as they were created */
+    const char *drop_now[PHASED_COLUMNS_MAX]; /* and as they are now: old or set aside */
     const char *drop_aside[PHASED_COLUMNS_MAX]; /* lockstep_<number>_<name> */
     const char *forward;                        /* F, or NULL: nothing is derived */
     const char *reverse;                        /* R, or NULL: nothing is restored */

@@ -125,6 +125,25 @@ static enum err_code refuse_bound(const struct checking *c, const char *column, 
                    column, why);
 }
 
+/* A UNIQUE index whose expressions or WHERE name the column: pragma_index_info does not tell. */
+static bool in_unique_expression(const struct shape *shape, const char *column)
+{
+    for (size_t i = 0; i < shape->object_count; i++) {
+        struct sql_scan scan = sql_scan_start(str_of(shape->objects[i].sql));
+        struct sql_token token;
+        bool unique = false, behind = false;
+
+        while (strcmp(shape->objects[i].type, "index") == 0 && sql_scan_next(&scan, &token)) {
+            unique = unique || (!behind && sql_token_is(&token, "UNIQUE"));
+            if (unique && behind && sql_token_names(&token, column)) {
+                return true;
+            }
+            behind = behind || sql_token_punct(&token, '(');
+        }
+    }
+    return false;
+}
+
 static enum err_code check_bounds(const struct checking *c, const char *column)
 {
     static const struct {
@@ -150,6 +169,9 @@ static enum err_code check_bounds(const struct checking *c, const char *column)
         if (!none) {
             return refuse_bound(c, column, bounds[i].why);
         }
+    }
+    if (in_unique_expression(&c->change->shape, column)) {
+        return refuse_bound(c, column, bounds[0].why);
     }
     if (table_text_expression_names(str_of(c->change->shape.sql), column)) {
         return refuse_bound(c, column, "a CHECK, DEFAULT or generated column names it");

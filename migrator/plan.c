@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "database/sql_scan.h"
 #include "migrator/arrows.h"
 #include "migrator/backfill.h"
 #include "migrator/plain.h"
@@ -176,7 +177,7 @@ static enum err_code predict_expanded(struct planning *p)
     for (size_t i = 0; text != NULL && i < phased->drop_count; i++) {
         struct str definition;
         struct buf loosened = {0}, edited = {0};
-        if (table_text_column(str_of(text), phased->drop[i].name, &definition) &&
+        if (table_text_column(str_of(text), p->change.drop_old[i], &definition) &&
             table_text_loosen(definition, &loosened)) {
             table_text_replace(str_of(text), definition,
                                (struct str){buf_cstr(&loosened), loosened.len}, &edited);
@@ -281,6 +282,29 @@ static enum err_code plan_arrow(struct planning *p, enum mig_state from)
     }
 }
 
+/* An UPDATE trigger of the application on this table that names no columns. */
+static bool fires_on_any_update(const struct shape_object *object, const char *table)
+{
+    struct sql_scan scan = sql_scan_start(str_of(object->sql));
+    struct sql_token token;
+    bool update = false, on = false;
+
+    if (strcmp(object->type, "trigger") != 0 || strncasecmp(object->name, "lockstep_", 9) == 0) {
+        return false;
+    }
+    while (sql_scan_next(&scan, &token) && !sql_token_is(&token, "BEGIN")) {
+        if (on) {
+            return sql_token_names(&token, table);
+        }
+        on = update && sql_token_is(&token, "ON");
+        if (update && !on) {
+            return false; /* UPDATE OF */
+        }
+        update = sql_token_is(&token, "UPDATE");
+    }
+    return false;
+}
+
 /* What code that is not ours would notice. */
 static enum err_code put_notes(struct planning *p, enum mig_state from)
 {
@@ -301,7 +325,16 @@ static enum err_code put_notes(struct planning *p, enum mig_state from)
     }
     for (size_t i = 0; i < phased->drop_count && from < MIG_CONTRACTED; i++) {
         add_text(notes, arena_print(&p->arena, "from contract on, code that names %s fails",
-                                    phased->drop[i].name));
+                                    p->change.drop_old[i]));
+    }
+    for (size_t i = 0; i < p->change.shape.object_count && from < MIG_IN_SYNC; i++) {
+        const struct shape_object *object = &p->change.shape.objects[i];
+        if (fires_on_any_update(object, p->change.shape.table)) {
+            add_text(notes, arena_print(&p->arena,
+                                        "the application's trigger %s fires for each row that the "
+                                        "backfill fills, and for what keeps the shapes equal",
+                                        object->name));
+        }
     }
     if (*dependents != '\0') {
         add_text(notes,

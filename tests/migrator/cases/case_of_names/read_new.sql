@@ -1,0 +1,1 @@
+SELECT Id, Mail FROM Customer ORDER BY Id;

@@ -1,0 +1,1 @@
+SELECT Id, Email FROM Customer ORDER BY Id;

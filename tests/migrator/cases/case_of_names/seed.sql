@@ -1,0 +1,1 @@
+INSERT INTO Customer(Email) VALUES('ann'), ('bob');

@@ -1,0 +1,1 @@
+UPDATE Customer SET Mail = 'late' WHERE Id = 3;

@@ -1,0 +1,1 @@
+CREATE TABLE t(id INTEGER PRIMARY KEY, email TEXT); CREATE UNIQUE INDEX i ON t(lower(email));
