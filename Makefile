@@ -84,20 +84,23 @@ MIGRATE_OBJECTS := $(foreach room,migrator database condition base,$(call ROOM_O
 LIBRARIES := $(OUT)/libcondition.a $(OUT)/libmigrate.a \
     $(if $(wildcard sdk/*.c),$(OUT)/liblockstep.a $(OUT)/liblockstep.so $(OUT)/lockstep.pc)
 
-# tests/ROOM/test_*.c: a cmocka binary each. bench_*.c: a program each. Other *.c there: linked into
-# each of that folder's tests and benches. tests/ROOM/program/*.c: programs that scripts run.
+# tests/ROOM/test_*.c: a cmocka binary each. bench_*.c, fuzz_*.c: a program each. Other *.c there:
+# linked into each of that folder's tests, benches and fuzz targets. tests/ROOM/program/*.c: programs
+# that scripts run.
 TEST_SOURCES := $(sort $(wildcard tests/*/test_*.c))
 BENCH_SOURCES := $(sort $(wildcard tests/*/bench_*.c))
+FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 TEST_PROGRAM_SOURCES := $(sort $(wildcard tests/*/program/*.c))
 DEMO_SOURCES := $(wildcard tests/demo/*.c)
-TEST_SHARED_SOURCES := $(filter-out $(TEST_SOURCES) $(BENCH_SOURCES) $(DEMO_SOURCES), \
-    $(sort $(wildcard tests/*/*.c)))
+TEST_SHARED_SOURCES := $(filter-out $(TEST_SOURCES) $(BENCH_SOURCES) $(FUZZ_SOURCES) \
+    $(DEMO_SOURCES), $(sort $(wildcard tests/*/*.c)))
 TESTS := $(TEST_SOURCES:%.c=$(OUT)/%)
 BENCHES := $(BENCH_SOURCES:%.c=$(OUT)/%)
+FUZZERS := $(FUZZ_SOURCES:%.c=$(OUT)/%)
 TEST_PROGRAMS := $(foreach source,$(TEST_PROGRAM_SOURCES),$(OUT)/$(subst /program/,/,$(source:.c=)))
 
 ALL_SOURCES := $(foreach room,$(ROOMS),$(wildcard $(room)/*.c $(room)/program/*.c)) $(TEST_SOURCES) \
-    $(BENCH_SOURCES) $(TEST_SHARED_SOURCES) $(TEST_PROGRAM_SOURCES) $(DEMO_SOURCES)
+    $(BENCH_SOURCES) $(FUZZ_SOURCES) $(TEST_SHARED_SOURCES) $(TEST_PROGRAM_SOURCES) $(DEMO_SOURCES)
 PUBLIC_HEADERS := sdk/lockstep.h condition/condition.h migrator/migrate.h
 
 .PHONY: all programs libraries check check-full check-tests lint headers demo golden bench \
@@ -117,13 +120,15 @@ deps-test: deps-build
 	@.ci/deps test
 deps-lint: deps-test
 	@.ci/deps lint
+deps-fuzz: deps-build
+	@.ci/deps fuzz
 
 # ---- objects ----
 
 # Rewritten only when a flag or the compiler changed; every object depends on it.
 $(OUT)/flags.stamp: FORCE | deps-build
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(CC) $(shell $(CC) -dumpfullversion) $(subst ','\'',$(ALL_CFLAGS))' >$@.new
+	@printf '%s\n' '$(CC) $(shell $(CC) -dumpfullversion 2>/dev/null || $(CC) -dumpversion) $(subst ','\'',$(ALL_CFLAGS))' >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 FORCE:
 
@@ -222,6 +227,16 @@ endef
 $(TESTS): TEST_LIBS = -lcmocka
 $(foreach source,$(TEST_SOURCES) $(BENCH_SOURCES),$(eval $(call TEST_RULE,$(source))))
 
+# Built for libFuzzer the targets are driven by it, else replay.c runs the corpus.
+FUZZ_DRIVER = $(if $(findstring fuzzer,$(SAN)),,tests/fuzz/replay.c)
+define FUZZ_RULE
+$(OUT)/$(1:.c=): $(call object,$(1) $(filter-out tests/fuzz/replay.c, \
+    $(filter tests/fuzz/%,$(TEST_SHARED_SOURCES))) $(FUZZ_DRIVER)) $(call libs_of,fuzz)
+	$$(LINK)
+endef
+$(FUZZERS): TEST_LIBS = $(if $(FUZZ_DRIVER),,-fsanitize=fuzzer)
+$(foreach source,$(FUZZ_SOURCES),$(eval $(call FUZZ_RULE,$(source))))
+
 define TEST_PROGRAM_RULE
 $(OUT)/$(subst /program/,/,$(1:.c=)): $(call object,$(1)) $(call libs_of,$(word 2,$(subst /, ,$(1))))
 	$$(LINK)
@@ -238,8 +253,8 @@ RUN_ENV = BUILD='$(OUT_ABS)' SAN='$(SAN)' CC='$(CC)' MAKE='$(MAKE)'
 
 check: deps-test ## run all tests; SAN=address,undefined or SAN=thread with sanitizers
 	@$(MAKE) $(PARALLEL) --no-print-directory check-tests
-check-tests: all $(TESTS) $(TEST_PROGRAMS)
-	@$(RUN_ENV) tests/run.sh $(TESTS) $(sort $(wildcard tests/*/*.test.sh))
+check-tests: all $(TESTS) $(FUZZERS) $(TEST_PROGRAMS)
+	@$(RUN_ENV) tests/run.sh $(TESTS) $(FUZZERS) $(sort $(wildcard tests/*/*.test.sh))
 
 check-full: ## check, lint, headers, longer loops and both sanitizers
 	@CHECK_FULL=1 $(MAKE) --no-print-directory check
@@ -258,6 +273,18 @@ bench: deps-build ## print ratios of things measured in one run
 bench-condition: deps-build ## the condition engine beside hand-written C and other engines, with bars
 	@$(MAKE) $(PARALLEL) --no-print-directory $(OUT)/tests/condition/bench_condition
 	@$(RUN_ENV) GOLDEN='$(GOLDEN)' tests/condition/bench/run.sh
+
+# New inputs are kept in $(BUILD)/fuzz-corpus; FUZZ_MERGE=1 brings what reaches new code, minimised,
+# into tests/fuzz/corpus. FUZZ_TARGETS='json sql' runs these alone.
+.PHONY: fuzz fuzzers deps-fuzz
+FUZZ_SECONDS ?= 60
+FUZZ_SAN := fuzzer-no-link,address,undefined,float-cast-overflow
+fuzz: deps-fuzz ## run each fuzz target for FUZZ_SECONDS (60) under clang and libFuzzer
+	@$(MAKE) $(PARALLEL) --no-print-directory CC=clang-14 SAN=$(FUZZ_SAN) WARNINGS= WERROR= fuzzers
+	@FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_TARGETS='$(FUZZ_TARGETS)' FUZZ_MERGE='$(FUZZ_MERGE)' \
+	    tests/fuzz/fuzz.sh '$(abspath $(BUILD)/san-$(subst $(comma),-,$(FUZZ_SAN)))' \
+	    '$(abspath $(BUILD))/fuzz-corpus'
+fuzzers: $(FUZZERS)
 
 # The demo is an application: it is linked with what an application gets.
 $(OUT)/demo-logger: $(call object,$(DEMO_SOURCES)) $(OUT)/liblockstep.a
@@ -313,4 +340,4 @@ clean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 - \2/p' $(firstword $(MAKEFILE_LIST)) | \
 	    while IFS= read -r line; do printf '  %-12s %s\n' "$${line%% - *}" "$${line#* - }"; done
-	@echo 'Variables: BUILD=build PREFIX=/usr/local DESTDIR= SAN=address,undefined|thread WERROR=1'
+	@echo 'Variables: BUILD=build PREFIX=/usr/local DESTDIR= SAN=address,undefined|thread WERROR=1 FUZZ_SECONDS=60'
