@@ -6,6 +6,7 @@
 #include "base/version.h"
 
 #define COLUMN 28 /* where the explanations of options begin */
+#define WIDTH 80  /* a terminal, or a page of documentation */
 
 const struct cli_option cli_common_options[] = {
     {.name = "help", .letter = 'h', .help = "show this help"},
@@ -13,6 +14,44 @@ const struct cli_option cli_common_options[] = {
     {.name = "json", .help = "print one JSON document, on failure too"},
     {0},
 };
+
+/* Prints text from column on, words wrapped at WIDTH and further lines indented to `indent`. A line
+ * that begins with a blank keeps its shape. */
+static void print_wrapped(const char *text, int column, int indent, FILE *out)
+{
+    bool shaped = *text == ' ';
+
+    while (*text != '\0') {
+        int word = (int)strcspn(text, " \n");
+        int blanks = (int)strspn(text + word, " ");
+
+        if (!shaped && column > indent && column + word > WIDTH) {
+            fprintf(out, "\n%*s", indent, "");
+            column = indent;
+        }
+        fprintf(out, "%.*s", word, text);
+        text += word;
+        column += word;
+        if (*text == '\n') {
+            fputc('\n', out);
+            text++;
+            shaped = *text == ' ';
+            column = 0;
+            if (!shaped && *text != '\n' && *text != '\0') {
+                column = fprintf(out, "%*s", indent, "");
+            }
+        } else if (*text == ' ') {
+            text += blanks;
+            if (shaped || column + 1 + (int)strcspn(text, " \n") <= WIDTH) {
+                column += fprintf(out, "%*s", blanks, "");
+            } else if (*text != '\0') {
+                fprintf(out, "\n%*s", indent, "");
+                column = indent;
+            }
+        }
+    }
+    fputc('\n', out);
+}
 
 static void print_options(const struct cli_option *options, FILE *out)
 {
@@ -31,8 +70,11 @@ static void print_options(const struct cli_option *options, FILE *out)
             fputc('\n', out);
             width = 0;
         }
-        fprintf(out, "%*s%s%s\n", COLUMN - width, "", options->help,
-                options->many ? " (may be given more than once)" : "");
+        fprintf(out, "%*s", COLUMN - width, "");
+        print_wrapped(options->help, COLUMN, COLUMN, out);
+        if (options->many) {
+            fprintf(out, "%*s(may be given more than once)\n", COLUMN, "");
+        }
     }
 }
 
@@ -62,11 +104,13 @@ void cli_help_program(const struct cli_program *program, FILE *out)
     print_options(program->options, out);
     print_options(cli_common_options, out);
     if (program->epilog != NULL) {
-        fprintf(out, "\n%s\n", program->epilog);
+        fputc('\n', out);
+        print_wrapped(program->epilog, 0, 0, out);
     }
-    fprintf(out,
-            "\nExit codes: 0 done, 1 failed, 2 usage or bad input, 3 refused (nothing changed), "
-            "4 busy,\n5 changes pending.\n");
+    fputc('\n', out);
+    print_wrapped("Exit codes: 0 done, 1 failed, 2 wrong use or bad input, 3 refused (nothing "
+                  "changed), 4 locked or busy, 5 changes pending.",
+                  0, 0, out);
 }
 
 void cli_help_command(const struct cli_program *program, const struct cli_command *command,
@@ -76,7 +120,8 @@ void cli_help_command(const struct cli_program *program, const struct cli_comman
     print_usage(program, command, out);
     fprintf(out, "\n%s\n", command->summary);
     if (command->help != NULL) {
-        fprintf(out, "\n%s\n", command->help);
+        fputc('\n', out);
+        print_wrapped(command->help, 0, 0, out);
     }
     if (command->options != NULL && command->options->name != NULL) {
         fputs("\nOptions:\n", out);
@@ -205,7 +250,7 @@ void cli_man_page(const struct cli_program *program, FILE *out)
         roff_text(program->epilog, out);
     }
     fputs(".SH EXIT STATUS\n"
-          "0 done, 1 failed, 2 usage or bad input, 3 refused (nothing changed), 4 busy, 5 changes "
-          "pending.\n",
+          "0 done, 1 failed, 2 wrong use or bad input, 3 refused (nothing changed), 4 locked or "
+          "busy, 5 changes pending.\n",
           out);
 }

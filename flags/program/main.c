@@ -79,9 +79,7 @@ static const struct cli_command commands[] = {
 
 static const struct cli_program program = {"flags", "turn features on, customer by customer",
                                            global_options, commands,
-                                           "Environment: LOCKSTEP_URL, LOCKSTEP_TOKEN. Exit codes: "
-                                           "0 done, 1 failed, 2 wrong use or input, "
-                                           "3 refused, 4 busy."};
+                                           "Environment: LOCKSTEP_URL, LOCKSTEP_TOKEN."};
 
 int main(int argc, char **argv)
 {
