@@ -387,6 +387,13 @@ enum err_code migrate_rollback(struct migrate *m, const struct migrate_rollback 
     rc = rc ? rc : read_rollback(m, what, &asked, err);
     rc = rc ? rc : check_later(m, asked.index, err);
     rc = rc ? rc : session_begin(m, err);
+    if (rc == ERR_OK && what->without_flag_server_reason == NULL) {
+        /* What a crash kept from the server; if it does not take it, the walk itself finds out. */
+        struct err unused = {0};
+        enum err_code told = flag_link_report_all(m, &unused);
+        (void)told;
+        rc = session_reread(m, err);
+    }
     if (rc) {
         return rc;
     }

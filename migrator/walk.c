@@ -597,10 +597,8 @@ static enum err_code check_back(struct walk *w)
     if (state == MIG_IN_SYNC) {
         try_release(w); /* of a run that was killed between hold and contract */
     }
-    if (state >= MIG_IN_SYNC && w->request->to < MIG_IN_SYNC) {
-        return demand_old_everywhere(w, &flag);
-    }
-    return ERR_OK;
+    /* Also from dual-writing: a failed verification may have led there while new code was running. */
+    return w->request->to < MIG_IN_SYNC ? demand_old_everywhere(w, &flag) : ERR_OK;
 }
 
 enum err_code walk_back(struct migrate *m, size_t index, const struct walk_request *request,
