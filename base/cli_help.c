@@ -56,6 +56,7 @@ static void print_wrapped(const char *text, int column, int indent, FILE *out)
 static void print_options(const struct cli_option *options, FILE *out)
 {
     for (; options != NULL && options->name != NULL; options++) {
+        char help[400];
         int width;
 
         if (options->letter != 0) {
@@ -71,10 +72,9 @@ static void print_options(const struct cli_option *options, FILE *out)
             width = 0;
         }
         fprintf(out, "%*s", COLUMN - width, "");
-        print_wrapped(options->help, COLUMN, COLUMN, out);
-        if (options->many) {
-            fprintf(out, "%*s(may be given more than once)\n", COLUMN, "");
-        }
+        (void)snprintf(help, sizeof help, "%s%s", options->help,
+                       options->many ? " (may be given more than once)" : "");
+        print_wrapped(help, COLUMN, COLUMN, out);
     }
 }
 

@@ -306,8 +306,8 @@ static void help_of_the_program(void **state)
         "\n"
         "LOCKSTEP_URL is the server when --server is not given.\n"
         "\n"
-        "Exit codes: 0 done, 1 failed, 2 usage or bad input, 3 refused (nothing changed), 4 busy,\n"
-        "5 changes pending.\n";
+        "Exit codes: 0 done, 1 failed, 2 wrong use or bad input, 3 refused (nothing\n"
+        "changed), 4 locked or busy, 5 changes pending.\n";
     static const char *const ways[][2] = {{"help", NULL}, {"--help", NULL}, {"-h", NULL}};
 
     (void)state;
