@@ -96,10 +96,46 @@ static bool scan_hex(struct scan *s)
     return true;
 }
 
-/* \pL, \p{Greek}, \PN, \p{^Lu}: the names that RE2 knows are Unicode's categories and scripts. */
+/* The names that RE2 knows: Unicode's categories and scripts. PCRE2 has short names of scripts and
+ * many other properties beside, which mean nothing elsewhere. */
+static const char properties[] =
+    " Adlam Ahom Anatolian_Hieroglyphs Any Arabic Armenian Avestan Balinese Bamum"
+    " Bassa_Vah Batak Bengali Bhaiksuki Bopomofo Brahmi Braille Buginese Buhid C"
+    " Canadian_Aboriginal Carian Caucasian_Albanian Cc Cf Chakma Cham Cherokee"
+    " Chorasmian Co Common Coptic Cs Cuneiform Cypriot Cypro_Minoan Cyrillic Deseret"
+    " Devanagari Dives_Akuru Dogra Duployan Egyptian_Hieroglyphs Elbasan Elymaic"
+    " Ethiopic Georgian Glagolitic Gothic Grantha Greek Gujarati Gunjala_Gondi"
+    " Gurmukhi Han Hangul Hanifi_Rohingya Hanunoo Hatran Hebrew Hiragana"
+    " Imperial_Aramaic Inherited Inscriptional_Pahlavi Inscriptional_Parthian Javanese"
+    " Kaithi Kannada Katakana Kayah_Li Kharoshthi Khitan_Small_Script Khmer Khojki"
+    " Khudawadi L Lao Latin Lepcha Limbu Linear_A Linear_B Lisu Ll Lm Lo Lt Lu Lycian"
+    " Lydian M Mahajani Makasar Malayalam Mandaic Manichaean Marchen Masaram_Gondi Mc"
+    " Me Medefaidrin Meetei_Mayek Mende_Kikakui Meroitic_Cursive Meroitic_Hieroglyphs"
+    " Miao Mn Modi Mongolian Mro Multani Myanmar N Nabataean Nandinagari Nd"
+    " New_Tai_Lue Newa Nko Nl No Nushu Nyiakeng_Puachue_Hmong Ogham Ol_Chiki"
+    " Old_Hungarian Old_Italic Old_North_Arabian Old_Permic Old_Persian Old_Sogdian"
+    " Old_South_Arabian Old_Turkic Old_Uyghur Oriya Osage Osmanya P Pahawh_Hmong"
+    " Palmyrene Pau_Cin_Hau Pc Pd Pe Pf Phags_Pa Phoenician Pi Po Ps Psalter_Pahlavi"
+    " Rejang Runic S Samaritan Saurashtra Sc Sharada Shavian Siddham SignWriting"
+    " Sinhala Sk Sm So Sogdian Sora_Sompeng Soyombo Sundanese Syloti_Nagri Syriac"
+    " Tagalog Tagbanwa Tai_Le Tai_Tham Tai_Viet Takri Tamil Tangsa Tangut Telugu"
+    " Thaana Thai Tibetan Tifinagh Tirhuta Toto Ugaritic Vai Vithkuqi Wancho"
+    " Warang_Citi Yezidi Yi Z Zanabazar_Square Zl Zp Zs";
+
+static bool is_property(const char *name, size_t len)
+{
+    for (const char *at = properties; *at != '\0'; at += strcspn(at, " ")) {
+        at++;
+        if (strcspn(at, " ") == len && memcmp(at, name, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* \pL, \p{Greek}, \PN, \p{^Lu}. */
 static bool scan_property(struct scan *s)
 {
-    size_t n = 2;
+    size_t n = 2, from;
 
     if (ahead(s, 2) != '{') {
         if (ahead(s, 2) <= 0 || !strchr("CLMNPSZ", ahead(s, 2)))
@@ -108,11 +144,9 @@ static bool scan_property(struct scan *s)
         return true;
     }
     n += ahead(s, 3) == '^' ? 2 : 1;
-    if (ahead(s, n) == 'X' || ahead(s, n) < 'A' || ahead(s, n) > 'Z')
-        return refuse(s, "unknown Unicode property"); /* Xan, Xwd ... are PCRE2's own */
-    while (is_alnum(ahead(s, n)) || ahead(s, n) == '_')
+    for (from = n; is_alnum(ahead(s, n)) || ahead(s, n) == '_';)
         n++;
-    if (ahead(s, n) != '}')
+    if (ahead(s, n) != '}' || !is_property(s->pattern + s->at + from, n - from))
         return refuse(s, "unknown Unicode property");
     copy(s, n + 1);
     return true;
@@ -307,26 +341,35 @@ static bool scan_group(struct scan *s)
     return true;
 }
 
+/* The digits at offset from and their number, 0 if there is none: to RE2 one that begins with a
+ * needless 0, or has more than nine digits, is no number, and its brace plain text. */
+static size_t scan_count(const struct scan *s, size_t from, uint32_t *out)
+{
+    size_t n = from;
+
+    for (*out = 0; ahead(s, n) >= '0' && ahead(s, n) <= '9'; n++)
+        if (n - from < 9)
+            *out = *out * 10 + (uint32_t)(ahead(s, n) - '0');
+    return n - from > 9 || (n - from > 1 && ahead(s, from) == '0') ? 0 : n - from;
+}
+
 /* {n}, {n,}, {n,m}; false in *quantifier where the brace is a literal. */
 static bool scan_braces(struct scan *s, bool *quantifier)
 {
-    size_t n = 1;
-    uint32_t low = 0, high = 0;
+    size_t n = 1, digits;
+    uint32_t low, high = 0;
     bool comma = false, has_high = false;
 
     *quantifier = false;
-    if (ahead(s, n) < '0' || ahead(s, n) > '9')
+    digits = scan_count(s, n, &low);
+    if (digits == 0)
         return true;
-    for (; ahead(s, n) >= '0' && ahead(s, n) <= '9'; n++)
-        if (low <= REPEAT_MAX)
-            low = low * 10 + (uint32_t)(ahead(s, n) - '0');
+    n += digits;
     if (ahead(s, n) == ',') {
         comma = true;
-        for (n++; ahead(s, n) >= '0' && ahead(s, n) <= '9'; n++) {
-            has_high = true;
-            if (high <= REPEAT_MAX)
-                high = high * 10 + (uint32_t)(ahead(s, n) - '0');
-        }
+        digits = scan_count(s, ++n, &high);
+        has_high = digits > 0;
+        n += digits;
     }
     if (ahead(s, n) != '}')
         return true;
