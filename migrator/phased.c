@@ -145,6 +145,22 @@ static bool same_name(const char *a, const char *b)
 
 /* ---- parts ---- */
 
+/* Whether name can join the columns read so far. */
+static enum err_code check_added_name(struct reader *reader, const char *name)
+{
+    const struct phased *phased = reader->phased;
+
+    if (*name == '\0') {
+        return err_set(reader->err, ERR_INVALID, "\"add\" has a column without a name");
+    }
+    for (size_t i = 0; i < phased->add_count; i++) {
+        if (same_name(phased->add[i].name, name)) {
+            return err_set(reader->err, ERR_INVALID, "\"add\" names \"%.60s\" twice", name);
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err_code read_add(struct reader *reader, const struct json *json)
 {
     static const char *const names[] = {"type", "not_null", "check", NULL};
@@ -167,9 +183,13 @@ static enum err_code read_add(struct reader *reader, const struct json *json)
     }
     for (const struct json *column = json_first(json); column != NULL && rc == ERR_OK;
          column = json_next(column)) {
-        struct phased_add *add = &phased->add[phased->add_count++];
+        struct phased_add *add = &phased->add[phased->add_count];
         const struct json *check = json_get(column, "check"), *nn = json_get(column, "not_null");
 
+        rc = check_added_name(reader, json_key(column));
+        if (rc != ERR_OK) {
+            return rc;
+        }
         add->name = keep(reader, json_key(column));
         if (json_kind(column) != JSON_OBJECT) {
             return wrong_kind(reader, json_key(column), "an object such as {\"type\": \"TEXT\"}",
@@ -186,6 +206,7 @@ static enum err_code read_add(struct reader *reader, const struct json *json)
             rc = wrong_kind(reader, "not_null", "true or false", nn);
         }
         add->not_null = json_is_true(nn);
+        phased->add_count++;
     }
     return rc;
 }

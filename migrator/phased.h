@@ -18,7 +18,8 @@
 #define PHASED_COLUMNS_MAX 32u /* added or dropped by one migration: what a reviewer can follow */
 
 struct phased_add {
-    const char *name, *type; /* type as declared, "TEXT" */
+    const char *name;
+    const char *type; /* as declared, "TEXT"; NULL: none */
     bool not_null;
     const char *check;   /* SQL expression, or NULL */
     const char *forward; /* SQL expression over the row, or NULL: nobody fills it */

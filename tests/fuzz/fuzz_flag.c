@@ -139,7 +139,7 @@ static void check_flag(struct json *flag, const struct json *attributes)
 
     CHECK(good || (err.code != ERR_OK && err.msg[0] != '\0'));
     CHECK(!good || rules != NULL);
-    CHECK(!flag_reassigns(flag, flag));
+    CHECK(!flag_reassigns(flag, flag) || !good);
     if (rules != NULL) {
         const char *unusable = flag_unusable(ruleset_at(rules, 0));
 

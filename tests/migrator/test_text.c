@@ -186,6 +186,8 @@ static void documents_that_are_refused(void **state)
         {"{\"table\": \"t\", \"add\": {\"a\": {\"not_null\": 1}}}", "true or false"},
         {"{\"table\": \"t\", \"add\": {\"a\": {\"not_null\": true}}}", "\"forward\" does not say"},
         {"{\"table\": \"t\", \"add\": {\"a\": {}}, \"forward\": {\"b\": \"1\"}}", "not in \"add\""},
+        {"{\"table\": \"t\", \"add\": {\"\": {}}}", "without a name"},
+        {"{\"table\": \"t\", \"add\": {\"a\": {}, \"A\": {}}}", "twice"},
         {"{\"table\": \"t\", \"drop\": \"a\"}", "array"},
         {"{\"table\": \"t\", \"drop\": [\"a\"]}", "\"reverse\" must say"},
         {"{\"table\": \"t\", \"drop\": [\"a\", \"A\"], \"lossy\": true}", "twice"},
