@@ -192,6 +192,11 @@ enum http_verdict app_handle(void *ctx, struct http_request *request, struct htt
     const struct route *route;
     enum access access;
 
+    /* 401 and the like too, which a page would else see as a network that is down. The worker's reply
+     * is the loop's, and has the headers already. */
+    if (!request->on_worker && strncmp(request->path, "/ofrep/", 7) == 0) {
+        ofrep_allow_origin(&call);
+    }
     if (request->refused != 0) {
         answer_refused(&call);
         return HTTP_REPLY;

@@ -13,7 +13,7 @@
 #include "server/answer.h"
 #include "server/route.h"
 
-static void allow_origin(struct call *call)
+void ofrep_allow_origin(struct call *call)
 {
     if (call->app->cors_origin != NULL) {
         http_reply_header(call->reply, "Access-Control-Allow-Origin", call->app->cors_origin);
@@ -24,7 +24,6 @@ static void allow_origin(struct call *call)
 
 void ofrep_preflight(struct call *call)
 {
-    allow_origin(call);
     if (call->app->cors_origin != NULL) {
         http_reply_header(call->reply, "Access-Control-Allow-Methods", "POST");
         http_reply_header(call->reply, "Access-Control-Allow-Headers",
@@ -167,7 +166,6 @@ void ofrep_single(struct call *call)
     struct context context;
     struct err err = {0};
 
-    allow_origin(call);
     if (!read_context(call, key, &body, &attributes)) {
         return;
     }
@@ -283,7 +281,6 @@ void ofrep_bulk(struct call *call)
     const struct json *attributes;
     struct ruleset_ticket ticket;
 
-    allow_origin(call);
     if (read_context(call, NULL, &body, &attributes)) {
         answer_bulk(call, live_enter(call->app->live, &ticket), attributes);
         live_leave(call->app->live, &ticket);

@@ -626,6 +626,9 @@ static void browsers_are_let_in_only_where_told(void **state)
     assert_string_equal(wire_header(&other.reply, "Access-Control-Allow-Methods"), "POST");
     json_free(rig_call(&other, 200, "POST", OFREP, NULL, NULL, "{\"context\":{}}"));
     assert_string_equal(wire_header(&other.reply, "Access-Control-Expose-Headers"), "ETag");
+    json_free(rig_call(&other, 401, "POST", OFREP, "wrong", NULL, "{}"));
+    assert_string_equal(wire_header(&other.reply, "Access-Control-Allow-Origin"),
+                        "https://app.example");
     json_free(rig_call(&other, 200, "GET", FLAGS, NULL, NULL, NULL));
     assert_string_equal(wire_header(&other.reply, "Access-Control-Allow-Origin"), "");
     rig_fini(&other);
