@@ -72,8 +72,9 @@ struct cel_node {
     uint32_t binder_least; /* least binder that this tree refers to; UINT32_MAX: none */
     uint32_t binder_depth; /* binders around this node */
     uint32_t from, to, at, at_to;
-    uint32_t height; /* of the tree below, for CONDITION_HEIGHT_MAX */
-    uint32_t index;  /* for explain: the number of this node, in source order */
+    uint32_t open, close; /* from and to with the parentheses around it */
+    uint32_t height;      /* of the tree below, for CONDITION_HEIGHT_MAX */
+    uint32_t index;       /* for explain: the number of this node, in source order */
     struct cel_text name;
     struct cel_text variables[2];
     struct condition_value value; /* CONST */

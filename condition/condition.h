@@ -245,6 +245,12 @@ void condition_free(struct condition *cond); /* NULL allowed */
 
 const char *condition_source(const struct condition *cond); /* lent, NUL-terminated */
 
+/* Writes the program as canonical source into out, cut to out_size and NUL-terminated: one line,
+ * even spacing, needed parentheses alone, literals in one form, without comments. Compiled again it
+ * gives the same results, and printed again the same text (which may be longer than the source was).
+ * Returns what snprintf would; 0 when out of memory: unlike condition_run() this allocates. */
+size_t condition_print(const struct condition *cond, char *out, size_t out_size);
+
 /* What the checker found: "bool", "list(int)", "dyn", ...; lent. A host that needs a bool accepts
  * "bool" and "dyn". */
 const char *condition_result_type(const struct condition *cond);

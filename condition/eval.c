@@ -743,6 +743,8 @@ enum cel_fault cel_execute(struct cel_frame *f, struct condition_value *out, uin
             *failed_at = pc;
             return fault;
         }
+        if (notes && i[1].op == CEL_NOTE)
+            cel_note_error(&notes[i[1].k], f, fault, pc);
         sp = stack + h->height;
         sp->kind = CEL_KIND_ERROR;
         sp->sub = (uint8_t)fault;

@@ -41,6 +41,30 @@ bool cel_notes_make(struct cel_compiler *c, const struct cel_node *root, struct 
     return true;
 }
 
+void cel_note_error(struct cel_note *note, const struct cel_frame *f, enum cel_fault fault,
+                    uint32_t pc)
+{
+    struct condition_diag why;
+
+    cel_fault_report(f->program, fault, pc, f->detail, f->detail_len, &why);
+    memcpy(note->error, why.msg, sizeof why.msg);
+}
+
+/* The error that came up in note number i or below it, which stands behind it in the order. */
+static const char *error_below(const struct cel_notes *notes, uint32_t i)
+{
+    unsigned depth = notes->notes[notes->order[i]].depth;
+
+    for (uint32_t k = i; k < notes->count; k++) {
+        const struct cel_note *below = &notes->notes[notes->order[k]];
+        if (k > i && below->depth <= depth)
+            break;
+        if (!below->seen && *below->error)
+            return below->error;
+    }
+    return NULL;
+}
+
 enum condition_status condition_explain(const struct condition *cond,
                                         const struct condition_input *in,
                                         condition_explain_fn *report, void *ctx,
@@ -59,9 +83,11 @@ enum condition_status condition_explain(const struct condition *cond,
     status = cel_run_noting(explained, in, &value, said, notes.notes);
     for (uint32_t i = 0; i < notes.count; i++) {
         const struct cel_note *note = &notes.notes[notes.order[i]];
-        const char *text = "not evaluated";
+        const char *text = note->seen ? NULL : error_below(&notes, i);
         if (status && !note->seen && note->from <= said->from && said->to <= note->to)
             text = said->msg;
+        if (!text)
+            text = "not evaluated";
         report(ctx, note->from, note->to, note->depth, note->seen ? &note->value : NULL,
                note->seen ? "" : text);
     }

@@ -88,8 +88,8 @@ static struct cel_node *expand_has(struct cel_compiler *c, struct cel_node *call
         return NULL;
     }
     field->test = true;
-    field->from = call->from;
-    field->to = call->to;
+    field->from = field->open = call->from;
+    field->to = field->close = call->to;
     return field;
 }
 

@@ -24,8 +24,8 @@ struct cel_node *cel_node_new(struct cel_compiler *c, enum cel_node_kind kind, u
         return NULL;
     }
     n->kind = (uint8_t)kind;
-    n->from = n->at = from;
-    n->to = n->at_to = to;
+    n->from = n->at = n->open = from;
+    n->to = n->at_to = n->close = to;
     n->arg_count = args;
     n->height = 1;
     n->binder_least = UINT32_MAX;
@@ -247,8 +247,8 @@ static struct cel_node *parse_field(struct cel_compiler *c, struct cel_node *tar
     if (!cel_lex(c))
         return NULL;
     if (!optional && name.kind == TOKEN_IDENT && at_op(c, '('))
-        return parse_call(c, target, &name, target->from, false);
-    n = cel_node_new(c, NODE_SELECT, target->from, name.to, 0);
+        return parse_call(c, target, &name, target->open, false);
+    n = cel_node_new(c, NODE_SELECT, target->open, name.to, 0);
     if (!n || !adopt(c, n, target))
         return NULL;
     n->target = target;
@@ -269,7 +269,7 @@ static struct cel_node *parse_index(struct cel_compiler *c, struct cel_node *tar
     end = look(c)->to;
     if (!index || !expect(c, ']', "']'"))
         return NULL;
-    n = cel_node_new(c, NODE_INDEX, target->from, end, 2);
+    n = cel_node_new(c, NODE_INDEX, target->open, end, 2);
     if (!n)
         return NULL;
     n->args[0] = target;
@@ -311,6 +311,7 @@ static struct cel_node *parse_primary(struct cel_compiler *c)
 {
     struct cel_token t = *look(c);
     struct cel_node *n;
+    uint32_t end;
 
     switch (t.kind) {
     case TOKEN_INT: return parse_int(c, t.from, false);
@@ -325,9 +326,12 @@ static struct cel_node *parse_primary(struct cel_compiler *c)
             if (!cel_lex(c))
                 return NULL;
             n = parse_expr(c);
+            end = look(c)->to;
             if (!n || !expect(c, ')', "')'"))
                 return NULL;
             n->parenthesized = true;
+            n->open = t.from;
+            n->close = end;
             return n;
         default: break;
         }
@@ -364,7 +368,7 @@ static struct cel_node *operator_node(struct cel_compiler *c, enum cel_operator 
 
     if (!a)
         return NULL;
-    n = cel_node_new(c, NODE_OPERATOR, from, b ? b->to : a->to, b ? 2 : 1);
+    n = cel_node_new(c, NODE_OPERATOR, from, b ? b->close : a->close, b ? 2 : 1);
     if (!n)
         return NULL;
     n->op = (uint8_t)op;
@@ -440,7 +444,7 @@ static struct cel_node *parse_binary(struct cel_compiler *c, unsigned level)
         struct cel_node *right = cel_lex(c) ? parse_binary(c, b->level + 1u) : NULL;
         if (!right)
             return NULL;
-        left = operator_node(c, b->op, left->from, left, right);
+        left = operator_node(c, b->op, left->open, left, right);
         if (left) {
             left->at = at;
             left->at_to = at_to;
@@ -460,7 +464,7 @@ static struct cel_node *parse_logic(struct cel_compiler *c, bool or)
         return first;
     while (push(c, &s, n, false)) {
         if (!at_op(c, op))
-            return sequence_node(c, or ? NODE_OR : NODE_AND, &s, first->from, n->to);
+            return sequence_node(c, or ? NODE_OR : NODE_AND, &s, first->open, n->close);
         if (!cel_lex(c))
             return NULL;
         n = or ? parse_logic(c, false) : parse_binary(c, 1);
@@ -480,7 +484,7 @@ static struct cel_node *parse_expr(struct cel_compiler *c)
     c->depth++;
     condition = n = parse_logic(c, true);
     if (n && at_op(c, '?')) {
-        n = cel_node_new(c, NODE_TERNARY, condition->from, condition->to, 3);
+        n = cel_node_new(c, NODE_TERNARY, condition->open, condition->close, 3);
         if (!n || !cel_lex(c))
             return NULL;
         n->args[0] = condition;
@@ -490,7 +494,7 @@ static struct cel_node *parse_expr(struct cel_compiler *c)
         n->args[2] = parse_expr(c);
         if (!n->args[2])
             return NULL;
-        n->to = n->at_to = n->args[2]->to;
+        n->to = n->at_to = n->close = n->args[2]->close;
         for (int i = 0; i < 3; i++)
             if (!adopt(c, n, n->args[i]))
                 return NULL;

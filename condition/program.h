@@ -160,7 +160,11 @@ struct cel_note {
     unsigned depth;
     bool seen;
     struct condition_value value;
+    char error[sizeof((struct condition_diag *)0)->msg]; /* that && or || took up; or "" */
 };
+/* Keeps the error that f just met at pc (explain.c). */
+void cel_note_error(struct cel_note *note, const struct cel_frame *f, enum cel_fault fault,
+                    uint32_t pc);
 
 const char *cel_op_name(unsigned op);
 /* Looks text up in a set. */

@@ -4,24 +4,13 @@
  */
 #include "condition/program/cases.h"
 
-#include "base/arena.h"
 #include "base/file.h"
-#include "base/json.h"
-#include "condition/condition.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CASES_BYTES_MAX (64u << 20)
-#define SCRATCH_BYTES (64u << 10) /* roomy: the cases are about results, not about limits */
-
-struct run {
-    FILE *out;
-    struct arena arena; /* of one case */
-    char *scratch;
-};
-
 /* ---- NUL in strings ---- */
 
 /* base/json.h keeps NUL out of its strings, but CEL's may hold one. So \\u0000 is read as a code point
@@ -57,12 +46,12 @@ static size_t show_nul(char *text, size_t len)
 
 /* ---- typed values ---- */
 
-static bool typed_value(struct run *r, const struct json *json, struct condition_value *out);
+static bool typed_value(struct arena *arena, const struct json *json, struct condition_value *out);
 
-static bool read_base64(struct run *r, const char *text, struct condition_value *out)
+static bool read_base64(struct arena *arena, const char *text, struct condition_value *out)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char *bytes = arena_take(&r->arena, strlen(text) + 1);
+    char *bytes = arena_take(arena, strlen(text) + 1);
     size_t len = 0;
     unsigned held = 0, bits = 0;
 
@@ -84,15 +73,15 @@ static bool read_base64(struct run *r, const char *text, struct condition_value 
     return true;
 }
 
-static bool read_items(struct run *r, const struct json *json, struct condition_value *out)
+static bool read_items(struct arena *arena, const struct json *json, struct condition_value *out)
 {
     size_t count = json_count(json), i = 0;
-    struct condition_value *items = arena_zero(&r->arena, count + 1, sizeof *items);
+    struct condition_value *items = arena_zero(arena, count + 1, sizeof *items);
 
     if (!items)
         return false;
     for (const struct json *at = json_first(json); at; at = json_next(at))
-        if (!typed_value(r, at, &items[i++]))
+        if (!typed_value(arena, at, &items[i++]))
             return false;
     memset(out, 0, sizeof *out);
     out->kind = CONDITION_LIST;
@@ -101,16 +90,16 @@ static bool read_items(struct run *r, const struct json *json, struct condition_
     return true;
 }
 
-static bool read_entries(struct run *r, const struct json *json, struct condition_value *out)
+static bool read_entries(struct arena *arena, const struct json *json, struct condition_value *out)
 {
     size_t count = json_count(json), i = 0;
-    struct condition_entry *entries = arena_zero(&r->arena, count + 1, sizeof *entries);
+    struct condition_entry *entries = arena_zero(arena, count + 1, sizeof *entries);
 
     if (!entries)
         return false;
     for (const struct json *at = json_first(json); at; at = json_next(at), i++)
-        if (json_count(at) != 2 || !typed_value(r, json_first(at), &entries[i].key) ||
-            !typed_value(r, json_next(json_first(at)), &entries[i].value))
+        if (json_count(at) != 2 || !typed_value(arena, json_first(at), &entries[i].key) ||
+            !typed_value(arena, json_next(json_first(at)), &entries[i].value))
             return false;
     memset(out, 0, sizeof *out);
     out->kind = CONDITION_MAP;
@@ -147,7 +136,7 @@ static bool read_double(const char *text, struct condition_value *out)
     return true;
 }
 
-static bool typed_value(struct run *r, const struct json *json, struct condition_value *out)
+static bool typed_value(struct arena *arena, const struct json *json, struct condition_value *out)
 {
     const struct json *v = json_first(json);
     const char *kind = json_kind(json) == JSON_OBJECT && v ? json_key(v) : "", *text = json_text(v);
@@ -162,9 +151,9 @@ static bool typed_value(struct run *r, const struct json *json, struct condition
         return true;
     }
     if (strcmp(kind, "list") == 0)
-        return read_items(r, v, out);
+        return read_items(arena, v, out);
     if (strcmp(kind, "map") == 0)
-        return read_entries(r, v, out);
+        return read_entries(arena, v, out);
     if (strcmp(kind, "timestamp") == 0)
         return read_moment(v, CONDITION_TIMESTAMP, out);
     if (strcmp(kind, "duration") == 0)
@@ -179,13 +168,13 @@ static bool typed_value(struct run *r, const struct json *json, struct condition
     } else if (strcmp(kind, "double") == 0) {
         return read_double(text, out);
     } else if (strcmp(kind, "string") == 0 || strcmp(kind, "type") == 0) {
-        char *copy = arena_text(&r->arena, text, strlen(text));
+        char *copy = arena_text(arena, text, strlen(text));
         *out = condition_string(copy, copy ? show_nul(copy, strlen(text)) : 0);
         if (*kind == 't')
             out->kind = CONDITION_TYPE_VALUE;
         return copy != NULL;
     } else if (strcmp(kind, "bytes") == 0) {
-        return read_base64(r, text, out);
+        return read_base64(arena, text, out);
     } else {
         return false;
     }
@@ -229,60 +218,51 @@ static bool identical(const struct condition_value *a, const struct condition_va
 
 /* ---- one case ---- */
 
-struct outcome {
-    enum condition_status status;
-    bool compiled;
-    struct condition_value value;
-    struct condition_diag diag;
-    char type[200];
-};
-
-static enum condition_status declare_function(struct run *r, struct condition_env *env,
-                                              const char *name, const struct json *overload)
+static enum condition_status declare_function(struct cases_case *c, const char *name,
+                                              const struct json *overload)
 {
     const struct json *params = json_get(overload, "params");
     size_t count = json_count(params), i = 0;
-    const char **texts = arena_zero(&r->arena, count + 1, sizeof *texts);
+    const char **texts = arena_zero(&c->arena, count + 1, sizeof *texts);
 
     if (!texts)
         return CONDITION_NOMEM;
     for (const struct json *at = json_first(params); at; at = json_next(at))
         texts[i++] = json_text(at) ? json_text(at) : "";
-    return condition_env_declare_function(env, name, json_is_true(json_get(overload, "method")),
+    return condition_env_declare_function(c->env, name, json_is_true(json_get(overload, "method")),
                                           texts, count, json_get_text(overload, "result", ""), NULL,
                                           NULL);
 }
 
-static enum condition_status declare_all(struct run *r, struct condition_env *env,
-                                         const struct json *test)
+static enum condition_status declare_all(struct cases_case *c)
 {
     enum condition_status status = CONDITION_OK;
 
-    for (const struct json *at = json_first(json_get(test, "type_env")); at && !status;
+    for (const struct json *at = json_first(json_get(c->test, "type_env")); at && !status;
          at = json_next(at)) {
         const char *name = json_get_text(at, "name", "");
         const struct json *overload = json_first(json_get(at, "function"));
         if (json_get_text(at, "type", NULL))
-            status = condition_env_declare_type(env, name, json_get_text(at, "type", ""));
+            status = condition_env_declare_type(c->env, name, json_get_text(at, "type", ""));
         for (; overload && !status; overload = json_next(overload))
-            status = declare_function(r, env, name, overload);
+            status = declare_function(c, name, overload);
     }
     if (!status)
-        status = condition_env_set_container(env, json_get_text(test, "container", NULL));
+        status = condition_env_set_container(c->env, json_get_text(c->test, "container", NULL));
     return status;
 }
 
-static bool read_bindings(struct run *r, const struct json *test, struct condition_value *root)
+static bool read_bindings(struct cases_case *c, struct condition_value *root)
 {
-    const struct json *bindings = json_get(test, "bindings");
+    const struct json *bindings = json_get(c->test, "bindings");
     size_t count = json_count(bindings), i = 0;
-    struct condition_entry *entries = arena_zero(&r->arena, count + 1, sizeof *entries);
+    struct condition_entry *entries = arena_zero(&c->arena, count + 1, sizeof *entries);
 
     if (!entries)
         return false;
     for (const struct json *at = json_first(bindings); at; at = json_next(at), i++) {
-        char *key = arena_text(&r->arena, json_key(at), strlen(json_key(at)));
-        if (!key || !typed_value(r, at, &entries[i].value))
+        char *key = arena_text(&c->arena, json_key(at), strlen(json_key(at)));
+        if (!key || !typed_value(&c->arena, at, &entries[i].value))
             return false;
         entries[i].key = condition_string(key, strlen(key));
     }
@@ -293,126 +273,186 @@ static bool read_bindings(struct run *r, const struct json *test, struct conditi
     return true;
 }
 
-static void evaluate(struct run *r, const struct condition_env *env, const struct condition *cond,
-                     const struct condition_value *root, struct outcome *out)
+static bool fill_slots(struct cases_case *c)
 {
-    size_t count = condition_env_slot_count(env);
-    struct condition_value *slots = arena_zero(&r->arena, count + 1, sizeof *slots);
-    struct condition_input in = {
-        .slots = slots, .slot_count = count, .scratch = r->scratch, .scratch_bytes = SCRATCH_BYTES};
+    size_t count = condition_env_slot_count(c->env);
+    struct condition_value *slots = arena_zero(&c->arena, count + 1, sizeof *slots), root;
 
-    if (!slots) {
-        out->status = CONDITION_NOMEM;
-        return;
-    }
-    condition_slots_fill(env, root, slots, count);
-    out->status = condition_run(cond, &in, &out->value, &out->diag);
-}
-
-static bool matches(struct run *r, const struct json *expect, const struct outcome *o)
-{
-    const struct json *value = json_get(expect, "value");
-    const char *type = json_get_text(expect, "type", NULL);
-    const char *error = json_get_text(expect, "error", NULL);
-    struct condition_value wanted;
-
-    if (error)
-        return o->status != CONDITION_OK;
-    if (type && (!o->compiled || strcmp(type, o->type) != 0))
+    if (!slots || !read_bindings(c, &root))
         return false;
-    if (!value)
-        return type != NULL;
-    return o->status == CONDITION_OK && typed_value(r, value, &wanted) &&
-           identical(&wanted, &o->value);
+    condition_slots_fill(c->env, &root, slots, count);
+    c->in.slots = slots;
+    c->in.slot_count = count;
+    return true;
 }
 
-static void report(struct run *r, const struct json *test, const struct outcome *o)
+bool cases_open(struct cases_case *c, const struct json *test)
 {
-    char got[300], *wanted = json_print(json_get(test, "expect"));
+    const char *text = json_get_text(test, "expr", NULL);
+    const struct json *value = json_get(json_get(test, "expect"), "value");
+    char *expr;
 
-    if (!o->status)
-        condition_value_print(&o->value, got, sizeof got);
+    memset(c, 0, sizeof *c);
+    c->test = test;
+    c->status = CONDITION_NOMEM;
+    c->env = condition_env_new();
+    c->source = expr = text ? arena_text(&c->arena, text, strlen(text)) : NULL;
+    if (!c->env || !expr || (value && !typed_value(&c->arena, value, &c->wanted))) {
+        snprintf(c->diag.msg, sizeof c->diag.msg, "the case cannot be read");
+        return false;
+    }
+    c->source_len = show_nul(expr, strlen(text));
+    c->status = declare_all(c);
+    if (c->status) {
+        snprintf(c->diag.msg, sizeof c->diag.msg, "bad declarations");
+        return false;
+    }
+    condition_env_set_check(c->env, !json_is_true(json_get(test, "disable_check")));
+    c->status = condition_compile(c->env, c->source, c->source_len, &c->cond, &c->diag);
+    if (!c->status && !fill_slots(c)) {
+        snprintf(c->diag.msg, sizeof c->diag.msg, "the case cannot be read");
+        return false;
+    }
+    return true;
+}
+
+/* The program's canonical source, in the arena; NULL when out of memory. */
+static char *canonical(struct cases_case *c, size_t *len)
+{
+    size_t needed = condition_print(c->cond, NULL, 0);
+    char *text = needed ? arena_take(&c->arena, needed + 1) : NULL;
+
+    if (!text)
+        return NULL;
+    *len = condition_print(c->cond, text, needed + 1);
+    return *len == needed ? text : NULL;
+}
+
+bool cases_reprint(struct cases_case *c)
+{
+    size_t len = 0, again_len = 0;
+    char *text, *again;
+
+    if (!c->cond)
+        return true;
+    text = canonical(c, &len);
+    condition_free(c->cond);
+    c->cond = NULL;
+    if (!text) {
+        snprintf(c->diag.msg, sizeof c->diag.msg, "it cannot be printed");
+        return false;
+    }
+    c->source = text;
+    c->source_len = len;
+    c->status = condition_compile(c->env, text, len, &c->cond, &c->diag);
+    if (c->status)
+        return false;
+    again = canonical(c, &again_len);
+    if (!again || again_len != len || memcmp(text, again, len) != 0) {
+        snprintf(c->diag.msg, sizeof c->diag.msg, "it is printed differently the next time");
+        return false;
+    }
+    return fill_slots(c);
+}
+
+bool cases_check(struct cases_case *c, char *scratch, size_t scratch_bytes)
+{
+    const struct json *expect = json_get(c->test, "expect");
+    const char *type = json_get_text(expect, "type", NULL);
+
+    if (c->cond && !json_is_true(json_get(c->test, "check_only"))) {
+        c->in.scratch = scratch;
+        c->in.scratch_bytes = scratch_bytes;
+        c->status = condition_run(c->cond, &c->in, &c->value, &c->diag);
+    }
+    if (json_get(expect, "error"))
+        return c->status != CONDITION_OK;
+    if (type && (!c->cond || strcmp(type, condition_result_type(c->cond)) != 0))
+        return false;
+    if (!json_get(expect, "value"))
+        return type != NULL;
+    return c->status == CONDITION_OK && identical(&c->wanted, &c->value);
+}
+
+void cases_report(const struct cases_case *c, FILE *out)
+{
+    char got[300], *wanted = json_print(json_get(c->test, "expect"));
+
+    if (!c->status)
+        condition_value_print(&c->value, got, sizeof got);
     else
-        snprintf(got, sizeof got, "error: %s", o->diag.msg);
-    fprintf(r->out, "FAILED %s/%s/%s: %s\n    expected %s, got %s (type %s)\n",
-            json_get_text(test, "suite", "-"), json_get_text(test, "section", "-"),
-            json_get_text(test, "name", "-"), json_get_text(test, "expr", ""),
-            wanted ? wanted : "?", got, o->compiled ? o->type : "not known");
+        snprintf(got, sizeof got, "error: %s", c->diag.msg);
+    fprintf(out, "FAILED %s/%s/%s: %.*s\n    expected %s, got %s (type %s)\n",
+            json_get_text(c->test, "suite", "-"), json_get_text(c->test, "section", "-"),
+            json_get_text(c->test, "name", "-"), (int)c->source_len, c->source ? c->source : "",
+            wanted ? wanted : "?", got, c->cond ? condition_result_type(c->cond) : "not known");
     free(wanted);
 }
 
-static bool run_case(struct run *r, const struct json *test)
+void cases_close(struct cases_case *c)
 {
-    const char *text = json_get_text(test, "expr", NULL);
-    char *expr = text ? arena_text(&r->arena, text, strlen(text)) : NULL;
-    size_t len = expr ? show_nul(expr, strlen(text)) : 0;
-    struct condition_env *env = condition_env_new();
-    struct outcome o = {.status = CONDITION_NOMEM};
-    struct condition_value root;
-    struct condition *cond = NULL;
-    bool ok = false;
-
-    if (!env || !expr || !read_bindings(r, test, &root)) {
-        snprintf(o.diag.msg, sizeof o.diag.msg, "the case cannot be read");
-    } else if ((o.status = declare_all(r, env, test)) != CONDITION_OK) {
-        snprintf(o.diag.msg, sizeof o.diag.msg, "bad declarations");
-    } else {
-        condition_env_set_check(env, !json_is_true(json_get(test, "disable_check")));
-        o.status = condition_compile(env, expr, len, &cond, &o.diag);
-        if (o.status == CONDITION_OK) {
-            o.compiled = true;
-            snprintf(o.type, sizeof o.type, "%s", condition_result_type(cond));
-            if (!json_is_true(json_get(test, "check_only")))
-                evaluate(r, env, cond, &root, &o);
-        }
-        ok = matches(r, json_get(test, "expect"), &o);
-    }
-    if (!ok)
-        report(r, test, &o);
-    condition_free(cond);
-    condition_env_free(env);
-    return ok;
+    condition_free(c->cond);
+    condition_env_free(c->env);
+    arena_fini(&c->arena);
 }
 
-enum err_code cases_run(const char *path, int tier, FILE *out, struct cases_result *result,
-                        struct err *err)
+/* ---- a file ---- */
+
+enum err_code cases_read(const char *path, struct json **document, struct err *err)
 {
-    struct run r = {.out = out};
-    struct json *document = NULL;
     char *text = NULL;
     size_t len = 0;
     enum err_code code = file_read(path, CASES_BYTES_MAX, &text, &len, err);
 
-    memset(result, 0, sizeof *result);
     if (code)
         return code;
     hide_nul(text, len);
-    code = json_parse(text, len, &document, err);
+    code = json_parse(text, len, document, err);
     free(text);
     if (code) {
         err_wrap(err, "%s", path);
         return code;
     }
-    r.scratch = malloc(SCRATCH_BYTES);
-    if (!r.scratch) {
-        code = err_set(err, ERR_NOMEM, "out of memory");
-    } else if (json_kind(json_get(document, "tests")) != JSON_ARRAY) {
-        code = err_set(err, ERR_INVALID, "%s: the document has no list \"tests\"", path);
-    } else {
-        for (const struct json *test = json_first(json_get(document, "tests")); test;
-             test = json_next(test)) {
-            int64_t its_tier = 1;
-            (void)json_int(json_get(test, "tier"), &its_tier); /* a case without one is of tier 1 */
-            if (tier && its_tier != tier)
-                continue;
-            if (run_case(&r, test))
-                result->passed++;
-            else
-                result->failed++;
-            arena_fini(&r.arena);
-        }
+    if (json_kind(json_get(*document, "tests")) != JSON_ARRAY) {
+        json_free(*document);
+        *document = NULL;
+        return err_set(err, ERR_INVALID, "%s: the document has no list \"tests\"", path);
     }
-    free(r.scratch);
+    return ERR_OK;
+}
+
+enum err_code cases_run(const char *path, int tier, bool printed, FILE *out,
+                        struct cases_result *result, struct err *err)
+{
+    struct json *document = NULL;
+    enum err_code code = cases_read(path, &document, err);
+    char *scratch;
+
+    memset(result, 0, sizeof *result);
+    if (code)
+        return code;
+    scratch = malloc(CASES_SCRATCH_BYTES);
+    if (!scratch)
+        code = err_set(err, ERR_NOMEM, "out of memory");
+    for (const struct json *test = json_first(json_get(document, "tests")); test && scratch;
+         test = json_next(test)) {
+        struct cases_case c;
+        bool passed;
+        int64_t its_tier = 1;
+        (void)json_int(json_get(test, "tier"), &its_tier); /* a case without one is of tier 1 */
+        if (tier && its_tier != tier)
+            continue;
+        passed = cases_open(&c, test) && (!printed || cases_reprint(&c)) &&
+                 cases_check(&c, scratch, CASES_SCRATCH_BYTES);
+        if (passed)
+            result->passed++;
+        else
+            result->failed++;
+        if (!passed)
+            cases_report(&c, out);
+        cases_close(&c);
+    }
+    free(scratch);
     json_free(document);
     return code;
 }

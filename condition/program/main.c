@@ -138,21 +138,11 @@ static enum err_code open_env(struct session *s, const struct cli *cli, struct e
     return declare_all(s, cli, err);
 }
 
-/* Says where and why, with the caret, or as JSON. */
-static int fail_diag(const struct cli *cli, const char *source, const struct condition_diag *diag,
-                     enum err_code code)
+static struct json *diag_json(const struct condition_diag *diag, enum err_code code)
 {
-    char text[2048];
-    struct json *document, *error;
+    struct json *error = json_object();
 
-    if (!cli_json(cli)) {
-        condition_diag_print(diag, source, strlen(source), text, sizeof text);
-        fputs(text, stderr);
-        return code == ERR_INVALID ? 2 : 1;
-    }
-    document = json_object();
-    error = json_object();
-    json_put_text(error, "code", code == ERR_INVALID ? "ERR_INVALID" : "EVALUATION_FAILED");
+    json_put_text(error, "code", code == ERR_INVALID ? err_code_name(code) : "evaluation_failed");
     json_put_text(error, "message", diag->msg);
     if (*diag->hint)
         json_put_text(error, "hint", diag->hint);
@@ -160,8 +150,24 @@ static int fail_diag(const struct cli *cli, const char *source, const struct con
     json_put_number(error, "column", diag->column);
     json_put_number(error, "from", diag->from);
     json_put_number(error, "to", diag->to);
-    json_put(document, "error", error);
-    cli_print_json(document);
+    return error;
+}
+
+/* Says where and why, with the caret, or as JSON. */
+static int fail_diag(const struct cli *cli, const char *source, const struct condition_diag *diag,
+                     enum err_code code)
+{
+    char text[2048];
+    struct json *document;
+
+    if (cli_json(cli)) {
+        document = json_object();
+        json_put(document, "error", diag_json(diag, code));
+        cli_print_json(document);
+    } else {
+        condition_diag_print(diag, source, strlen(source), text, sizeof text);
+        fputs(text, stderr);
+    }
     return code == ERR_INVALID ? 2 : 1;
 }
 
@@ -200,23 +206,32 @@ static char *value_text(const struct condition_value *v)
     return text;
 }
 
+static void put_value(struct json *document, const struct condition_value *v)
+{
+    char *text = value_text(v);
+
+    json_put(document, "value", condition_to_json(v));
+    json_put_text(document, "cel", text);
+    json_put_text(document, "type", condition_type_name(v));
+    free(text);
+}
+
 static int print_value(const struct cli *cli, const struct session *s,
                        const struct condition_value *v)
 {
-    char *text = value_text(v);
     struct json *document;
+    char *text;
 
     if (cli_json(cli)) {
         document = json_object();
-        json_put(document, "value", condition_to_json(v));
-        json_put_text(document, "cel", text);
-        json_put_text(document, "type", condition_type_name(v));
+        put_value(document, v);
         json_put_text(document, "checked_type", condition_result_type(s->cond));
         cli_print_json(document);
     } else {
+        text = value_text(v);
         puts(text ? text : "out of memory");
+        free(text);
     }
-    free(text);
     return 0;
 }
 
@@ -276,26 +291,71 @@ static int run_explain(struct cli *cli, void *ctx)
     struct explaining e = {.source = cli_operand(cli, 0)};
     struct condition_diag diag;
     struct condition_value value;
+    struct json *document;
     int code = prepare(&s, cli);
 
     (void)ctx;
     if (!code) {
         e.list = cli_json(cli) ? json_array() : NULL;
-        if (condition_explain(s.cond, &s.in, explain_line, &e, &value, &diag) != CONDITION_OK) {
+        if (condition_explain(s.cond, &s.in, explain_line, &e, &value, &diag) != CONDITION_OK)
             code = 1;
-            if (!e.list)
-                fail_diag(cli, e.source, &diag, ERR_CONFLICT);
-        }
         if (e.list) {
-            struct json *document = json_object();
-            if (code) {
-                struct json *error = json_object();
-                json_put_text(error, "message", diag.msg);
-                json_put(document, "error", error);
-            }
+            document = json_object();
+            if (code)
+                json_put(document, "error", diag_json(&diag, ERR_CONFLICT));
+            else
+                put_value(document, &value);
             json_put(document, "explanation", e.list);
             cli_print_json(document);
+        } else if (code) {
+            fflush(stdout); /* the explanation first, then what it comes to */
+            fail_diag(cli, e.source, &diag, ERR_CONFLICT);
         }
+    }
+    session_fini(&s);
+    return code;
+}
+
+/* Compiles the operand without variables. Returns 0, or the exit code after saying why not. */
+static int compile_only(struct session *s, const struct cli *cli)
+{
+    const char *source = cli_operand(cli, 0);
+    struct condition_diag diag;
+    struct err err;
+
+    if (open_env(s, cli, &err))
+        return cli_fail(cli, &err);
+    if (condition_compile(s->env, source, strlen(source), &s->cond, &diag) != CONDITION_OK)
+        return fail_diag(cli, source, &diag, ERR_INVALID);
+    return 0;
+}
+
+typedef size_t text_of_condition(const struct condition *cond, char *out, size_t out_size);
+
+/* What print and disassemble have in common: a text as it is, or as a member. */
+static int show_text(struct cli *cli, text_of_condition *print, const char *member)
+{
+    struct session s;
+    int code = compile_only(&s, cli);
+
+    if (!code) {
+        size_t len = print(s.cond, NULL, 0);
+        char *text = malloc(len + 1);
+        struct err err;
+        if (!text || !len) {
+            err_set(&err, ERR_NOMEM, "out of memory");
+            code = cli_fail(cli, &err);
+        } else {
+            print(s.cond, text, len + 1);
+            if (cli_json(cli)) {
+                struct json *document = json_object();
+                json_put_text(document, member, text);
+                cli_print_json(document);
+            } else {
+                printf("%s%s", text, text[len - 1] == '\n' ? "" : "\n");
+            }
+        }
+        free(text);
     }
     session_fini(&s);
     return code;
@@ -303,30 +363,38 @@ static int run_explain(struct cli *cli, void *ctx)
 
 static int run_disassemble(struct cli *cli, void *ctx)
 {
+    (void)ctx;
+    return show_text(cli, condition_disassemble, "code");
+}
+
+static int run_print(struct cli *cli, void *ctx)
+{
+    (void)ctx;
+    return show_text(cli, condition_print, "source");
+}
+
+static int run_reads(struct cli *cli, void *ctx)
+{
     struct session s;
-    const char *source = cli_operand(cli, 0);
-    struct condition_diag diag;
-    struct err err;
-    int code = 0;
+    int code = compile_only(&s, cli);
 
     (void)ctx;
-    if (open_env(&s, cli, &err)) {
-        code = cli_fail(cli, &err);
-    } else if (condition_compile(s.env, source, strlen(source), &s.cond, &diag) != CONDITION_OK) {
-        code = fail_diag(cli, source, &diag, ERR_INVALID);
-    } else {
-        size_t len = condition_disassemble(s.cond, NULL, 0);
-        char *text = malloc(len + 1);
-        if (text)
-            condition_disassemble(s.cond, text, len + 1);
-        if (cli_json(cli)) {
-            struct json *document = json_object();
-            json_put_text(document, "code", text ? text : "");
-            cli_print_json(document);
-        } else {
-            fputs(text ? text : "out of memory\n", stdout);
+    if (!code) {
+        struct json *document = json_object(), *attributes = json_array();
+        bool now = condition_reads(s.cond, "now");
+        for (size_t i = 0; i < condition_read_count(s.cond); i++) {
+            const char *path = condition_env_slot_path(s.env, condition_read_slot(s.cond, i));
+            json_append(attributes, json_string(path));
+            if (!cli_json(cli))
+                puts(path);
         }
-        free(text);
+        json_put(document, "attributes", attributes);
+        json_put(document, "now", json_bool(now));
+        json_put_text(document, "type", condition_result_type(s.cond));
+        if (cli_json(cli))
+            cli_print_json(document);
+        else
+            json_free(document);
     }
     session_fini(&s);
     return code;
@@ -341,8 +409,8 @@ static int run_test(struct cli *cli, void *ctx)
     (void)ctx;
     if (tier && (strlen(tier) != 1 || *tier < '1' || *tier > '9'))
         return cli_usage(cli, "--tier takes a number from 1 to 9, not '%s'", tier);
-    if (cases_run(cli_operand(cli, 0), tier ? *tier - '0' : 0, cli_json(cli) ? stderr : stdout,
-                  &result, &err))
+    if (cases_run(cli_operand(cli, 0), tier ? *tier - '0' : 0, cli_option(cli, "printed") != NULL,
+                  cli_json(cli) ? stderr : stdout, &result, &err))
         return cli_fail(cli, &err);
     if (cli_json(cli)) {
         struct json *document = json_object();
@@ -365,7 +433,9 @@ static const struct cli_option declare_options[] = {
     {"declare", 'd', "NAME:TYPE", "a variable and its type; then no others are known", true}, {0}};
 
 static const struct cli_option test_options[] = {
-    {"tier", 't', "N", "only the cases of this tier", false}, {0}};
+    {"tier", 't', "N", "only the cases of this tier", false},
+    {"printed", 'p', NULL, "run each condition's canonical source in its place", false},
+    {0}};
 
 static const struct cli_command commands[] = {
     {"eval", "EXPRESSION", "evaluate a condition and print its value",
@@ -381,6 +451,16 @@ static const struct cli_command commands[] = {
      "The file is a JSON document with a list \"tests\"; docs/condition.md has the format. Each "
      "failure is a line, the last line is \"N passed, N failed\".",
      test_options, 1, 1, run_test},
+    {"print", "EXPRESSION", "print a condition as canonical source",
+     "One line, even spacing, needed parentheses alone, literals in one form; comments are "
+     "dropped. "
+     "Printed again it stays as it is.\n\n"
+     "    condition print '((plan==\'pro\')) && (a || (b))'",
+     declare_options, 1, 1, run_print},
+    {"reads", "EXPRESSION", "list the attributes that a condition reads",
+     "One path a line, in the order of first use. 'now' among them means that the answer changes "
+     "with time; --json says so on its own, beside the type of the result.",
+     declare_options, 1, 1, run_reads},
     {"disassemble", "EXPRESSION", "show the bytecode of a condition", NULL, declare_options, 1, 1,
      run_disassemble},
     {0}};
