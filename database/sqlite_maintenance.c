@@ -1,6 +1,6 @@
 /*
  * What SQLite cannot do inside an ordinary batch, on a connection of its own that is closed
- * afterwards, so that no setting outlives the work.
+ * afterwards, so that no setting outlives the work. (A database in memory has no second one.)
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -69,11 +69,26 @@ static enum err_code work_in_transaction(struct sqlite_handle *handle,
     return rc;
 }
 
+/* A database in memory has one connection alone: it gets its settings back. */
+static void end_in_place(struct sqlite_handle *handle, const struct database_maintenance *work)
+{
+    struct err unused = {0};
+    enum err_code rc = sqlite_own(handle, "PRAGMA writable_schema = OFF", &unused);
+
+    (void)rc; /* of settings alone: it cannot fail */
+    (void)sqlite3_db_config(handle->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    if (work->foreign_keys_off) {
+        (void)sqlite3_db_config(handle->sqlite, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
+    }
+}
+
 enum err_code sqlite_maintenance(struct database *db, const struct database_maintenance *work,
                                  struct err *err)
 {
-    struct sqlite_handle *handle = NULL;
-    enum err_code rc = sqlite_open_again((struct sqlite_handle *)db, &handle, err);
+    struct sqlite_handle *handle = (struct sqlite_handle *)db;
+    const char *path = sqlite3_db_filename(handle->sqlite, "main");
+    bool in_place = path == NULL || *path == '\0';
+    enum err_code rc = in_place ? ERR_OK : sqlite_open_again(handle, &handle, err);
 
     if (rc) {
         return rc;
@@ -96,7 +111,11 @@ enum err_code sqlite_maintenance(struct database *db, const struct database_main
         rc = sqlite_own(handle, "COMMIT", err);
     }
     sqlite_undo(handle);
-    sqlite_close_handle(&handle->db);
+    if (in_place) {
+        end_in_place(handle, work);
+    } else {
+        sqlite_close_handle(&handle->db);
+    }
     return rc;
 }
 

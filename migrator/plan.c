@@ -2,7 +2,8 @@
  * migrate_plan(): what apply would do, computed without touching anything.
  *
  * The statements are built by the same code that runs them. An arrow that starts from a later state
- * is built from the table as it will be then, which is predicted from its text.
+ * is built from the table as it will be then, which is predicted from its text; a migration that
+ * follows others that are not done is built on a copy of the schema in which those were played.
  */
 #include <math.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "migrator/arrows.h"
 #include "migrator/backfill.h"
 #include "migrator/plain.h"
+#include "migrator/scratch.h"
 #include "migrator/table_text.h"
 #include "migrator/walk.h"
 
@@ -26,7 +28,9 @@
 #define SHORT_MS 2.0
 
 struct planning {
-    struct migrate *m;
+    struct migrate *m; /* whose database has the schema to plan on: today's, or a copy's */
+    struct migrate *today;
+    bool rests; /* on what others before it make of its table */
     size_t index;
     const struct migration *migration;
     struct arena arena;
@@ -340,13 +344,13 @@ static enum err_code put_notes(struct planning *p, enum mig_state from)
         add_text(notes,
                  arena_print(&p->arena, "contract waits until these change: %s", dependents));
     }
-    if (phased->valid_old == NULL || from >= MIG_CONTRACTED) {
-        return ERR_OK;
+    if (phased->valid_old == NULL || from >= MIG_CONTRACTED || p->rests) {
+        return ERR_OK; /* today's rows may not have the columns that it asks for */
     }
     buf_text(&sql, "SELECT count(*) FROM ");
     buf_sql_name(&sql, str_of(p->change.shape.table));
     buf_print(&sql, " WHERE NOT %s", p->change.valid);
-    rc = database_query(p->m->db, buf_cstr(&sql), NULL, 0, &rows, p->err);
+    rc = database_query(p->today->db, buf_cstr(&sql), NULL, 0, &rows, p->err);
     buf_fini(&sql);
     if (rc == ERR_OK && database_rows_int(rows, 0, 0, 0) > 0) {
         add_text(notes, arena_print(&p->arena,
@@ -358,16 +362,84 @@ static enum err_code put_notes(struct planning *p, enum mig_state from)
     return rc;
 }
 
-static enum err_code plan_phased(struct planning *p, enum mig_state from, enum mig_state to,
-                                 bool fresh)
+/* Rows of the table today; none if it is not there yet. */
+static enum err_code count_today(struct planning *p)
 {
+    struct database_value table = database_text(p->change.shape.table);
+    struct database_rows *rows = NULL;
+    enum err_code rc =
+        database_query(p->today->db,
+                       "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1 COLLATE "
+                       "NOCASE",
+                       &table, 1, &rows, p->err);
+    bool there = rc == ERR_OK && database_rows_count(rows) > 0;
+
+    database_rows_free(rows);
+    p->rows = 0;
+    if (there) {
+        return shape_count_rows(p->today->db, p->change.shape.table, &p->rows, p->err);
+    }
+    if (rc == ERR_OK) {
+        add_text(json_get(p->out, "notes"),
+                 "its table is made by a migration before it: planned on the schema that those "
+                 "leave behind");
+    }
+    return rc;
+}
+
+/* Whether a migration before it, not done yet, puts rows into its table. */
+static enum err_code filled_before(struct planning *p, bool *out)
+{
+    enum err_code rc = ERR_OK;
+
+    *out = false;
+    for (size_t j = 0; j < p->index && rc == ERR_OK && !*out; j++) {
+        const struct migration *before = &p->today->folder.at[j];
+        struct str *pieces = NULL;
+        size_t count = 0;
+        if (before->phased != NULL || session_state(p->today, j) != MIG_PENDING) {
+            continue;
+        }
+        rc = database_split(before->up, &pieces, &count, p->err);
+        for (size_t i = 0; rc == ERR_OK && i < count; i++) {
+            struct sql_scan scan = sql_scan_start(pieces[i]);
+            struct sql_token first;
+            *out = *out || (sql_scan_next(&scan, &first) &&
+                            (sql_token_is(&first, "INSERT") || sql_token_is(&first, "REPLACE") ||
+                             sql_token_is(&first, "WITH")) &&
+                            session_mentions(pieces[i], p->change.shape.table));
+        }
+        free(pieces);
+    }
+    return rc;
+}
+
+/* fresh: whether nobody migrated this database yet; tells whether it goes to the end at once. */
+static enum err_code plan_phased(struct planning *p, enum mig_state from, enum mig_state to,
+                                 bool *fresh)
+{
+    bool filled = false;
     enum err_code rc = change_read(p->m->db, p->migration, from != MIG_PENDING,
                                    from >= MIG_CONTRACTED, &p->arena, &p->change, p->err);
 
-    rc = rc ? rc : shape_count_rows(p->m->db, p->change.shape.table, &p->rows, p->err);
-    if (rc == ERR_OK && fresh && p->rows == 0) {
+    rc = rc ? rc : count_today(p);
+    if (rc == ERR_OK && *fresh) {
+        rc = filled_before(p, &filled);
+    }
+    *fresh = *fresh && rc == ERR_OK && p->rows == 0 && !filled;
+    if (*fresh) {
+        const char *dependents = change_dependents(&p->change, &p->arena);
+        if (*dependents != '\0') {
+            add_text(json_get(p->out, "notes"),
+                     arena_print(&p->arena, "fails until these change: %s", dependents));
+        }
         return put_arrow(p, phase_new(p, "fresh", MIG_PURGED, 0, SHORT_MS), MIG_PENDING,
                          MIG_PURGED);
+    }
+    if (rc == ERR_OK && p->rests && p->rows > 0) {
+        add_text(json_get(p->out, "notes"),
+                 "planned on the schema that the migrations before it leave behind; row counts and "
+                 "times come from today's table");
     }
     rc = rc ? rc : put_notes(p, from);
     for (; rc == ERR_OK && from < to; from = (enum mig_state)(from + 1)) {
@@ -392,17 +464,76 @@ static enum err_code plan_plain(struct planning *p)
     (void)json_put(phase, "statements", statements);
     put_digest(p, phase);
     (void)json_append(json_get(p->out, "phases"), phase);
-    return rc ? rc : plain_analyse(p->m->db, p->migration->name, p->migration->up, p->err);
+    return rc ? rc : plain_analyse(p->today->db, p->migration->name, p->migration->up, p->err);
 }
 
 /* ---- all of them ---- */
 
-static enum err_code plan_one(struct migrate *m, size_t index, enum mig_state to, bool rests,
-                              struct json *list, struct err *err)
+struct plan {
+    struct migrate *m;
+    struct scratch scratch;
+    enum mig_state to;
+    bool fresh;   /* nobody migrated this database, and nobody asks for less than the end */
+    bool *purged; /* of the folder: goes to its end at once */
+    struct json *list;
+    struct err *err;
+};
+
+/* The migration before index that keeps its table to itself until it is purged, or NULL. */
+static const struct migration *in_the_way(const struct plan *plan, size_t index)
 {
-    struct planning p = {.m = m, .index = index, .migration = &m->folder.at[index], .err = err};
-    enum mig_state from = session_state(m, index);
-    enum err_code rc = ERR_OK;
+    for (size_t j = 0; j < index; j++) {
+        if (!plan->purged[j] && session_state(plan->m, j) != MIG_PURGED &&
+            session_shares_table(plan->m, j, index)) {
+            return &plan->m->folder.at[j];
+        }
+    }
+    return NULL;
+}
+
+/* On which schema a migration is planned. *on NULL: it cannot be known; a note says why. */
+static enum err_code choose_schema(struct plan *plan, struct planning *p, struct migrate **on)
+{
+    const struct migrate *m = plan->m;
+    bool follows = false;
+    enum err_code rc;
+
+    *on = plan->m;
+    if (session_state(m, p->index) != MIG_PENDING) {
+        return ERR_OK;
+    }
+    for (size_t j = 0; j < p->index; j++) {
+        follows = follows || session_state(m, j) == MIG_PENDING ||
+                  mig_state_in_flight(session_state(m, j));
+    }
+    p->rests = session_rests_on_pending(m, p->index) || session_in_the_way(m, p->index) != NULL;
+    rc = follows ? scratch_reach(&plan->scratch, m, p->index, plan->err) : ERR_OK;
+    if (rc || !follows) {
+        return rc;
+    }
+    if (plan->scratch.why[0] == '\0') {
+        *on = &plan->scratch.m;
+    } else if (p->rests) {
+        *on = NULL;
+        add_text(json_get(p->out, "notes"),
+                 arena_print(&p->arena,
+                             "its phases can be planned after the migrations before it: on a copy "
+                             "of the schema these fail (%s)",
+                             plan->scratch.why));
+    }
+    return ERR_OK;
+}
+
+static enum err_code plan_one(struct plan *plan, size_t index)
+{
+    struct planning p = {.today = plan->m,
+                         .m = plan->m,
+                         .index = index,
+                         .migration = &plan->m->folder.at[index],
+                         .err = plan->err};
+    enum mig_state from = session_state(plan->m, index);
+    const struct migration *first = from == MIG_PENDING ? in_the_way(plan, index) : NULL;
+    enum err_code rc;
 
     p.out = json_object();
     (void)json_put_text(p.out, "name", p.migration->name);
@@ -410,27 +541,51 @@ static enum err_code plan_one(struct migrate *m, size_t index, enum mig_state to
     (void)json_put_text(p.out, "from", mig_state_name(from));
     (void)json_put(p.out, "phases", json_array());
     (void)json_put(p.out, "notes", json_array());
-    if (p.migration->phased != NULL) {
-        (void)json_put_text(p.out, "description", p.migration->phased->description);
+    if (first != NULL) {
+        add_text(json_get(p.out, "notes"),
+                 arena_print(&p.arena, "waits until %s is purged, which has the same table in hand",
+                             first->name));
     }
     if (p.migration->phased == NULL) {
         rc = plan_plain(&p);
-    } else if (rests) {
-        add_text(json_get(p.out, "notes"), "its table is changed by a migration before it that is "
-                                           "pending too: its phases can be planned after that one");
+        rc = rc ? rc : scratch_reach(&plan->scratch, plan->m, index + 1, plan->err);
     } else {
-        rc = plan_phased(&p, from, to, m->fresh);
+        (void)json_put_text(p.out, "description", p.migration->phased->description);
+        rc = choose_schema(plan, &p, &p.m);
+        if (rc == ERR_OK && p.m != NULL) {
+            plan->purged[index] = plan->fresh && from == MIG_PENDING;
+            rc = plan_phased(&p, from, plan->to, &plan->purged[index]);
+        }
     }
-    (void)json_append(list, p.out);
+    (void)json_append(plan->list, p.out);
     arena_fini(&p.arena);
+    return rc;
+}
+
+static enum err_code plan_folder(struct plan *plan, const char *target, size_t one)
+{
+    enum err_code rc = ERR_OK;
+
+    plan->purged = calloc(plan->m->folder.count + 1, sizeof *plan->purged);
+    if (plan->purged == NULL) {
+        return err_set(plan->err, ERR_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; rc == ERR_OK && i < plan->m->folder.count; i++) {
+        enum mig_state state = session_state(plan->m, i);
+        bool done = plan->m->folder.at[i].phased == NULL ? state != MIG_PENDING : state >= plan->to;
+        if (!done && (target == NULL || i == one)) {
+            rc = plan_one(plan, i);
+        }
+    }
+    free(plan->purged);
+    scratch_fini(&plan->scratch);
     return rc;
 }
 
 enum err_code migrate_plan(struct migrate *m, const struct migrate_apply *what,
                            struct json **report, struct err *err)
 {
-    struct json *list;
-    enum mig_state to = MIG_CONTRACTED;
+    struct plan plan = {.m = m, .to = MIG_CONTRACTED, .err = err};
     size_t one = 0;
     enum err_code rc = session_read(m, err);
 
@@ -440,28 +595,22 @@ enum err_code migrate_plan(struct migrate *m, const struct migrate_apply *what,
         rc = folder_find(&m->folder, what->target, &one, err);
     }
     if (rc == ERR_OK && what->to_state != NULL) {
-        rc = walk_parse_state(what->to_state, &to, err);
+        rc = walk_parse_state(what->to_state, &plan.to, err);
     }
     if (rc) {
         return rc;
     }
-    m->fresh = !m->meta.exists && m->journal.count == 0;
-    list = json_array();
-    for (size_t i = 0; rc == ERR_OK && i < m->folder.count; i++) {
-        enum mig_state state = session_state(m, i);
-        bool done = m->folder.at[i].phased == NULL ? state != MIG_PENDING : state >= to;
-        if (!done && (what->target == NULL || i == one)) {
-            rc = plan_one(m, i, to, session_rests_on_pending(m, i), list, err);
-        }
-    }
+    plan.fresh = !m->meta.exists && m->journal.count == 0 && plan.to >= MIG_CONTRACTED;
+    plan.list = json_array();
+    rc = plan_folder(&plan, what->target, one);
     if (rc) {
-        json_free(list);
+        json_free(plan.list);
         return rc;
     }
     *report = json_object();
     (void)json_put_text(*report, "database", database_url(m->db));
     (void)json_put_text(*report, "environment", m->environment);
-    (void)json_put_number(*report, "changes", (double)json_count(list));
-    (void)json_put(*report, "migrations", list);
+    (void)json_put_number(*report, "changes", (double)json_count(plan.list));
+    (void)json_put(*report, "migrations", plan.list);
     return ERR_OK;
 }

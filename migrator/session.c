@@ -151,21 +151,21 @@ bool session_mentions(struct str sql, const char *table)
     return false;
 }
 
-const struct migration *session_in_the_way(const struct migrate *m, size_t index)
+bool session_shares_table(const struct migrate *m, size_t before, size_t index)
 {
     const struct migration *wanted = &m->folder.at[index];
+    const struct phased *phased = m->folder.at[before].phased;
 
+    return phased != NULL &&
+           (wanted->phased != NULL ? strcasecmp(phased->table, wanted->phased->table) == 0
+                                   : session_mentions(wanted->up, phased->table));
+}
+
+const struct migration *session_in_the_way(const struct migrate *m, size_t index)
+{
     for (size_t i = 0; i < index; i++) {
-        const struct migration *other = &m->folder.at[i];
-        const char *table = other->phased != NULL ? other->phased->table : NULL;
-        enum mig_state state = session_state(m, i);
-
-        if (table == NULL || state == MIG_PURGED) {
-            continue;
-        }
-        if (wanted->phased != NULL ? strcasecmp(table, wanted->phased->table) == 0
-                                   : session_mentions(wanted->up, table)) {
-            return other;
+        if (session_state(m, i) != MIG_PURGED && session_shares_table(m, i, index)) {
+            return &m->folder.at[i];
         }
     }
     return NULL;

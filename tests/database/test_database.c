@@ -449,6 +449,35 @@ static void statements_are_kept_and_still_right_after_a_change(void **state)
     }
 }
 
+/* One connection is all that there is: its settings are as before. */
+static void maintenance_in_memory_gives_the_settings_back(void **state)
+{
+    static const struct database_statement edit = {
+        "UPDATE sqlite_master SET sql = replace(sql, ' NOT NULL', '') WHERE name = 't'", NULL, 0};
+    static const struct database_statement broken = {
+        "UPDATE sqlite_master SET sql = 'CREATE TABL' WHERE name = 't'", NULL, 0};
+    struct database_maintenance work = {.foreign_keys_off = true,
+                                        .writable_schema = true,
+                                        .statements = &edit,
+                                        .statement_count = 1};
+    struct database *db = NULL;
+
+    (void)state;
+    assert_int_equal(database_open("sqlite::memory:", NULL, &db, &err), ERR_OK);
+    assert_int_equal(run(db, "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT NOT NULL)"), ERR_OK);
+    assert_int_equal(run(db, "CREATE TABLE u(t REFERENCES t)"), ERR_OK);
+    assert_int_equal(database_maintenance(db, &work, &err), ERR_OK);
+    assert_int_equal(run(db, "INSERT INTO t(a) VALUES(1)"), ERR_OK);
+    assert_int_not_equal(run(db, edit.sql), ERR_OK);
+    assert_int_equal(run(db, "INSERT INTO u(t) VALUES(7)"), ERR_CONFLICT);
+    work.statements = &broken;
+    work.checks = (const char *const[]){"SELECT 'a row too many' FROM u", NULL};
+    assert_int_not_equal(database_maintenance(db, &work, &err), ERR_OK);
+    assert_int_equal(number(db, "SELECT count(*) FROM t"), 1);
+    assert_int_not_equal(run(db, edit.sql), ERR_OK);
+    database_close(db);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -469,6 +498,7 @@ int main(void)
         TEST(the_journal_mode_changes_only_if_asked_for),
         TEST(capabilities_are_probed),
         TEST(maintenance_edits_the_schema_or_nothing),
+        TEST(maintenance_in_memory_gives_the_settings_back),
         TEST(a_snapshot_is_a_whole_database),
         TEST(statements_are_kept_and_still_right_after_a_change),
     };
