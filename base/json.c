@@ -259,6 +259,16 @@ struct json *json_append(struct json *array, struct json *value)
     return value;
 }
 
+struct json *json_append_lent(struct json *array, const struct json *value)
+{
+    if (type_of(array) != cJSON_Array ||
+        (type_of(value) != cJSON_Array && type_of(value) != cJSON_Object) ||
+        !cJSON_AddItemReferenceToArray(node(array), node(value))) {
+        return NULL;
+    }
+    return array;
+}
+
 void json_remove(struct json *object, const char *key)
 {
     if (type_of(object) == cJSON_Object) {

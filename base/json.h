@@ -70,6 +70,9 @@ struct json *json_put_text(struct json *object, const char *key, const char *tex
 struct json *json_put_number(struct json *object, const char *key, double number);
 struct json *json_put_bool(struct json *object, const char *key, bool truth);
 struct json *json_append(struct json *array, struct json *value);
+/* Appends an array or object that stays the caller's: it must outlive array, unchanged. Returns
+ * array, or NULL when out of memory. */
+struct json *json_append_lent(struct json *array, const struct json *value);
 void json_remove(struct json *object, const char *key);
 
 /* ---- print; malloc'd, free() it; NULL when out of memory ---- */

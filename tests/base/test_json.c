@@ -299,6 +299,29 @@ static void made_changed_and_removed(void **state)
     json_free(NULL);
 }
 
+static void a_lent_value_outlives_the_array(void **state)
+{
+    struct json *value = json_object();
+    struct json *list = json_array();
+    char *text;
+
+    (void)state;
+    json_put_text(value, "a", "b");
+    assert_ptr_equal(json_append_lent(list, value), list);
+    assert_ptr_equal(json_append_lent(list, value), list);
+    assert_int_equal(json_kind(json_first(list)), JSON_OBJECT);
+    text = json_print(list);
+    assert_string_equal(text, "[{\"a\":\"b\"},{\"a\":\"b\"}]");
+    free(text);
+    assert_null(json_append_lent(list, NULL));
+    assert_null(json_append_lent(list, json_get(value, "a"))); /* a string would be freed with it */
+    assert_null(json_append_lent(value, value));
+    assert_null(json_append_lent(NULL, value));
+    json_free(list);
+    assert_string_equal(json_get_text(value, "a", ""), "b");
+    json_free(value);
+}
+
 static void null_reads_like_a_value_of_another_kind(void **state)
 {
     struct json *text = json_string("x");
@@ -407,6 +430,7 @@ int main(void)
         cmocka_unit_test(escapes_are_read),
         cmocka_unit_test(three_ways_to_print),
         cmocka_unit_test(made_changed_and_removed),
+        cmocka_unit_test(a_lent_value_outlives_the_array),
         cmocka_unit_test(null_reads_like_a_value_of_another_kind),
         cmocka_unit_test(equality_knows_no_order_of_members),
         cmocka_unit_test(duplicate_keys_are_found),
