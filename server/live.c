@@ -80,9 +80,9 @@ static void find_conflict(const struct store *store, char why[LIVE_WHY_BYTES])
 enum err_code live_publish(struct live *live, const struct store *store, unsigned poll_s,
                            struct err *err)
 {
-    struct json *document = store_ruleset(store, poll_s);
+    char *text = NULL;
+    struct json *document = store_ruleset(store, poll_s, &text);
     struct counted_body *body = calloc(1, sizeof *body);
-    char *text = json_print_canonical(document);
     struct counted_body *old;
     struct ruleset *rules = NULL;
     char conflict[LIVE_WHY_BYTES];

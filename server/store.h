@@ -33,6 +33,7 @@ struct store_flag {
     int64_t changed_ms; /* wall time of that */
     bool archived;
     struct json *document; /* without "tie" */
+    char *text;            /* document, printed canonically */
 };
 
 /* Who makes a change, for the audit. */
@@ -69,8 +70,9 @@ const struct store_flag *store_flag_at(const struct store *store, size_t index);
 
 /* The flag's document as clients see it: with "tie", if it has one. New; NULL when out of memory. */
 struct json *store_flag_json(const struct store *store, const struct store_flag *flag);
-/* The whole ruleset document. New; NULL when out of memory. */
-struct json *store_ruleset(const struct store *store, unsigned poll_s);
+/* The whole ruleset document, and *text: the same in its canonical form. Both new; the document
+ * lends the flags' documents until the next change. NULL, and *text too, when out of memory. */
+struct json *store_ruleset(const struct store *store, unsigned poll_s, char **text);
 
 /* Makes (version 0) or replaces (the version it must have) a flag; document is copied. answers:
  * whether what it answers may change, which stamps its revision. ERR_STALE: another version;

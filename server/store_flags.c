@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -88,22 +89,59 @@ struct json *store_flag_json(const struct store *store, const struct store_flag 
     return out;
 }
 
-struct json *store_ruleset(const struct store *store, unsigned poll_s)
+/* Appends one flag to both forms of the ruleset. What is not tied is neither copied nor printed
+ * again: with thousands of flags that would be most of what a change takes. */
+static bool add_to_ruleset(const struct store *store, const struct store_flag *flag,
+                           struct json *flags, struct buf *text)
+{
+    struct json *tied;
+    char *printed;
+    size_t ties;
+
+    if (json_first(flags) != NULL) {
+        buf_char(text, ',');
+    }
+    (void)store_ties(store, flag->key, &ties);
+    if (ties == 0) {
+        buf_text(text, flag->text);
+        return json_append_lent(flags, flag->document) != NULL;
+    }
+    tied = store_flag_json(store, flag);
+    printed = json_print_canonical(tied);
+    buf_text(text, printed != NULL ? printed : "");
+    free(printed);
+    return json_append(flags, tied) != NULL && printed != NULL;
+}
+
+struct json *store_ruleset(const struct store *store, unsigned poll_s, char **text)
 {
     struct json *out = json_object();
     struct json *flags = json_array();
+    char *environment = json_quote(store->environment, strlen(store->environment));
+    struct buf buf = {0};
+    bool whole = environment != NULL;
 
+    buf_print(&buf, "{\"environment\":%s,\"epoch\":%lld,\"flags\":[", whole ? environment : "",
+              (long long)store->epoch);
+    for (size_t i = 0; whole && i < store->flag_count; i++) {
+        whole = store->flags[i].archived || add_to_ruleset(store, &store->flags[i], flags, &buf);
+    }
+    buf_print(&buf, "],\"format\":%d,\"poll_s\":%u,\"revision\":%lld}", RULESET_FORMAT, poll_s,
+              (long long)store->revision);
+    free(environment);
     json_put_number(out, "format", RULESET_FORMAT);
     json_put_text(out, "environment", store->environment);
     json_put_number(out, "epoch", (double)store->epoch);
     json_put_number(out, "revision", (double)store->revision);
     json_put_number(out, "poll_s", poll_s);
-    for (size_t i = 0; i < store->flag_count; i++) {
-        if (!store->flags[i].archived) {
-            json_append(flags, store_flag_json(store, &store->flags[i]));
-        }
-    }
     json_put(out, "flags", flags);
+    *text = buf_take(&buf);
+    if (!whole || *text == NULL) {
+        free(*text);
+        *text = NULL;
+        json_free(out);
+        return NULL;
+    }
     return out;
 }
 
@@ -115,6 +153,7 @@ static void place_flag(struct store *store, size_t place, bool found, struct sto
     if (found) {
         free(store->flags[place].key);
         json_free(store->flags[place].document);
+        free(store->flags[place].text);
     } else {
         memmove(&store->flags[place + 1], &store->flags[place],
                 (store->flag_count - place) * sizeof *store->flags);
@@ -140,14 +179,24 @@ static bool room_for_flag(struct store *store)
     return true;
 }
 
+static size_t count_in_use(const struct store *store)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < store->flag_count; i++) {
+        count += !store->flags[i].archived;
+    }
+    return count;
+}
+
 static enum err_code commit_flag(struct store *store, const struct store_actor *who,
                                  const struct store_flag *fresh, const char *before,
-                                 const char *after, struct err *err)
+                                 struct err *err)
 {
     struct database_value params[] = {
         database_text(store->environment), database_text(fresh->key),
         database_int(fresh->version),      database_int(fresh->revision),
-        database_int(fresh->changed_ms),   database_text(after)};
+        database_int(fresh->changed_ms),   database_text(fresh->text)};
     struct database_value old[] = {params[0], params[1], database_int(fresh->version - 1)};
     struct database_guard guard =
         before == NULL
@@ -165,7 +214,7 @@ static enum err_code commit_flag(struct store *store, const struct store_actor *
                                   .action = before == NULL ? "flag.create" : "flag.update",
                                   .flag = fresh->key,
                                   .before = before,
-                                  .after = after,
+                                  .after = fresh->text,
                                   .visible = true,
                                   .guards = &guard,
                                   .guard_count = 1,
@@ -184,7 +233,7 @@ enum err_code store_put_flag(struct store *store, const struct store_actor *who,
     size_t place = store_flag_place(store, key, &found);
     const struct store_flag *now = found ? &store->flags[place] : NULL;
     struct store_flag fresh = {.version = version + 1};
-    char *before = NULL, *after = NULL;
+    const char *before = now != NULL ? now->text : NULL;
     enum err_code rc = ERR_OK;
 
     CHECK(store->flags != NULL); /* made when the store is read, even for no flag */
@@ -197,29 +246,27 @@ enum err_code store_put_flag(struct store *store, const struct store_actor *who,
     if (version > 0 && (now == NULL || now->archived || now->version != version)) {
         return err_set(err, ERR_STALE, "flag '%s' has another version by now: read it again", key);
     }
-    if (now == NULL && store->flag_count >= LIMIT_FLAGS) {
+    if (now == NULL && count_in_use(store) >= LIMIT_FLAGS) {
         return err_set(err, ERR_LIMIT, "there are %u flags already: archive some", LIMIT_FLAGS);
     }
     fresh.revision = now != NULL && !answers ? now->revision : store_next_revision(store);
     fresh.changed_ms = now != NULL && !answers ? now->changed_ms : clock_wall_ms();
     fresh.key = strdup(key);
     fresh.document = json_copy(document);
-    after = json_print_canonical(document);
-    before = now != NULL ? json_print_canonical(now->document) : NULL;
-    if (fresh.key == NULL || fresh.document == NULL || after == NULL ||
-        (now != NULL && before == NULL) || !room_for_flag(store)) {
+    fresh.text = json_print_canonical(document);
+    if (fresh.key == NULL || fresh.document == NULL || fresh.text == NULL ||
+        !room_for_flag(store)) {
         rc = err_set(err, ERR_NOMEM, "out of memory");
     } else {
-        rc = commit_flag(store, who, &fresh, before, after, err);
+        rc = commit_flag(store, who, &fresh, before, err);
     }
     if (rc == ERR_OK) {
         place_flag(store, place, now != NULL, &fresh);
     } else {
         free(fresh.key);
         json_free(fresh.document);
+        free(fresh.text);
     }
-    free(before);
-    free(after);
     return rc;
 }
 
@@ -248,16 +295,13 @@ enum err_code store_archive_flag(struct store *store, const struct store_actor *
                                   .guard_count = 1,
                                   .statements = statements,
                                   .statement_count = 2};
-    char *before;
     enum err_code rc;
 
     if (!found || store->flags[place].archived || store->flags[place].version != version) {
         return err_set(err, ERR_STALE, "flag '%s' has another version by now: read it again", key);
     }
-    before = json_print_canonical(store->flags[place].document);
-    change.before = before;
+    change.before = store->flags[place].text;
     rc = store_commit(store, &change, err);
-    free(before);
     if (rc == ERR_OK) {
         struct store_flag *flag = &store->flags[place];
 

@@ -15,6 +15,7 @@ static void flag_clear(struct store_flag *flag)
 {
     free(flag->key);
     json_free(flag->document);
+    free(flag->text);
 }
 
 void store_tie_clear(struct tie *tie)
@@ -171,6 +172,10 @@ static enum err_code load_flags(struct store *into, struct err *err)
         into->flag_count++;
         rc = flag->key == NULL ? err_set(err, ERR_NOMEM, "out of memory")
                                : json_parse(text, strlen(text), &flag->document, err);
+        if (rc == ERR_OK) {
+            flag->text = json_print_canonical(flag->document); /* whoever wrote the row */
+            rc = flag->text == NULL ? err_set(err, ERR_NOMEM, "out of memory") : ERR_OK;
+        }
         if (rc != ERR_OK) {
             err_wrap(err, "flag '%s' in the store", database_rows_text(rows, i, 0));
         }

@@ -667,7 +667,7 @@ static void a_ruleset_has_a_tag(void **state)
     json_free(rules);
     snprintf(header, sizeof header, "If-None-Match: %s\r\n", tag);
     json_free(rig_call(&rig, 304, "GET", RULESET, NULL, header, NULL));
-    create("another", "");
+    create("another", "\"description\":\"\\u00e9\\n\",\"tags\":[\"b\",\"a\"]");
     json_free(rig_call(&rig, 200, "GET", RULESET, NULL, header, NULL));
     assert_string_not_equal(wire_header(&rig.reply, "ETag"), tag);
 }

@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/limits.h"
 #include "tests/server/rig.h"
 
 #define FLAGS "/api/v1/flags"
@@ -415,6 +416,31 @@ static void a_full_disk_is_said(void **state)
     rig_does(&rig, 201, "POST", FLAGS, "{\"key\":\"room-again\"}");
 }
 
+static void archiving_makes_room_for_flags(void **state)
+{
+    char many[600];
+
+    (void)state;
+    assert_int_equal(rig_stop(&rig, SIGTERM), 0);
+    snprintf(many, sizeof many,
+             "INSERT INTO flag(environment, key, version, revision, changed_ms, document) "
+             "WITH RECURSIVE n(i) AS (SELECT count(*) + 1 FROM flag WHERE archived_ms IS NULL "
+             "UNION ALL SELECT i + 1 FROM n WHERE i < %u) "
+             "SELECT environment, 'many-' || i, 1, revision, changed_ms, "
+             "json_set(document, '$.key', 'many-' || i) FROM n, flag WHERE key = 'a'",
+             LIMIT_FLAGS);
+    sql(many);
+    rig_serve(&rig, NULL);
+    rig_does(&rig, 413, "POST", FLAGS, "{\"key\":\"one-more\"}");
+    assert_says("archive");
+    json_free(rig_call(&rig, 204, "DELETE", FLAGS "/many-9999", NULL, "If-Match: \"1\"\r\n", NULL));
+    rig_does(&rig, 201, "POST", FLAGS, "{\"key\":\"one-more\"}");
+    rig_does(&rig, 413, "POST", FLAGS, "{\"key\":\"two-more\"}");
+    assert_int_equal(rig_stop(&rig, SIGTERM), 0);
+    sql("DELETE FROM flag WHERE key LIKE 'many-%'");
+    rig_serve(&rig, NULL);
+}
+
 static void a_read_only_store_is_still_evaluated(void **state)
 {
     const char *file = rig.store + strlen("sqlite:");
@@ -538,6 +564,7 @@ int main(void)
         cmocka_unit_test(every_statement_may_fail),
         cmocka_unit_test(another_program_s_change_is_seen),
         cmocka_unit_test(a_full_disk_is_said),
+        cmocka_unit_test(archiving_makes_room_for_flags),
         cmocka_unit_test(a_read_only_store_is_still_evaluated),
         cmocka_unit_test(a_flag_outside_its_range_is_noticed),
         cmocka_unit_test(a_port_in_use_is_said),
