@@ -449,7 +449,7 @@ static void consistent(sqlite3 *app, const struct table *t, const char *a, const
  * aside. */
 enum stage { ALONE, TOGETHER, ASIDE };
 
-/* A statement on the migrated table, and what it would be on a table of the writer's shape alone. */
+/* A statement on the migrated table, and what it is on a table of the writer's shape alone. */
 static void compare(sqlite3 *app, const struct table *t, bool new_side, enum stage stage,
                     const char *sql, const char *sql_alone, const char *what)
 {
