@@ -80,6 +80,7 @@ static enum condition_status compile(struct condition_env *env, const char *sour
         root = cel_parse(&c);
         ok = root && cel_check(&c, root) && (explaining || cel_fold(&c, &root)) &&
              cel_generate(&c, root) && finish(&c, root) &&
+             (cel_quick_make(p) || cel_fail_memory(&c)) &&
              (!notes || cel_notes_make(&c, root, notes));
     }
     if (ok)
@@ -176,8 +177,21 @@ enum condition_status cel_run_noting(const struct condition *cond, const struct 
     return fault >= FAULT_STEPS ? CONDITION_EXHAUSTED : CONDITION_EVAL;
 }
 
+enum condition_status cel_quick_give_up(const struct cel_quick *t,
+                                        const struct condition_value *slots,
+                                        struct condition_value *out, struct condition_diag *diag,
+                                        const struct condition_input *in,
+                                        const struct condition *cond)
+{
+    (void)t;
+    (void)slots;
+    return cel_run_noting(cond, in, out, diag, NULL);
+}
+
 enum condition_status condition_run(const struct condition *cond, const struct condition_input *in,
                                     struct condition_value *out, struct condition_diag *diag)
 {
+    if (cond->slot_limit <= in->slot_count)
+        return cond->quick->test(cond->quick, in->slots, out, diag, in, cond);
     return cel_run_noting(cond, in, out, diag, NULL);
 }

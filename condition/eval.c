@@ -150,16 +150,6 @@ static inline bool text_test(unsigned how, const struct condition_value *v,
     }
 }
 
-static inline bool order_test(unsigned op, int order)
-{
-    switch (op) {
-    case OPERATOR_LT: return order == -1;
-    case OPERATOR_LE: return order == -1 || order == 0;
-    case OPERATOR_GT: return order == 1;
-    default: return order == 1 || order == 0;
-    }
-}
-
 static bool in_list(const struct condition_value *v, const struct condition_value *list)
 {
     for (uint32_t i = 0; i < list->size; i++)
@@ -424,7 +414,7 @@ enum cel_fault cel_execute(struct cel_frame *f, struct condition_value *out, uin
             fault = cel_fault_overload(f, sp - 1, 2);
             goto raise;
         }
-        sp[-1] = truth(order_test((unsigned)(i->op - CEL_LT) + OPERATOR_LT, order));
+        sp[-1] = truth(cel_order_is((unsigned)(i->op - CEL_LT) + OPERATOR_LT, order));
         continue;
     }
     op_IN:
@@ -462,7 +452,7 @@ enum cel_fault cel_execute(struct cel_frame *f, struct condition_value *out, uin
                 goto raise;
             }
         }
-        *sp++ = truth(order_test(i->a, order));
+        *sp++ = truth(cel_order_is(i->a, order));
         continue;
     }
     op_SLOT_IN : {

@@ -10,6 +10,7 @@
 #define CEL_HEIGHT_MAX 250u        /* of the tree: a + b + c ... leans to the left */
 #define CEL_CODE_MAX 16384u        /* instructions; jumps and tables count in 16 bits */
 #define CEL_CONSTS_MAX 16384u
+#define QUICK_TESTS_MAX 64u  /* of the short way: each calls the next, and takes 56 bytes */
 #define CEL_STACK_MAX 256u   /* values: 4 KiB of the C stack in condition_run() */
 #define CEL_LOOPS_MAX 8u     /* macros in each other */
 #define CEL_FOLD_STEPS 20000 /* all folding of one compilation, so that compiling ends soon */

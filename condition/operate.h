@@ -5,8 +5,20 @@
 #ifndef CONDITION_OPERATE_H
 #define CONDITION_OPERATE_H
 
+#include "condition/ast.h"
 #include "condition/eval.h"
 #include "condition/regex.h"
+
+/* What cel_compare() said, asked with op: < <= > >=. */
+static inline bool cel_order_is(unsigned op, int order)
+{
+    switch (op) {
+    case OPERATOR_LT: return order == -1;
+    case OPERATOR_LE: return order == -1 || order == 0;
+    case OPERATOR_GT: return order == 1;
+    default: return order == 1 || order == 0;
+    }
+}
 
 /* pair[0] := pair[0] op pair[1] */
 enum cel_fault cel_add(struct cel_frame *f, struct condition_value *pair);

@@ -15,6 +15,7 @@
 #include "condition/env.h"
 #include "condition/eval.h"
 #include "condition/pool.h"
+#include "condition/quick.h"
 #include "condition/regex.h"
 
 /* name, operands and effect. In the table: s the slot, c a constant, t the target of a jump. */
@@ -125,6 +126,8 @@ struct cel_read {
 };
 
 struct condition {
+    const struct cel_quick *quick; /* the short way; see quick.h */
+    uint32_t slot_limit;           /* one more than the highest slot read */
     struct cel_pool pool;
     struct condition_env *env; /* for condition_explain() alone */
     const char *source;
@@ -147,7 +150,6 @@ struct condition {
     struct cel_read *reads;
     uint32_t read_count, read_capacity;
     uint32_t stack_max;
-    uint32_t slot_limit; /* one more than the highest slot read */
 
     condition_segment_fn *segment_fn;
     const struct cel_env_zone *zones; /* not NULL where a zone is not constant */
