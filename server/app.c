@@ -150,6 +150,10 @@ static void answer_refused(struct call *call)
     if (call->request->refused == 414) {
         answer_problem(call, 414, err_code_name(ERR_LIMIT), "the URL is longer than %u bytes",
                        LIMIT_URL_BYTES);
+    } else if (call->request->refused == 400) {
+        answer_problem(call, 400, err_code_name(ERR_INVALID),
+                       "the headers do not say where the request ends: send one Content-Length, or "
+                       "Transfer-Encoding: chunked, and no blanks in the names of headers");
     } else {
         answer_problem(call, 413, err_code_name(ERR_LIMIT), "the body is larger than %u bytes",
                        LIMIT_BODY_BYTES);

@@ -285,7 +285,7 @@ static enum MHD_Result send_reply(struct exchange *x)
         (void)MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
     }
     (void)MHD_add_response_header(response, "X-Request-Id", x->request.id);
-    if (atomic_load(&x->loop->server->stopping)) {
+    if (x->request.refused == 400 || atomic_load(&x->loop->server->stopping)) {
         (void)MHD_add_response_header(response, "Connection", "close");
     }
     result = MHD_queue_response(x->connection, (unsigned)reply->status, response);
@@ -357,6 +357,37 @@ static bool hopeless(const struct exchange *x)
            strtoull(length, NULL, 10) / DISCARD_FACTOR > x->loop->server->options.body_bytes_max;
 }
 
+struct framing {
+    unsigned lengths, encodings;
+    bool odd; /* a name with blanks, an encoding other than chunked */
+};
+
+static enum MHD_Result see_header(void *cls, enum MHD_ValueKind kind, const char *name,
+                                  const char *value)
+{
+    struct framing *framing = cls;
+
+    (void)kind;
+    framing->odd = framing->odd || strpbrk(name, " \t") != NULL;
+    framing->lengths += strcasecmp(name, "Content-Length") == 0;
+    if (strcasecmp(name, "Transfer-Encoding") == 0) {
+        framing->encodings++;
+        framing->odd = framing->odd || value == NULL || strcasecmp(value, "chunked") != 0;
+    }
+    return MHD_YES;
+}
+
+/* Whether the headers leave no doubt about where the request ends (RFC 9112, section 6.3). The
+ * library takes the first of two lengths, and an encoding over a length; a proxy in front may not,
+ * and then one client's bytes become another's request. */
+static bool has_one_end(struct MHD_Connection *connection)
+{
+    struct framing framing = {0};
+
+    (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, see_header, &framing);
+    return !framing.odd && framing.lengths + framing.encodings <= 1;
+}
+
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload_data,
                                   size_t *upload_data_size, void **con_cls)
@@ -374,8 +405,12 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
             return MHD_NO;
         }
         x->request.refused = refused;
-        if (hopeless(x)) {
+        if (!has_one_end(connection)) {
+            x->request.refused = 400;
+        } else if (hopeless(x)) {
             x->request.refused = 413;
+        }
+        if (x->request.refused != 0 && x->request.refused != 414) {
             CHECK(loop->server->options.handle(loop->server->options.ctx, &x->request, &x->reply) ==
                   HTTP_REPLY);
             return send_reply(x); /* and the library closes the connection */

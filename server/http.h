@@ -33,7 +33,8 @@ struct http_request {
     char id[HTTP_REQUEST_ID_BYTES]; /* from X-Request-Id if that is fit, else made here */
     struct arena *arena;            /* for whatever lives until the reply is sent */
     bool on_worker;                 /* the second call, after HTTP_DEFER */
-    int refused;      /* 413 or 414: too large, the body was read and thrown away; else 0 */
+    int refused;      /* 413 or 414: too large, the body was read and thrown away; 400: its headers
+                         do not say without doubt where it ends; else 0 */
     void *connection; /* this module's own */
 };
 

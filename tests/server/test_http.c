@@ -257,6 +257,47 @@ static void ids_are_taken_over_or_made(void **state)
     assert_string_not_equal(wire_header(&reply, "X-Request-Id"), first);
 }
 
+/* A proxy in front could see another end of the request than we do, and the rest of one client's
+ * body would be taken for the next client's request. */
+static void a_request_has_one_end(void **state)
+{
+    static const char *const framed[] = {
+        "Content-Length: 2\r\nContent-Length: 40\r\n\r\n{}",
+        "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "transfer-encoding: chunked\r\ncontent-length: 0\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding: identity, chunked\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding: gzip\r\n\r\n",
+        "Content-Length : 2\r\n\r\n{}",
+        "Transfer-Encoding\t: chunked\r\n\r\n0\r\n\r\n",
+    };
+    static const char next[] = "GET /none HTTP/1.1\r\nHost: x\r\n\r\n";
+    struct wire_reply reply;
+
+    for (size_t i = 0; i < sizeof framed / sizeof framed[0]; i++) {
+        int fd = wire_connect(http_port(*state));
+
+        wire_text(fd, "POST /size HTTP/1.1\r\nHost: x\r\n");
+        wire_text(fd, framed[i]);
+        wire_text(fd, next);
+        wire_read(fd, &reply);
+        if (reply.status != 400) {
+            fail_msg("%d instead of 400: %s", reply.status, framed[i]);
+        }
+        assert_string_equal(wire_header(&reply, "Connection"), "close");
+        wire_read(fd, &reply);
+        assert_int_equal(reply.status, 0); /* what followed is not a request */
+        (void)close(fd);
+    }
+    wire_ask(
+        http_port(*state),
+        "POST /size HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        &reply);
+    assert_string_equal(reply.body, "2");
+}
+
 static void broken_requests_harm_nobody(void **state)
 {
     static const char *const broken[] = {
@@ -427,6 +468,7 @@ int main(void)
         cmocka_unit_test(a_url_has_a_bound),
         cmocka_unit_test(escapes_are_decoded_but_nul),
         cmocka_unit_test(ids_are_taken_over_or_made),
+        cmocka_unit_test(a_request_has_one_end),
         cmocka_unit_test(broken_requests_harm_nobody),
         cmocka_unit_test(the_worker_does_not_hold_up_loops),
         cmocka_unit_test(a_port_is_nobody_elses),
