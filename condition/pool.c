@@ -31,17 +31,18 @@ void *cel_pool_take(struct cel_pool *pool, size_t bytes)
             size = BLOCK_MAX;
         if (size < rounded)
             size = rounded;
-        block = calloc(1, sizeof *block + size);
+        block = malloc(sizeof *block + size);
         if (!block) {
             pool->failed = true;
             return NULL;
         }
         block->older = pool->newest;
+        block->used = 0;
         block->size = size;
         pool->newest = block;
     }
     block->used += rounded;
-    return block->data + block->used - rounded;
+    return memset(block->data + block->used - rounded, 0, rounded);
 }
 
 char *cel_pool_copy(struct cel_pool *pool, const char *at, size_t len)
@@ -103,9 +104,11 @@ bool cel_pool_grow(struct cel_pool *pool, void *array, uint32_t count, uint32_t 
 
 bool cel_text_is(struct cel_text text, const char *nul_terminated)
 {
-    size_t len = strlen(nul_terminated);
-
-    return text.len == len && (len == 0 || memcmp(text.at, nul_terminated, len) == 0);
+    /* Mostly the first byte decides: not worth two calls. */
+    for (uint32_t i = 0; i < text.len; i++)
+        if (nul_terminated[i] == '\0' || nul_terminated[i] != text.at[i])
+            return false;
+    return nul_terminated[text.len] == '\0';
 }
 
 bool cel_text_same(struct cel_text a, struct cel_text b)

@@ -97,12 +97,21 @@ bool cel_type_is_optional(const struct cel_type *type)
 
 /* ---- text ---- */
 
+static size_t word_length(const char *at)
+{
+    size_t len = 0;
+
+    while ((at[len] >= 'a' && at[len] <= 'z') || (at[len] >= 'A' && at[len] <= 'Z') ||
+           (at[len] >= '0' && at[len] <= '9') || at[len] == '_' || at[len] == '.')
+        len++;
+    return len;
+}
+
 static const struct cel_type *parse_at(struct cel_pool *pool, const char **at, unsigned depth)
 {
-    static const char word[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.";
     const struct cel_type *params[3] = {0};
     uint8_t count = 0;
-    size_t len = strspn(*at, word);
+    size_t len = word_length(*at);
     struct cel_text name = {*at, (uint32_t)len};
     const char *copy;
 
@@ -112,7 +121,8 @@ static const struct cel_type *parse_at(struct cel_pool *pool, const char **at, u
     if (**at == '(') {
         do {
             (*at)++;
-            *at += strspn(*at, " ");
+            while (**at == ' ')
+                (*at)++;
             if (count == 3 || !(params[count++] = parse_at(pool, at, depth - 1)))
                 return NULL;
         } while (**at == ',');

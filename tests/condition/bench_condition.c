@@ -388,7 +388,7 @@ static bool report(const double ns[WORKS], unsigned long allocated)
     double allowed = BAR_HAND * ns[WORK_HAND_NO_REGEX] + BAR_MATCH * ns[WORK_MATCH];
     bool good = true;
 
-    printf("ns, median of %d\n", ROUNDS);
+    printf("ns of processor time, median of %d\n", ROUNDS);
     for (size_t i = 0; i < WORKS; i++)
         printf("  %-20s %-42s %9.1f\n", works[i].name, works[i].what, ns[i]);
     printf("ratios\n");
