@@ -227,14 +227,41 @@ enum err_code serve_parse(struct parse *parse, const struct json *document, cons
                    what, in_domain ? " or {\"rules\": true}" : "");
 }
 
+/* The canonical name of a pattern without its "*."; 0: it is no domain. */
+static size_t pattern_name(const char *text, bool *wild, char name[DOMAIN_BYTES_MAX + 1])
+{
+    const char *bare;
+
+    *wild = strncmp(text, "*.", 2) == 0;
+    bare = *wild ? text + 2 : text;
+    return strpbrk(bare, "@:/*") == NULL
+               ? domain_canonical(bare, strlen(bare), name, DOMAIN_BYTES_MAX + 1)
+               : 0;
+}
+
+const char *flag_find_domain(const struct json *flag, const char *text)
+{
+    const struct json *domains = json_get(flag, "domains");
+    char wanted[DOMAIN_BYTES_MAX + 1], name[DOMAIN_BYTES_MAX + 1];
+    bool wild, also;
+    size_t len = pattern_name(text, &wild, wanted);
+
+    if (len == 0 || json_kind(domains) != JSON_OBJECT)
+        return NULL;
+    for (const struct json *one = json_first(domains); one != NULL; one = json_next(one)) {
+        if (pattern_name(json_key(one), &also, name) == len && also == wild &&
+            memcmp(name, wanted, len) == 0)
+            return json_key(one);
+    }
+    return NULL;
+}
+
 static enum err_code parse_domain(struct parse *parse, const struct json *member, struct buf *names)
 {
     const char *text = json_key(member);
-    bool wild = strncmp(text, "*.", 2) == 0;
     char name[DOMAIN_BYTES_MAX + 1], at[120];
-    const char *bare = wild ? text + 2 : text;
-    size_t len =
-        strpbrk(bare, "@:/*") == NULL ? domain_canonical(bare, strlen(bare), name, sizeof name) : 0;
+    bool wild;
+    size_t len = pattern_name(text, &wild, name);
     struct serve serve;
     enum err_code rc;
 

@@ -64,6 +64,10 @@ MUST_USE enum err_code flag_check(const struct json *flag, struct err *err);
  * (random), state "off". Changes flag. */
 MUST_USE enum err_code flag_complete(struct json *flag, struct err *err);
 
+/* The member of the flag's "domains" that is for the same domain as text, however each is spelt
+ * ("BÜCHER.example.", "xn--bcher-kva.example"). Lent; NULL if there is none. */
+const char *flag_find_domain(const struct json *flag, const char *text);
+
 /* ---- what can a flag answer? (coupling) ---- */
 
 /* Calls seen(variant) for every variant that some context could get from this flag document as it

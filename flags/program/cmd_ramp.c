@@ -8,8 +8,12 @@
 
 #include "flags/program/commands.h"
 #include "flags/program/serve.h"
+#include "flags/ruleset.h"
 
-enum { DOMAIN_BYTES = 256 };
+enum {
+    DOMAIN_BYTES = 256,
+    SPELT_BYTES = 1024 /* as above, where each letter takes up to four bytes */
+};
 
 struct ramp {
     const char *domain, *rule; /* at most one of them; neither: everybody else */
@@ -62,14 +66,17 @@ static bool set_percent(struct api *api, struct json *flag, void *ctx)
 {
     struct ramp *ramp = ctx;
     struct json *owner = flag;
-    const char *member = "fallthrough";
+    const char *member = "fallthrough", *spelt;
+    char kept[SPELT_BYTES]; /* the member's name is freed when the member is replaced */
     const struct json *now;
     const char *variant;
 
     if (ramp->domain != NULL) {
         owner = json_get(flag, "domains");
         owner = owner != NULL ? owner : json_put(flag, "domains", json_object());
-        member = ramp->domain;
+        spelt = flag_find_domain(flag, ramp->domain); /* perhaps in another way */
+        snprintf(kept, sizeof kept, "%s", spelt != NULL ? spelt : ramp->domain);
+        member = kept;
     } else if (ramp->rule != NULL) {
         owner = find_rule(flag, ramp->rule);
         member = "serve";

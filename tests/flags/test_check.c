@@ -300,6 +300,51 @@ static void the_future_is_survived(void **state)
     ruleset_free(NULL);
 }
 
+static void a_domain_is_found_however_it_is_spelt(void **state)
+{
+    static const struct {
+        const char *text, *found;
+    } cases[] = {
+        {"acme.com", "ACME.com."},
+        {"Acme.COM", "ACME.com."},
+        {"*.acme.com", NULL},
+        {"xn--bcher-kva.example", "B\xc3\x9c"
+                                  "cher.example"},
+        {"b\xc3\xbc"
+         "cher.example.",
+         "B\xc3\x9c"
+         "cher.example"},
+        {"*.b\xc3\xbc"
+         "cher.example",
+         "*.xn--bcher-kva.example"},
+        {"ann@acme.com", NULL},
+        {"no domain", NULL},
+        {"", NULL},
+        {"*.", NULL},
+    };
+    static const char text[] = "{\"domains\":{\"ACME.com.\":{},\"B\xc3\x9c"
+                               "cher.example\":{},"
+                               "\"*.xn--bcher-kva.example\":{}}}";
+    struct json *flag = NULL;
+    struct json *bare = json_object();
+
+    (void)state;
+    assert_int_equal(json_parse(text, strlen(text), &flag, NULL), ERR_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *found = flag_find_domain(flag, cases[i].text);
+
+        if (cases[i].found == NULL) {
+            assert_null(found);
+        } else {
+            assert_non_null(found);
+            assert_string_equal(found, cases[i].found);
+        }
+    }
+    assert_null(flag_find_domain(bare, "acme.com"));
+    json_free(bare);
+    json_free(flag);
+}
+
 static void a_change_that_moves_subjects_is_seen(void **state)
 {
     static const struct {
@@ -451,6 +496,7 @@ int main(void)
         cmocka_unit_test(a_document_that_is_none_is_refused),
         cmocka_unit_test(the_future_is_survived),
         cmocka_unit_test(check_and_ruleset_agree_on_anything),
+        cmocka_unit_test(a_domain_is_found_however_it_is_spelt),
         cmocka_unit_test(a_change_that_moves_subjects_is_seen),
     };
 

@@ -54,6 +54,13 @@ report() { # STATE: what a migrator would say
     run on new-search
     run ramp new-search --domain ACME.com. --to 25%
     run ramp new-search --domain acme.com --to 12.345%
+    run create spelt
+    run ramp spelt --domain BÜCHER.example --to 25%
+    run ramp spelt --domain xn--bcher-kva.example --to 50%
+    run ramp spelt --domain bücher.example. --to 75%
+    run ramp spelt --domain "*.bücher.example" --to 5%
+    run show spelt
+    run archive spelt
     run ramp new-search --to 50 --reason "half of everybody"
     run ramp new-search --to 100%
     run ramp new-search --to 0% --json
