@@ -67,6 +67,9 @@ static bool read_context(struct call *call, const char *key, struct json **body,
         return false;
     }
     *context = json_get(*body, "context");
+    if (*context != NULL && json_kind(*context) == JSON_NULL) {
+        *context = NULL; /* how a client without one may say so */
+    }
     if (json_kind(*body) != JSON_OBJECT ||
         (*context != NULL && json_kind(*context) != JSON_OBJECT)) {
         answer_failure(call, 400, key, "INVALID_CONTEXT",

@@ -514,6 +514,7 @@ static void ofrep_answers_one_flag(void **state)
     answer = rig_call(&rig, 404, "POST", OFREP "/none", NULL, NULL, "{\"context\":{}}");
     assert_string_equal(json_get_text(answer, "errorCode", ""), "FLAG_NOT_FOUND");
     json_free(answer);
+    rig_does(&rig, 200, "POST", OFREP, "{\"context\":null}"); /* a client that has none */
 }
 
 static void ofrep_gives_typed_values(void **state)
