@@ -583,7 +583,7 @@ static bool connect(struct reader *r)
         set_test(r->p, t, i, nth);
         if (t->no == &answers[false])
             t->no = NULL;
-        if (is_counted(i))
+        if (r->counted && is_counted(i))
             t->bound = 10 * CONDITION_STEPS_MAX / r->counted;
         nth = more ? nth + 1 : 0;
     }
