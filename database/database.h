@@ -184,6 +184,7 @@ struct database_maintenance {
     const struct database_statement *statements;
     size_t statement_count;
     const char *const *checks; /* queries that must return no row; NULL-terminated; or NULL */
+    int64_t *hold_us; /* set on ERR_OK: how long the write lock was held; NULL: not asked */
 };
 MUST_USE enum err_code
 database_maintenance(struct database *db, const struct database_maintenance *work, struct err *err);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "migrator/lock.h"
 
 static const struct database_value *copy_params(struct work *work, size_t count,
@@ -112,25 +111,19 @@ static void checks_as_guards(struct work *work)
 static enum err_code run_maintenance(struct work *work, struct database *db,
                                      struct database_batch_result *result, struct err *err)
 {
-    int64_t since = clock_monotonic_us();
-    enum err_code rc;
-
     CHECK(work->after_count == 0);
     work->checks[work->check_count] = NULL;
-    rc = database_maintenance(db,
-                              &(struct database_maintenance){
-                                  .writable_schema = true,
-                                  .before = work->before,
-                                  .before_count = work->before_count,
-                                  .statements = work->statements,
-                                  .statement_count = work->count,
-                                  .checks = work->checks,
-                              },
-                              err);
-    if (rc == ERR_OK && result != NULL) {
-        result->hold_us = clock_monotonic_us() - since;
-    }
-    return rc;
+    return database_maintenance(db,
+                                &(struct database_maintenance){
+                                    .writable_schema = true,
+                                    .before = work->before,
+                                    .before_count = work->before_count,
+                                    .statements = work->statements,
+                                    .statement_count = work->count,
+                                    .checks = work->checks,
+                                    .hold_us = result != NULL ? &result->hold_us : NULL,
+                                },
+                                err);
 }
 
 enum err_code work_run(struct work *work, struct database *db, struct lock *lock,

@@ -46,7 +46,7 @@ void work_after(struct work *work, enum err_code code, const char *refusal, cons
 void work_check(struct work *work, const char *query);
 
 /* Runs it: all or nothing, only while the lock is ours, which it also keeps alive. lock NULL: none
- * is asked for. result may be NULL; its hold_us is the whole time for a maintenance. */
+ * is asked for. result may be NULL. */
 MUST_USE enum err_code work_run(struct work *work, struct database *db, struct lock *lock,
                                 struct database_batch_result *result, struct err *err);
 void work_fini(struct work *work);
