@@ -689,9 +689,10 @@ static void move_journal(struct arrow *a, enum mig_state from, enum mig_state to
     journal_move(a->work, a->migration->name, "phased", a->migration->checksum, from, to);
 }
 
-enum err_code arrow_run(struct migrate *m, size_t index, const struct change *change,
-                        enum mig_state from, enum mig_state to, const char *reason,
-                        struct json *steps, struct err *err)
+static enum err_code run_arrow(struct migrate *m, size_t index, const struct change *change,
+                               enum mig_state from, enum mig_state to, const char *reason,
+                               int64_t started_ms, int64_t rows, struct json *steps,
+                               struct err *err)
 {
     struct work work = {0};
     struct arrow a = {.m = m,
@@ -701,7 +702,7 @@ enum err_code arrow_run(struct migrate *m, size_t index, const struct change *ch
                       .work = &work,
                       .err = err};
     struct database_batch_result result = {.hold_us = -1};
-    int64_t since = clock_monotonic_us(), since_wall = clock_wall_ms();
+    int64_t since = clock_monotonic_us();
     enum err_code rc;
 
     rc = build(&a, from, to);
@@ -718,8 +719,8 @@ enum err_code arrow_run(struct migrate *m, size_t index, const struct change *ch
                                                  .to = to,
                                                  .digest = a.migration->checksum,
                                                  .detail = reason,
-                                                 .started_ms = since_wall,
-                                                 .rows = -1});
+                                                 .started_ms = started_ms,
+                                                 .rows = rows});
         rc = work_run(&work, m->db, &m->lock, &result, err);
     }
     work_fini(&work);
@@ -732,4 +733,18 @@ enum err_code arrow_run(struct migrate *m, size_t index, const struct change *ch
     session_report_step(steps, m->folder.at[index].name, from, to, clock_monotonic_us() - since,
                         result.hold_us, -1);
     return session_reread(m, err);
+}
+
+enum err_code arrow_run(struct migrate *m, size_t index, const struct change *change,
+                        enum mig_state from, enum mig_state to, const char *reason,
+                        struct json *steps, struct err *err)
+{
+    return run_arrow(m, index, change, from, to, reason, clock_wall_ms(), -1, steps, err);
+}
+
+enum err_code arrow_run_long(struct migrate *m, size_t index, const struct change *change,
+                             enum mig_state from, enum mig_state to, int64_t started_ms,
+                             int64_t rows, struct json *steps, struct err *err)
+{
+    return run_arrow(m, index, change, from, to, NULL, started_ms, rows, steps, err);
 }

@@ -21,5 +21,10 @@ MUST_USE enum err_code arrow_build(struct migrate *m, size_t index, const struct
 MUST_USE enum err_code arrow_run(struct migrate *m, size_t index, const struct change *change,
                                  enum mig_state from, enum mig_state to, const char *reason,
                                  struct json *steps, struct err *err);
+/* The same for an arrow that ends long work: history gets when that began (wall clock) and its
+ * rows. */
+MUST_USE enum err_code arrow_run_long(struct migrate *m, size_t index, const struct change *change,
+                                      enum mig_state from, enum mig_state to, int64_t started_ms,
+                                      int64_t rows, struct json *steps, struct err *err);
 
 #endif

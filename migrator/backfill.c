@@ -19,12 +19,13 @@ struct backfill {
     struct err *err;
 };
 
-static void show(const struct backfill *b, int64_t done)
+static void show(const struct backfill *b, int64_t done, bool last)
 {
+    int64_t total = b->total > done ? b->total : done + 1;
+
     if (b->m->options.progress != NULL) {
         b->m->options.progress(b->m->options.progress_ctx, b->migration->name, "backfill",
-                               (uint64_t)(done < 0 ? 0 : done),
-                               (uint64_t)(b->total < done ? done : b->total));
+                               (uint64_t)(done < 0 ? 0 : done), (uint64_t)(last ? done : total));
     }
 }
 
@@ -116,7 +117,7 @@ static enum err_code run(struct backfill *b, struct range *range)
         if (out.hold_us > b->result->longest_hold_us) {
             b->result->longest_hold_us = out.hold_us;
         }
-        show(b, range->last ? b->total : b->done);
+        show(b, range->last ? b->total : b->done, range->last);
         adapt(b, out.hold_us);
         if (!range->last) {
             rest(b, out.hold_us);
@@ -148,7 +149,7 @@ enum err_code backfill_run(struct migrate *m, size_t index, const struct change 
         return rc;
     }
     result->rows = b.total;
-    show(&b, b.done);
+    show(&b, b.done, false);
     rc = run(&b, &range);
     range_fini(&range);
     return rc ? rc : session_reread(m, err);

@@ -65,6 +65,7 @@ struct history {
     const char *migration, *event, *digest, *detail; /* digest and detail may be NULL */
     enum mig_state from, to;
     int64_t started_ms, rows;
+    bool stateless; /* no move of a migration: from and to are left out */
 };
 void journal_history(struct work *work, const struct history *history);
 

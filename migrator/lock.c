@@ -88,19 +88,15 @@ static bool is_dead(const char *owner)
 
 /* ---- taking it ---- */
 
-struct seen {
-    int64_t epoch, left_ms;
-    char owner[200]; /* "" if nobody */
-};
-
-static enum err_code look(struct database *db, struct seen *seen, struct err *err)
+enum err_code lock_look(struct database *db, struct lock_seen *seen, struct err *err)
 {
     struct database_rows *rows = NULL;
-    enum err_code rc = database_query(
-        db, "SELECT epoch, owner, expires_at - " DATABASE_NOW_MS " FROM lockstep_lock WHERE id = 1",
-        NULL, 0, &rows, err);
+    enum err_code rc = database_query(db,
+                                      "SELECT epoch, owner, expires_at - " DATABASE_NOW_MS
+                                      ", taken_at FROM lockstep_lock WHERE id = 1",
+                                      NULL, 0, &rows, err);
 
-    *seen = (struct seen){0};
+    *seen = (struct lock_seen){0};
     if (rc) {
         return rc;
     }
@@ -110,13 +106,15 @@ static enum err_code look(struct database *db, struct seen *seen, struct err *er
         const char *owner = database_rows_text(rows, 0, 1);
         seen->epoch = database_rows_int(rows, 0, 0, 0);
         seen->left_ms = database_rows_int(rows, 0, 2, 0);
+        seen->taken_ms = database_rows_int(rows, 0, 3, 0);
         (void)snprintf(seen->owner, sizeof seen->owner, "%s", owner != NULL ? owner : "");
+        seen->living = seen->owner[0] != '\0' && seen->left_ms > 0 && !is_dead(seen->owner);
     }
     database_rows_free(rows);
     return rc;
 }
 
-static enum err_code try_take(struct database *db, struct lock *lock, const struct seen *seen,
+static enum err_code try_take(struct database *db, struct lock *lock, const struct lock_seen *seen,
                               struct err *err)
 {
     struct work work = {0};
@@ -140,10 +138,29 @@ static enum err_code try_take(struct database *db, struct lock *lock, const stru
     return rc;
 }
 
+void lock_short_owner(char *owner)
+{
+    char *since = strstr(owner, " since ");
+
+    if (since != NULL) {
+        *since = '\0';
+    }
+}
+
+void lock_break(const struct lock_seen *seen, struct work *work)
+{
+    struct database_value epoch = database_int(seen->epoch);
+
+    work_before(work, ERR_BUSY, "another migrator has just taken the lock",
+                "(SELECT epoch FROM lockstep_lock WHERE id = 1) = ?1", 1, &epoch);
+    work_sql(work, "UPDATE lockstep_lock SET epoch = epoch + 1, owner = NULL, expires_at = 0 WHERE "
+                   "id = 1");
+}
+
 enum err_code lock_take(struct database *db, struct lock *lock, struct err *err)
 {
     int64_t until = clock_monotonic_us() + (int64_t)LOCK_WAIT_MS * 1000;
-    struct seen seen;
+    struct lock_seen seen;
     enum err_code rc;
 
     if (lock->held) {
@@ -151,21 +168,18 @@ enum err_code lock_take(struct database *db, struct lock *lock, struct err *err)
     }
     name_owner(lock->owner, sizeof lock->owner);
     for (;;) {
-        rc = look(db, &seen, err);
+        rc = lock_look(db, &seen, err);
         if (rc) {
             return rc;
         }
-        if (seen.owner[0] == '\0' || seen.left_ms <= 0 || is_dead(seen.owner)) {
+        if (!seen.living) {
             rc = try_take(db, lock, &seen, err);
             if (rc != ERR_BUSY) {
                 return rc;
             }
         }
         if (clock_monotonic_us() >= until) {
-            char *since = strstr(seen.owner, " since ");
-            if (since != NULL) {
-                *since = '\0';
-            }
+            lock_short_owner(seen.owner);
             return err_set(
                 err, ERR_BUSY,
                 "another migrator (%.80s) is at work on this database; try again when it "

@@ -29,6 +29,18 @@ struct lock {
     char owner[200];
 };
 
+struct lock_seen {
+    int64_t epoch, left_ms, taken_ms;
+    char owner[200]; /* "" if nobody */
+    bool living;     /* it has not expired, and is not proved dead */
+};
+/* Who has it; ERR_IO if the table has lost its row. */
+MUST_USE enum err_code lock_look(struct database *db, struct lock_seen *seen, struct err *err);
+/* Cuts an owner's name to what people read: "host pid 7". */
+void lock_short_owner(char *owner);
+/* Adds to a batch that the lock is taken from who was seen to have it, unless it moved since. */
+void lock_break(const struct lock_seen *seen, struct work *work);
+
 /* ERR_BUSY: somebody else has it; the message says who and until when. */
 MUST_USE enum err_code lock_take(struct database *db, struct lock *lock, struct err *err);
 void lock_give_back(struct database *db, struct lock *lock);

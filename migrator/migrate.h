@@ -30,9 +30,13 @@ struct migrate_file {
     const char *sql;
 };
 
-/* Long work tells how far it is: phase "backfill" or "verify", rows done and in all (0: unknown). */
+/* Long work tells how far it is: phase "backfill" or "verify", rows done and in all. A phase's last
+ * call, and no other, has done == total. */
 typedef void migrate_progress_fn(void *ctx, const char *migration, const char *phase, uint64_t done,
                                  uint64_t total);
+
+/* A wait tells what it is for, again and again until it is over. */
+typedef void migrate_wait_fn(void *ctx, const char *migration, const char *why);
 
 struct migrate_options {
     const char *database;             /* URL or path */
@@ -42,8 +46,9 @@ struct migrate_options {
     const char *flag_server;          /* URL, or NULL: none (migrations with a flag are refused) */
     const char *flag_token;
     migrate_progress_fn *progress;
-    void *progress_ctx;
-    bool create; /* the database may be made */
+    migrate_wait_fn *waiting;
+    void *progress_ctx; /* of both */
+    bool create;        /* the database may be made */
 };
 
 MUST_USE enum err_code migrate_open(const struct migrate_options *options, struct migrate **out,
@@ -69,6 +74,14 @@ MUST_USE enum err_code migrate_apply(struct migrate *m, const struct migrate_app
                                      struct json **report, struct err *err);
 MUST_USE enum err_code migrate_status(struct migrate *m, struct json **report, struct err *err);
 MUST_USE enum err_code migrate_verify(struct migrate *m, const char *target, struct json **report,
+                                      struct err *err);
+
+/* What happened here: who, when, how long; target NULL: to all migrations. */
+MUST_USE enum err_code migrate_history(struct migrate *m, const char *target, struct json **report,
+                                       struct err *err);
+/* Takes the lock from a migrator that expired or is proved dead, and writes that down. ERR_BUSY: it
+ * lives; the message says who it is and until when its lock holds. */
+MUST_USE enum err_code migrate_unlock(struct migrate *m, const char *reason, struct json **report,
                                       struct err *err);
 
 struct migrate_rollback {

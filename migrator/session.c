@@ -186,6 +186,13 @@ bool session_rests_on_pending(const struct migrate *m, size_t index)
     return false;
 }
 
+void session_tell_wait(const struct migrate *m, size_t index, const char *why)
+{
+    if (m->options.waiting != NULL) {
+        m->options.waiting(m->options.progress_ctx, m->folder.at[index].name, why);
+    }
+}
+
 void session_report_step(struct json *steps, const char *migration, enum mig_state from,
                          enum mig_state to, int64_t duration_us, int64_t hold_us, int64_t rows)
 {

@@ -27,6 +27,9 @@ struct migrate {
     struct fetch *fetch; /* to the flag server; NULL until it is needed */
 };
 
+/* Tells whoever watches what is waited for. */
+void session_tell_wait(const struct migrate *m, size_t index, const char *why);
+
 /* Opens the database for reading (or keeps it) and reads meta and journal. Refuses another
  * environment and a newer format. */
 MUST_USE enum err_code session_read(struct migrate *m, struct err *err);

@@ -1,6 +1,7 @@
 /*
- * migrate_status(): where every migration stands. Reads only, also where our tables are not there
- * yet.
+ * migrate_status() and migrate_history(): where every migration stands, and how it came there. They
+ * read only, also where our tables are not there yet. And migrate_unlock(), for who reads there that
+ * a migrator was killed.
  */
 #include <string.h>
 
@@ -86,6 +87,33 @@ static struct json *missing_files(const struct migrate *m)
     return out;
 }
 
+static void put_time(struct json *out, const char *key, int64_t ms)
+{
+    char text[CLOCK_TEXT_BYTES];
+
+    (void)json_put_text(out, key, clock_text(ms, text));
+}
+
+/* Who is at work, or was killed while it was. */
+static enum err_code put_lock(struct migrate *m, struct json *report, struct err *err)
+{
+    struct lock_seen seen = {0};
+    struct json *lock;
+    enum err_code rc = m->meta.exists ? lock_look(m->db, &seen, err) : ERR_OK;
+
+    if (rc || seen.owner[0] == '\0') {
+        return rc;
+    }
+    lock = json_object();
+    lock_short_owner(seen.owner);
+    (void)json_put_text(lock, "owner", seen.owner);
+    put_time(lock, "taken_at", seen.taken_ms);
+    (void)json_put_number(lock, "expires_in_ms", (double)(seen.left_ms > 0 ? seen.left_ms : 0));
+    (void)json_put_bool(lock, "living", seen.living);
+    (void)json_put(report, "lock", lock);
+    return ERR_OK;
+}
+
 enum err_code migrate_status(struct migrate *m, struct json **report, struct err *err)
 {
     enum err_code rc = session_read(m, err);
@@ -109,5 +137,136 @@ enum err_code migrate_status(struct migrate *m, struct json **report, struct err
     (void)json_put_number(*report, "unfinished", (double)pending);
     (void)json_put(*report, "migrations", list);
     (void)json_put(*report, "missing", missing_files(m));
+    rc = put_lock(m, *report, err);
+    if (rc) {
+        json_free(*report);
+        *report = NULL;
+    }
+    return rc;
+}
+
+/* ---- history ---- */
+
+static void put_text(struct json *out, const char *key, const struct database_rows *rows, size_t i,
+                     size_t column)
+{
+    const char *text = database_rows_text(rows, i, column);
+
+    if (text != NULL) {
+        (void)json_put_text(out, key, text);
+    }
+}
+
+static struct json *events(const struct database_rows *rows)
+{
+    struct json *list = json_array();
+
+    for (size_t i = 0; i < database_rows_count(rows); i++) {
+        struct json *event = json_object();
+        int64_t count = database_rows_int(rows, i, 7, -1);
+
+        put_time(event, "at", database_rows_int(rows, i, 0, 0));
+        put_text(event, "actor", rows, i, 1);
+        put_text(event, "migration", rows, i, 2);
+        put_text(event, "event", rows, i, 3);
+        put_text(event, "from", rows, i, 4);
+        put_text(event, "to", rows, i, 5);
+        (void)json_put_number(event, "duration_ms", (double)database_rows_int(rows, i, 6, 0));
+        if (count >= 0) {
+            (void)json_put_number(event, "rows", (double)count);
+        }
+        put_text(event, "digest", rows, i, 8);
+        put_text(event, "detail", rows, i, 9);
+        (void)json_append(list, event);
+    }
+    return list;
+}
+
+enum err_code migrate_history(struct migrate *m, const char *target, struct json **report,
+                              struct err *err)
+{
+    struct database_value name = database_null();
+    struct database_rows *rows = NULL;
+    struct err unused = {0};
+    size_t index = 0;
+    enum err_code rc = session_read(m, err);
+
+    *report = NULL;
+    if (rc == ERR_OK && target != NULL) { /* its file may be gone: then by its whole name */
+        bool there = folder_find(&m->folder, target, &index, &unused) == ERR_OK;
+        name = database_text(there ? m->folder.at[index].name : target);
+        if (!there && journal_find(&m->journal, target) == NULL) {
+            rc = folder_find(&m->folder, target, &index, err);
+        }
+    }
+    if (rc == ERR_OK && m->meta.exists) {
+        rc = database_query(m->db,
+                            "SELECT at, actor, migration, event, from_state, to_state, "
+                            "duration_ms, rows, digest, detail FROM lockstep_history WHERE ?1 IS "
+                            "NULL OR migration = ?1 ORDER BY id",
+                            &name, 1, &rows, err);
+    }
+    if (rc) {
+        return rc;
+    }
+    *report = json_object();
+    (void)json_put_text(*report, "database", database_url(m->db));
+    (void)json_put_text(*report, "environment", m->environment);
+    (void)json_put(*report, "events", rows != NULL ? events(rows) : json_array());
+    database_rows_free(rows);
+    return ERR_OK;
+}
+
+/* ---- unlock ---- */
+
+static enum err_code break_lock(struct migrate *m, const struct lock_seen *seen, const char *owner,
+                                const char *reason, struct err *err)
+{
+    struct work work = {0};
+    const char *detail = arena_print(&work.arena, "taken from %s: %s", owner, reason);
+    enum err_code rc;
+
+    lock_break(seen, &work);
+    journal_history(&work, &(struct history){.migration = "",
+                                             .event = "unlock",
+                                             .detail = detail,
+                                             .started_ms = clock_wall_ms(),
+                                             .rows = -1,
+                                             .stateless = true});
+    rc = work_run(&work, m->db, NULL, NULL, err);
+    work_fini(&work);
+    return rc;
+}
+
+enum err_code migrate_unlock(struct migrate *m, const char *reason, struct json **report,
+                             struct err *err)
+{
+    struct lock_seen seen = {0};
+    char until[CLOCK_TEXT_BYTES], owner[sizeof seen.owner];
+    enum err_code rc = session_write(m, err);
+
+    *report = NULL;
+    if (rc == ERR_OK && m->meta.exists) {
+        rc = lock_look(m->db, &seen, err);
+    }
+    memcpy(owner, seen.owner, sizeof owner);
+    lock_short_owner(owner);
+    if (rc == ERR_OK && seen.living) {
+        return err_set(err, ERR_BUSY,
+                       "%.80s is at work; its lock holds until %s unless it is prolonged: wait for "
+                       "it, or end that process",
+                       owner, clock_text(clock_wall_ms() + seen.left_ms, until));
+    }
+    if (rc == ERR_OK && owner[0] != '\0') {
+        rc = break_lock(m, &seen, owner, reason, err);
+    }
+    if (rc) {
+        return rc;
+    }
+    *report = json_object();
+    (void)json_put_text(*report, "database", database_url(m->db));
+    if (owner[0] != '\0') {
+        (void)json_put_text(*report, "owner", owner);
+    }
     return ERR_OK;
 }

@@ -26,7 +26,15 @@ static void show(const struct pass *p)
     if (p->m->options.progress != NULL) {
         p->m->options.progress(p->m->options.progress_ctx, p->migration->name, "verify",
                                (uint64_t)p->out->rows,
-                               (uint64_t)(p->total > p->out->rows ? p->total : p->out->rows));
+                               (uint64_t)(p->total > p->out->rows ? p->total : p->out->rows + 1));
+    }
+}
+
+static void show_end(const struct pass *p)
+{
+    if (p->m->options.progress != NULL) {
+        p->m->options.progress(p->m->options.progress_ctx, p->migration->name, "verify",
+                               (uint64_t)p->out->rows, (uint64_t)p->out->rows);
     }
 }
 
@@ -198,10 +206,14 @@ enum err_code verify_run(struct migrate *m, size_t index, const struct change *c
                                : err_set(err, ERR_NOMEM, "out of memory");
     rc = rc ? rc : database_probe(m->db, &capabilities, err);
     pass.blocking = rc == ERR_OK && capabilities->readers_block;
-    rc = rc ? rc : all_rows(&pass);
+    if (rc == ERR_OK) {
+        show(&pass);
+        rc = all_rows(&pass);
+    }
     long_reads = !pass.blocking || pass.total <= VERIFY_ROWS_BLOCKING;
     rc = rc || !deep || !long_reads ? rc : quick_check(&pass);
     rc = rc || !long_reads ? rc : references(&pass);
+    show_end(&pass);
     if (rc) {
         verification_fini(out);
         return rc;

@@ -139,6 +139,11 @@ static enum err_code pass_gate(struct walk *w, enum phased_gate which,
             break;
         }
         open = gate.open;
+        if (!open && w->request->wait_s > 0) {
+            char said[300];
+            gate_say(&gate, said, sizeof said);
+            session_tell_wait(w->m, w->index, said);
+        }
         *revision = gate.flag_revision;
         if (open || clock_monotonic_us() >= until) {
             rc = open ? ERR_OK : closed(w, &gate, which);
@@ -283,7 +288,7 @@ static enum err_code demand_flag_off(struct walk *w)
 static enum err_code forward_in_sync(struct walk *w)
 {
     const char *sql = change_backfill(&w->change, &w->arena);
-    int64_t since = clock_monotonic_us();
+    int64_t since = clock_monotonic_us(), since_wall = clock_wall_ms();
     struct backfill_result result = {0};
     struct verification v = {0};
     enum err_code rc = demand_flag_off(w);
@@ -296,8 +301,8 @@ static enum err_code forward_in_sync(struct walk *w)
         rc = refuse_unclean(w, &v);
     }
     if (rc == ERR_OK) {
-        rc = arrow_run(w->m, w->index, &w->change, MIG_DUAL_WRITING, MIG_IN_SYNC, NULL, w->steps,
-                       w->err);
+        rc = arrow_run_long(w->m, w->index, &w->change, MIG_DUAL_WRITING, MIG_IN_SYNC, since_wall,
+                            result.changed, w->steps, w->err);
     }
     if (rc == ERR_OK) { /* the arrow itself is short: what took long is told with it */
         struct json *step = json_first(w->steps);
@@ -343,6 +348,7 @@ static enum err_code wait_for_clients(struct walk *w, bool old_everywhere)
                 "%.60s: clients have not confirmed flag %.60s within their lease: %.100s",
                 w->migration->name, w->phased->flag, flag.who);
         }
+        session_tell_wait(w->m, w->index, "clients that have not confirmed the flag yet");
         clock_sleep_us(POLL_US);
         rc = lock_beat(w->m->db, &w->m->lock, w->err);
         if (rc) {
@@ -535,6 +541,7 @@ static enum err_code leave_in_sync(struct walk *w)
         int64_t until =
             clock_monotonic_us() + (w->phased->lease_s + LEASE_MARGIN_S) * (int64_t)1000000;
         for (rc = ERR_OK; rc == ERR_OK && clock_monotonic_us() < until;) {
+            session_tell_wait(w->m, w->index, "the lease of clients that saw the flag on");
             clock_sleep_us(POLL_US);
             rc = lock_beat(w->m->db, &w->m->lock, w->err);
         }

@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/cli.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/progress.h"
@@ -24,6 +26,8 @@ struct program {
     char what[200]; /* what the progress line is about */
     uint64_t done;
     bool quiet;
+    char waits_for[200]; /* the migration that waits, or "" */
+    int64_t waiting_since_us, said_us;
 };
 
 /* ---- progress ---- */
@@ -42,6 +46,9 @@ static void show_progress(void *ctx, const char *migration, const char *phase, u
     struct program *p = ctx;
     char what[200];
 
+    if (p->waits_for[0] != '\0' && strcmp(phase, "verify") == 0) {
+        return; /* the wait looks at the rows again now and then: its own line goes on */
+    }
     (void)snprintf(what, sizeof what, "%.20s %.160s", phase, migration);
     if (strcmp(what, p->what) != 0) {
         end_progress(p);
@@ -49,7 +56,51 @@ static void show_progress(void *ctx, const char *migration, const char *phase, u
         progress_init(&p->progress, p->what, done, p->quiet);
     }
     p->done = done;
-    progress_show(&p->progress, done, total);
+    if (done == total) {
+        end_progress(p);
+    } else {
+        progress_show(&p->progress, done, total);
+    }
+}
+
+/* ---- waiting ---- */
+
+#define WAIT_TERMINAL_US 400000 /* as often as a gate is looked at */
+#define WAIT_LOG_US 5000000     /* seldom enough to read afterwards */
+
+static void end_wait(struct program *p)
+{
+    if (p->waits_for[0] != '\0' && isatty(STDERR_FILENO) == 1) {
+        fputs("\r\033[K", stderr);
+    }
+    p->waits_for[0] = '\0';
+}
+
+/* On a terminal one line that redraws, in a log one now and then. */
+static void show_wait(void *ctx, const char *migration, const char *why)
+{
+    struct program *p = ctx;
+    bool terminal = isatty(STDERR_FILENO) == 1;
+    int64_t now_us = clock_monotonic_us();
+    char span[CLOCK_TEXT_BYTES];
+
+    end_progress(p);
+    if (p->quiet && !terminal) {
+        return;
+    }
+    if (strcmp(p->waits_for, migration) != 0) {
+        (void)snprintf(p->waits_for, sizeof p->waits_for, "%s", migration);
+        p->waiting_since_us = now_us;
+        p->said_us = 0;
+    }
+    if (p->said_us != 0 && now_us - p->said_us < (terminal ? WAIT_TERMINAL_US : WAIT_LOG_US)) {
+        return;
+    }
+    p->said_us = now_us;
+    fprintf(stderr, "%s%s waits (%s) for: %.*s%s", terminal ? "\r" : "", migration,
+            clock_span_text(now_us - p->waiting_since_us, span), terminal ? 100 : 300, why,
+            terminal ? "\033[K" : "\n");
+    (void)fflush(stderr);
 }
 
 /* ---- options ---- */
@@ -96,6 +147,7 @@ static enum err_code open_migrate(struct program *p, const struct cli *cli, stru
         .environment = given_or(cli, "environment", "LOCKSTEP_ENVIRONMENT"),
         .flag_server = given_or(cli, "flag-server", "LOCKSTEP_FLAG_SERVER"),
         .progress = show_progress,
+        .waiting = show_wait,
         .progress_ctx = p,
         .create = cli_given(cli, "create"),
     };
@@ -131,6 +183,7 @@ static int finish(struct program *p, const struct cli *cli, enum err_code rc, st
                   print_fn *print, const struct err *err)
 {
     end_progress(p);
+    end_wait(p);
     if (rc != ERR_OK && report == NULL) {
         return cli_fail(cli, err);
     }
@@ -182,7 +235,11 @@ static int run_apply_like(struct cli *cli, bool plan)
                           : migrate_apply(p.migrate, &what, &report, &err);
     }
     changes = json_number(json_get(report, "changes"), 0) > 0;
-    code = finish(&p, cli, rc, report, what.dry_run ? report_print_plan : report_print_steps, &err);
+    code = finish(&p, cli, rc, report,
+                  !what.dry_run           ? report_print_steps
+                  : cli_given(cli, "sql") ? report_print_plan_whole
+                                          : report_print_plan,
+                  &err);
     close_migrate(&p);
     return code == 0 && plan && cli_given(cli, "exit-code") && changes ? 5 : code;
 }
@@ -256,6 +313,41 @@ static int run_verify(struct cli *cli, void *ctx)
     return code;
 }
 
+static int run_history(struct cli *cli, void *ctx)
+{
+    struct program p = {0};
+    struct json *report = NULL;
+    struct err err = {0};
+    enum err_code rc = open_migrate(&p, cli, &err);
+    int code;
+
+    (void)ctx;
+    rc = rc ? rc : migrate_history(p.migrate, cli_operand(cli, 0), &report, &err);
+    code = finish(&p, cli, rc, report, report_print_history, &err);
+    close_migrate(&p);
+    return code;
+}
+
+static int run_unlock(struct cli *cli, void *ctx)
+{
+    struct program p = {0};
+    const char *reason = cli_option(cli, "reason");
+    struct json *report = NULL;
+    struct err err = {0};
+    enum err_code rc;
+    int code;
+
+    (void)ctx;
+    if (reason == NULL || *reason == '\0') {
+        return cli_usage(cli, "say why: --reason TEXT");
+    }
+    rc = open_migrate(&p, cli, &err);
+    rc = rc ? rc : migrate_unlock(p.migrate, reason, &report, &err);
+    code = finish(&p, cli, rc, report, report_print_unlock, &err);
+    close_migrate(&p);
+    return code;
+}
+
 /* ---- tables ---- */
 
 static const struct cli_option common[] = {
@@ -270,6 +362,7 @@ static const struct cli_option common[] = {
 static const struct cli_option plan_options[] = {
     {"to", 't', "STATE", "only as far as this state", false},
     {"exit-code", 0, NULL, "exit with 5 if there is something to do", false},
+    {"sql", 0, NULL, "statements whole, not cut to one line each", false},
     {"create", 0, NULL, "the database may be a file that is not there yet", false},
     {0}};
 
@@ -278,6 +371,7 @@ static const struct cli_option apply_options[] = {
      false},
     {"wait", 'w', "DURATION", "wait so long for a gate to open: 30s, 10m, 2h", false},
     {"dry-run", 'n', NULL, "only show the plan", false},
+    {"sql", 0, NULL, "with --dry-run: statements whole", false},
     {"override-gate", 0, "NAME", "pass this condition of the contract gate; needs --reason", false},
     {"reason", 0, "TEXT", "why, for the history", false},
     {"recovery-point", 0, "FILE", "where purge copies the database to; none: no copy", false},
@@ -291,6 +385,9 @@ static const struct cli_option rollback_options[] = {
      false},
     {"reason", 0, "TEXT", "why, for the history", false},
     {0}};
+
+static const struct cli_option unlock_options[] = {
+    {"reason", 0, "TEXT", "why, for the history", false}, {0}};
 
 static const struct cli_command commands[] = {
     {"plan", "[MIGRATION]", "show what apply would do; touches nothing",
@@ -312,6 +409,12 @@ static const struct cli_command commands[] = {
     {"verify", "[MIGRATION]", "check every row of the migrations that keep two shapes",
      "Exit code 3 if a row differs. A migration that is in-sync then falls back to dual-writing.",
      NULL, 0, 1, run_verify},
+    {"history", "[MIGRATION]", "show who did what, when, how long it took and for how many rows",
+     NULL, NULL, 0, 1, run_history},
+    {"unlock", "--reason TEXT", "take the lock from a migrator that died",
+     "A lock expires by itself, and one of a dead process on this machine is taken over at once: "
+     "this is for the rest. A living migrator keeps it (exit code 4).",
+     unlock_options, 0, 0, run_unlock},
     {0}};
 
 static const struct cli_program program = {

@@ -2,8 +2,15 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
+#include "database/sql_scan.h"
+
+#define COLUMNS 100 /* where stdout is no terminal */
+#define COLUMNS_MIN 40
 
 static double number(const struct json *object, const char *key)
 {
@@ -115,11 +122,31 @@ static void print_migration(const struct json *migration)
     }
 }
 
+static void print_lock(const struct json *lock)
+{
+    char left[CLOCK_TEXT_BYTES];
+
+    if (lock == NULL) {
+        return;
+    }
+    if (json_is_true(json_get(lock, "living"))) {
+        printf("  at work: %s since %s; its lock ends in %s unless it is prolonged\n",
+               text(lock, "owner"), text(lock, "taken_at"),
+               span(number(lock, "expires_in_ms"), left));
+    } else {
+        printf("  killed (or asleep) while at work: %s, since %s; run `migrate apply` again, it "
+               "goes on where "
+               "that one was\n",
+               text(lock, "owner"), text(lock, "taken_at"));
+    }
+}
+
 void report_print_status(const struct json *report)
 {
     const struct json *missing = json_get(report, "missing");
 
     printf("%s, environment %s\n", text(report, "database"), text(report, "environment"));
+    print_lock(json_get(report, "lock"));
     for (const struct json *m = json_first(json_get(report, "migrations")); m; m = json_next(m)) {
         print_migration(m);
     }
@@ -130,9 +157,65 @@ void report_print_status(const struct json *report)
 
 /* ---- plan ---- */
 
-static void print_phase(const struct json *phase)
+static size_t columns(void)
+{
+    struct winsize size = {0};
+
+    if (isatty(STDOUT_FILENO) != 1 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 ||
+        size.ws_col == 0) {
+        return COLUMNS;
+    }
+    return size.ws_col < COLUMNS_MIN ? COLUMNS_MIN : size.ws_col;
+}
+
+/* A statement as one line: comments left out, what stands between tokens as one blank. */
+static void one_line(const char *sql, struct buf *out)
+{
+    struct sql_scan scan = sql_scan_start(str_of(sql));
+    struct sql_token token;
+    const char *end = NULL;
+
+    while (sql_scan_next(&scan, &token)) {
+        if (end != NULL && token.text.at > end) {
+            buf_char(out, ' ');
+        }
+        for (size_t i = 0; i < token.text.len; i++) {
+            char c = token.text.at[i];
+            buf_char(out, (unsigned char)c < 0x20 || c == 0x7f ? ' ' : c);
+        }
+        end = token.text.at + token.text.len;
+    }
+    buf_char(out, ';');
+}
+
+/* Whether something was left out. A character of several bytes counts once, and is never torn. */
+static bool print_cut(const char *sql, size_t room)
+{
+    struct buf line = {0};
+    const char *text, *at, *cut = NULL;
+    size_t count = 0;
+
+    one_line(sql, &line);
+    text = buf_cstr(&line);
+    for (at = text; *at != '\0'; at++) {
+        if (((unsigned char)*at & 0xc0) != 0x80) {
+            cut = count == room - 3 ? at : cut;
+            count++;
+        }
+    }
+    if (count <= room) {
+        cut = NULL;
+    }
+    printf("    %.*s%s\n", (int)(cut != NULL ? cut - text : at - text), text,
+           cut != NULL ? "..." : "");
+    buf_fini(&line);
+    return cut != NULL;
+}
+
+static bool print_phase(const struct json *phase, bool whole)
 {
     char hold[CLOCK_TEXT_BYTES];
+    bool cut = false;
 
     printf("  %s -> %s", text(phase, "phase"), text(phase, "to"));
     if (json_get(phase, "longest_hold_ms") != NULL) {
@@ -141,16 +224,22 @@ static void print_phase(const struct json *phase)
     }
     printf("\n");
     for (const struct json *s = json_first(json_get(phase, "statements")); s; s = json_next(s)) {
-        printf("    %s;\n", json_text(s));
+        if (whole) {
+            printf("    %s;\n", json_text(s));
+        } else {
+            cut = print_cut(json_text(s), columns() - 4) || cut;
+        }
     }
     for (const struct json *s = json_first(json_get(phase, "waits_for")); s; s = json_next(s)) {
         printf("    waits for: %s\n", json_text(s));
     }
+    return cut;
 }
 
-void report_print_plan(const struct json *report)
+static void print_plan(const struct json *report, bool whole)
 {
     const struct json *list = json_get(report, "migrations");
+    bool cut = false;
 
     for (const struct json *m = json_first(list); m != NULL; m = json_next(m)) {
         printf("%s (%s), from %s\n", text(m, "name"), text(m, "kind"), text(m, "from"));
@@ -158,7 +247,7 @@ void report_print_plan(const struct json *report)
             printf("  %s\n", text(m, "description"));
         }
         for (const struct json *p = json_first(json_get(m, "phases")); p; p = json_next(p)) {
-            print_phase(p);
+            cut = print_phase(p, whole) || cut;
         }
         for (const struct json *n = json_first(json_get(m, "notes")); n; n = json_next(n)) {
             printf("  note: %s\n", json_text(n));
@@ -166,9 +255,22 @@ void report_print_plan(const struct json *report)
     }
     if (json_count(list) == 0) {
         printf("nothing to do: everything is applied\n");
-    } else {
-        printf("nothing was changed; `migrate apply` does it\n");
+        return;
     }
+    if (cut) {
+        printf("statements are cut (...); --sql shows them whole\n");
+    }
+    printf("nothing was changed; `migrate apply` does it\n");
+}
+
+void report_print_plan(const struct json *report)
+{
+    print_plan(report, false);
+}
+
+void report_print_plan_whole(const struct json *report)
+{
+    print_plan(report, true);
 }
 
 /* ---- verify ---- */
@@ -188,5 +290,44 @@ void report_print_verify(const struct json *report)
     }
     if (json_count(json_get(report, "migrations")) == 0) {
         printf("nothing to verify: no migration keeps two shapes\n");
+    }
+}
+
+/* ---- history and unlock ---- */
+
+void report_print_history(const struct json *report)
+{
+    char took[CLOCK_TEXT_BYTES];
+
+    for (const struct json *e = json_first(json_get(report, "events")); e; e = json_next(e)) {
+        printf("%s  %s  ", text(e, "at"), text(e, "actor"));
+        if (*text(e, "to") != '\0') {
+            printf("%s: %s -> %s in %s", text(e, "migration"), text(e, "from"), text(e, "to"),
+                   span(number(e, "duration_ms"), took));
+        } else {
+            printf("%s", text(e, "event"));
+        }
+        if (json_get(e, "rows") != NULL) {
+            printf(", %.0f rows", number(e, "rows"));
+        }
+        if (*text(e, "digest") != '\0') {
+            printf("  %.12s", text(e, "digest"));
+        }
+        printf("\n");
+        if (*text(e, "detail") != '\0') {
+            printf("    %s\n", text(e, "detail"));
+        }
+    }
+    if (json_count(json_get(report, "events")) == 0) {
+        printf("no history: nothing was migrated here\n");
+    }
+}
+
+void report_print_unlock(const struct json *report)
+{
+    if (*text(report, "owner") == '\0') {
+        printf("nobody has the lock\n");
+    } else {
+        printf("the lock of %s was taken away\n", text(report, "owner"));
     }
 }

@@ -8,7 +8,12 @@
 
 void report_print_steps(const struct json *report); /* apply and rollback */
 void report_print_status(const struct json *report);
+/* Statements on one line each, cut to the terminal's width (100 columns where stdout is none). */
 void report_print_plan(const struct json *report);
+void report_print_plan_whole(const struct json *report);
 void report_print_verify(const struct json *report);
+
+void report_print_history(const struct json *report);
+void report_print_unlock(const struct json *report);
 
 #endif

@@ -10,12 +10,12 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/cli.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 unset LOCKSTEP_DATABASE LOCKSTEP_MIGRATIONS LOCKSTEP_ENVIRONMENT LOCKSTEP_FLAG_SERVER LOCKSTEP_TOKEN
-export NO_COLOR=1
+export NO_COLOR=1 LOCKSTEP_ACTOR=tester
 
 mask() {
     sed -E -e 's/[0-9]+(\.[0-9]+)? (ms|s|min)\b/TIME/g' -e 's/"([a-z_]*_ms)": [0-9.e+-]+/"\1": 0/' \
         -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z/AT/g' -e 's/"database_id": "[0-9a-f]+"/"database_id": "ID"/' \
-        -e 's/[0-9]+ rows in TIME, [0-9]+\/s/N rows in TIME/' -e 's/[0-9]{8}T[0-9]{6}Z/STAMP/'
+        -e 's/[0-9]+ h TIME/TIME/' -e 's/[0-9]{8}T[0-9]{6}Z/STAMP/'
 }
 say() { # runs migrate; its words and exit code go into the golden
     echo "\$ migrate $*"
@@ -49,6 +49,8 @@ JSON
     say status -d app.db
     say status -d app.db --json
     say plan -d app.db --exit-code 1
+    say plan -d app.db 2
+    say plan -d app.db 2 --sql
     say apply -d app.db -e test --to expandet
     say apply -d app.db -e test --to pending
     say apply -d app.db -e test --wait soon
@@ -77,9 +79,25 @@ JSON
     say apply -d app.db --to purged
     say rollback -d app.db
     say verify -d app.db
+    say history -d app.db
+    say history -d app.db 1 --json
+    say history -d app.db 0003
+    say unlock -d app.db
+    say unlock -d app.db --reason "nobody has it"
+    sql "UPDATE lockstep_lock SET owner = 'elsewhere pid 7 since 1 on boot/pid:[1]', taken_at = 0, expires_at = 4102444800000"
+    say status -d app.db | grep -v expires
+    say unlock -d app.db --reason "I think it is dead"
+    say unlock -d app.db --reason "I think it is dead" --json
+    sql "UPDATE lockstep_lock SET expires_at = 1"
+    say status -d app.db
+    say status -d app.db --json | grep -A 6 '"lock"'
+    say unlock -d app.db --reason "its machine burned down"
+    sql "SELECT epoch > 1, owner IS NULL FROM lockstep_lock"
+    say history -d app.db | tail -4
     ls app.db.before-purge* | mask
     sqlite3 "$(echo app.db.before-purge*)" "SELECT count(*) FROM customer WHERE lockstep_2_email LIKE '%@%'"
     sql "SELECT event, from_state, to_state, detail FROM lockstep_history ORDER BY id" | mask
+    say history -d new.db
     say plan -d new.db
     say plan -d new.db --create 1
     say apply -d new.db
