@@ -131,7 +131,7 @@ MUST_USE enum err_code store_each_client(struct store *store, int64_t seen_ms,
 /* ---- audit ---- */
 
 /* {"events": [...]}, newest first: of one flag (NULL: all), at most limit, with ids below before
- * (0: from the newest). */
+ * (0: from the newest). Fewer, and "more": true, where their documents are very large. */
 MUST_USE enum err_code store_audit(struct store *store, const char *flag, int64_t limit,
                                    int64_t before, struct json **out, struct err *err);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_order.h"
 #include "flags/program/commands.h"
 #include "flags/program/serve.h"
 #include "flags/program/table.h"
@@ -166,11 +167,32 @@ static void add_serve(char *out, size_t size, const struct json *before, const s
     add_part(out, size, name, left, right);
 }
 
+/* Goes through both lists side by side: each may have many thousands. */
+static void add_domains(char *out, size_t size, const struct json *before, const struct json *after)
+{
+    struct json_member *was = NULL, *is = NULL;
+    size_t was_count = 0, is_count = 0, i = 0, j = 0;
+
+    if (json_members_sorted(json_get(before, "domains"), &was, &was_count) &&
+        json_members_sorted(json_get(after, "domains"), &is, &is_count)) {
+        while ((i < was_count || j < is_count) && strlen(out) + 1 < size) {
+            int order = i == was_count ? 1 : j == is_count ? -1 : strcmp(was[i].key, is[j].key);
+            const char *name = order <= 0 ? was[i].key : is[j].key;
+
+            add_serve(out, size, before, after, order <= 0 ? was[i].value : NULL,
+                      order >= 0 ? is[j].value : NULL, name);
+            i += order <= 0;
+            j += order >= 0;
+        }
+    }
+    free(was);
+    free(is);
+}
+
 /* What a change of a flag changed, in a line. */
 static const char *describe(const struct json *event, char *out, size_t size)
 {
     const struct json *before = json_get(event, "before"), *after = json_get(event, "after");
-    const struct json *was = json_get(before, "domains"), *is = json_get(after, "domains");
 
     out[0] = '\0';
     if (json_get_text(after, "migration", NULL) != NULL) {
@@ -186,14 +208,7 @@ static const char *describe(const struct json *event, char *out, size_t size)
         add_part(out, size, "state", json_get_text(before, "state", ""),
                  json_get_text(after, "state", ""));
     }
-    for (const struct json *one = json_first(is); one != NULL; one = json_next(one)) {
-        add_serve(out, size, before, after, json_get(was, json_key(one)), one, json_key(one));
-    }
-    for (const struct json *one = json_first(was); one != NULL; one = json_next(one)) {
-        if (json_get(is, json_key(one)) == NULL) {
-            add_serve(out, size, before, after, one, NULL, json_key(one));
-        }
-    }
+    add_domains(out, size, before, after);
     add_serve(out, size, before, after, json_get(before, "fallthrough"),
               json_get(after, "fallthrough"), "everybody");
     if (!json_equal(json_get(before, "rules"), json_get(after, "rules"))) {
@@ -219,6 +234,9 @@ static void print_audit(const struct json *audit)
                   describe(event, change, sizeof change), json_get_text(event, "reason", ""));
     }
     table_print(table);
+    if (json_is_true(json_get(audit, "more"))) {
+        fprintf(stderr, "older ones are left out: the flags of those above are very large\n");
+    }
 }
 
 int cmd_audit(struct cli *cli, void *ctx)

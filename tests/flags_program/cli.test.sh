@@ -169,6 +169,29 @@ check "and what to check" grep -q -- '--server or LOCKSTEP_URL' <<<"$nowhere"
 not_ours=$(LOCKSTEP_TOKEN=x "$build/flags" list --server "$LOCKSTEP_URL/healthz" 2>&1)
 check "an address that is no flag server's" grep -q 'nothing at this path' <<<"$not_ours"
 
+# A flag with very many customers, and a long audit of it.
+"$build/flags" create crowd >/dev/null
+for serve in on off on off; do
+    version=$("$build/flags" show crowd --json | sed -n 's/^  "version": //p')
+    awk -v serve="$serve" 'BEGIN {
+        printf "{\"key\":\"crowd\",\"state\":\"on\",\"type\":\"boolean\",\"variants\":{\"on\":true,\"off\":false},"
+        printf "\"off_variant\":\"off\",\"fallthrough\":{\"variant\":\"off\"},\"domains\":{"
+        for (i = 0; i < 30000; i++) printf "%s\"d%d.e\":{\"variant\":\"%s\"}", i ? "," : "", i, serve
+        print "}}"
+    }' | curl -sf -o /dev/null -X PUT -H "Authorization: Bearer $LOCKSTEP_TOKEN" -H "If-Match: \"$version\"" \
+        --data-binary @- "$url/api/v1/flags/crowd" || echo "crowd was not changed"
+done
+crowd=$(timeout 10 "$build/flags" audit crowd)
+check "the audit of many domains is quick" [ $? -eq 0 ]
+check "and says what changed" grep -q 'd0.e: 100 % -> 0 %; d1.e: ' <<<"$crowd"
+sqlite3 "$work/flags.db" "INSERT INTO audit(environment, at_ms, actor, action, flag, revision, before, after, reason)
+    SELECT environment, at_ms, actor, action, flag, revision, before, after, reason FROM audit a,
+    (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60) SELECT i FROM n)
+    WHERE a.id = (SELECT max(id) FROM audit)"
+"$build/flags" audit --limit 100 >"$work/crowd" 2>"$work/more"
+check "an audit too large for one answer is cut" [ "$(wc -l <"$work/crowd")" -lt 60 ]
+check "and says so" grep -q 'older ones are left out' "$work/more"
+
 "$build/flags" create busy >/dev/null && "$build/flags" on busy >/dev/null
 for i in 1 2 3 4; do
     for n in 1 2 3 4 5; do
