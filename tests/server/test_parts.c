@@ -78,6 +78,65 @@ static void routes_without_a_token_are_few(void **state)
     assert_int_equal(open, 4);
 }
 
+/* Every route with the roles that may, as docs/flag-server.md tells them: a slip in the table would
+ * be an open door. */
+static void each_route_is_for_its_roles(void **state)
+{
+    enum {
+        EVALUATE = ROLE_ADMIN | ROLE_SDK_SERVER | ROLE_SDK_CLIENT,
+        READ = ROLE_ADMIN | ROLE_VIEWER | ROLE_EDITOR | ROLE_PIPELINE,
+        CHANGE = ROLE_ADMIN | ROLE_EDITOR,
+        SCHEMA = ROLE_ADMIN | ROLE_PIPELINE
+    };
+    static const struct {
+        const char *request;
+        unsigned roles;
+    } expected[] = {
+        {"GET /healthz", 0},
+        {"GET /readyz", 0},
+        {"POST /ofrep/v1/evaluate/flags", EVALUATE},
+        {"OPTIONS /ofrep/v1/evaluate/flags", 0},
+        {"POST /ofrep/v1/evaluate/flags/{key}", EVALUATE},
+        {"OPTIONS /ofrep/v1/evaluate/flags/{key}", 0},
+        {"GET /sdk/v1/ruleset", ROLE_ADMIN | ROLE_SDK_SERVER},
+        {"GET /api/v1/flags", READ},
+        {"POST /api/v1/flags", CHANGE},
+        {"GET /api/v1/flags/{key}", READ},
+        {"PUT /api/v1/flags/{key}", CHANGE},
+        {"DELETE /api/v1/flags/{key}", CHANGE},
+        {"POST /api/v1/flags/{key}/evaluate", READ},
+        {"GET /api/v1/audit", READ},
+        {"GET /api/v1/clients", READ},
+        {"GET /api/v1/tokens", ROLE_ADMIN},
+        {"POST /api/v1/tokens", ROLE_ADMIN},
+        {"DELETE /api/v1/tokens/{id}", ROLE_ADMIN},
+        {"GET /api/v1/migrations", READ},
+        {"PUT /api/v1/migrations/{database_id}/{migration}", SCHEMA},
+        {"DELETE /api/v1/migrations/{database_id}/{migration}", SCHEMA},
+        {"GET /api/v1/gate", SCHEMA},
+        {"POST /api/v1/holds", SCHEMA},
+        {"DELETE /api/v1/holds/{database_id}/{migration}", SCHEMA},
+    };
+    size_t count = 0;
+
+    (void)state;
+    for (const struct route *route = routes; route->method != NULL; route++) {
+        char request[200];
+        size_t i = 0;
+
+        snprintf(request, sizeof request, "%s %s", route->method, route->pattern);
+        while (i < sizeof expected / sizeof expected[0] &&
+               strcmp(expected[i].request, request) != 0) {
+            i++;
+        }
+        if (i == sizeof expected / sizeof expected[0] || expected[i].roles != route->roles) {
+            fail_msg("%s is for other roles than this test says", request);
+        }
+        count++;
+    }
+    assert_int_equal(count, sizeof expected / sizeof expected[0]);
+}
+
 static void tags_match_in_every_form(void **state)
 {
     static const struct {
@@ -181,6 +240,7 @@ int main(void)
         cmocka_unit_test(routes_are_found),
         cmocka_unit_test(routes_without_a_token_are_few),
         cmocka_unit_test(tags_match_in_every_form),
+        cmocka_unit_test(each_route_is_for_its_roles),
         cmocka_unit_test(roles_have_names),
         cmocka_unit_test(a_crowd_of_clients_has_a_bound),
         cmocka_unit_test(a_store_that_hangs_is_left_alone_for_a_while),
