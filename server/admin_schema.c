@@ -118,6 +118,14 @@ static bool put_tie(struct call *call, const struct tie *tie, const char *action
     return true;
 }
 
+/* A verification failed in in-sync, so the schema bears the old variant alone from now on, whatever
+ * the flag answers: that is a fact, and refusing it would leave in-sync here, which is not true. */
+static bool fell_back(const struct json *body, const struct tie *now, const struct tie *tie)
+{
+    return json_is_true(json_get(body, "fell_back")) && tie->state == TIE_DUAL_WRITING &&
+           now != NULL && (now->state == TIE_IN_SYNC || now->state == TIE_DUAL_WRITING);
+}
+
 void schema_report(struct call *call)
 {
     struct store *store = call->app->store;
@@ -154,6 +162,10 @@ void schema_report(struct call *call)
         /* A hold ends where nothing relies on it any more: the range alone decides from here on. */
         tie.held = now != NULL && now->held && tie.state != TIE_PURGED && tie.state != TIE_PENDING;
         rc = coupling_check(&change, &why);
+        if (fell_back(body, now, &tie)) {
+            tie.held = false; /* nothing relies on the flag as it is: it has to be turned off */
+            rc = ERR_OK;
+        }
         if (rc != ERR_OK) {
             answer_refusal(call, rc, &why);
         } else if (put_tie(call, &tie, "migration.report", "migration-reported")) {
