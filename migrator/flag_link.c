@@ -273,6 +273,7 @@ enum err_code flag_link_report(struct migrate *m, size_t index, enum mig_state s
                                struct err *err)
 {
     const struct phased *phased = tied(m, index);
+    const struct journal_row *row = session_row(m, index);
     struct json *body, *flag;
     struct buf url = {0};
     enum err_code rc;
@@ -292,6 +293,12 @@ enum err_code flag_link_report(struct migrate *m, size_t index, enum mig_state s
     (void)json_put_text(body, "state", mig_state_name(state));
     (void)json_put(body, "flag", flag);
     (void)json_put_text(body, "database", database_url(m->db));
+    if (state == MIG_DUAL_WRITING && row != NULL && row->reported != NULL &&
+        strcmp(row->reported, mig_state_name(MIG_IN_SYNC)) == 0) {
+        /* The schema is there already: after a failed verification, or a way back that had the flag
+         * off and held. */
+        (void)json_put_bool(body, "fell_back", true);
+    }
     (void)json_put_number(body, "lease_s", (double)phased->lease_s);
     migration_url(m, index, "/api/v1/migrations", &url);
     rc = expect(m, "PUT", &url, body, err);

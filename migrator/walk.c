@@ -29,6 +29,7 @@ struct walk {
     struct arena keep;    /* what outlives that */
     const char *recovery; /* the file of the recovery point, or NULL */
     bool stop;            /* a gate is closed, and nobody insisted */
+    bool fell_back;       /* a verification failed in in-sync */
     struct err *err;
 };
 
@@ -180,6 +181,14 @@ static enum err_code refuse_unclean(struct walk *w, const struct verification *v
     } else {
         json_free(reasons);
     }
+    if (w->fell_back) {
+        return err_set(w->err, ERR_CONFLICT, "%.60s fell back to dual-writing: %.100s; %s%.60s%s",
+                       w->migration->name, said,
+                       w->phased->flag != NULL ? "new code must stop reading it: flags off " : "",
+                       w->phased->flag != NULL ? w->phased->flag : "",
+                       w->phased->flag != NULL ? ", then migrate apply"
+                                               : "migrate apply repairs it");
+    }
     return err_set(w->err, ERR_CONFLICT, "%.60s stays %s: %s", w->migration->name,
                    mig_state_name(session_state(w->m, w->index)), said);
 }
@@ -191,8 +200,9 @@ static enum err_code fall_back(struct walk *w)
     enum err_code rc = move(w, MIG_DUAL_WRITING, "verification failed"), told;
 
     if (rc == ERR_OK) {
+        w->fell_back = true;
         told = flag_link_report(w->m, w->index, MIG_DUAL_WRITING, &unused);
-        (void)told; /* the server refuses it while the flag is on; every later run says so */
+        (void)told; /* a server that is away is told by the next run, and keeps the gate closed */
         rc = session_reread(w->m, w->err);
     }
     return rc;
