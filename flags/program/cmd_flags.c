@@ -179,7 +179,7 @@ static void print_flag(const struct json *flag)
     }
     printf("\n");
     if (json_get_text(flag, "description", "")[0] != '\0') {
-        printf("%s\n", json_get_text(flag, "description", ""));
+        table_print_line(json_get_text(flag, "description", ""));
     }
     if (tie != NULL) {
         printf("schema: %s allows", tie_text(flag, schema, sizeof schema));

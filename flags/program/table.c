@@ -27,6 +27,31 @@ static size_t shown_width(const char *text)
     return width;
 }
 
+static char *plain_copy(const char *text)
+{
+    char *copy = strdup(text);
+
+    for (char *c = copy; c != NULL && *c != '\0'; c++) {
+        unsigned char byte = (unsigned char)*c;
+        bool c1 = byte == 0xc2 && (unsigned char)c[1] >= 0x80 && (unsigned char)c[1] < 0xa0;
+
+        if (byte < ' ' || byte == 0x7f) {
+            *c = '?';
+        } else if (c1) { /* U+0080 to U+009F, which some terminals obey too */
+            c[0] = c[1] = '?';
+        }
+    }
+    return copy;
+}
+
+void table_print_line(const char *text)
+{
+    char *plain = plain_copy(text);
+
+    printf("%s\n", plain != NULL ? plain : "");
+    free(plain);
+}
+
 static bool add_row(struct table *table, const char *first, va_list args)
 {
     if (table->rows == table->room) {
@@ -42,7 +67,7 @@ static bool add_row(struct table *table, const char *first, va_list args)
     for (size_t i = 0; i < table->columns; i++) {
         const char *text = i == 0 ? first : va_arg(args, const char *);
 
-        table->cells[table->rows * table->columns + i] = strdup(text != NULL ? text : "");
+        table->cells[table->rows * table->columns + i] = plain_copy(text != NULL ? text : "");
     }
     table->rows++;
     return true;

@@ -17,4 +17,8 @@ struct table *table_new(const char *first, ...) __attribute__((sentinel));
 void table_add(struct table *table, const char *first, ...);
 void table_print(struct table *table);
 
+/* Prints a line of text that somebody else wrote. Here and in tables each control character becomes
+ * '?': it could steer the reader's terminal. */
+void table_print_line(const char *text);
+
 #endif

@@ -169,6 +169,12 @@ check "and what to check" grep -q -- '--server or LOCKSTEP_URL' <<<"$nowhere"
 not_ours=$(LOCKSTEP_TOKEN=x "$build/flags" list --server "$LOCKSTEP_URL/healthz" 2>&1)
 check "an address that is no flag server's" grep -q 'nothing at this path' <<<"$not_ours"
 
+"$build/flags" create painted --description $'red \e[31m\xc2\x9b1m end' >/dev/null
+"$build/flags" rule-add painted odd --when $'plan == "\e]0;x\a"' >/dev/null
+painted=$("$build/flags" show painted)
+check "what others wrote cannot steer a terminal" [ "${painted//[$'\e\a\x9b']/}" = "$painted" ]
+check "and is shown" grep -q '?\[31m??1m end' <<<"$painted"
+
 # A flag with very many customers, and a long audit of it.
 "$build/flags" create crowd >/dev/null
 for serve in on off on off; do
