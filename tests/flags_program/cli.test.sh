@@ -2,6 +2,7 @@
 # The program `flags` against a real server: what it says, as text and as JSON, compared exactly with
 # cli.golden. `make golden` rewrites it, for review as a diff.
 set -u -o pipefail
+export LC_ALL=C.UTF-8 # bash quotes letters by it
 here=$(cd "$(dirname "$0")" && pwd)
 build=${BUILD:-$here/../../build}
 case $build in /*) ;; *) build=$PWD/$build ;; esac
