@@ -10,6 +10,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FORMAT_DEPTH_MAX 32u
@@ -77,6 +78,41 @@ static void write_map(struct format *s, const struct condition_value *v, unsigne
     cel_write_text(&s->out, "}");
 }
 
+/* A double without an exponent, whatever its size: 1e21 is 1000000000000000000000. */
+static void write_plain_double(struct format *s, double d)
+{
+    char text[CEL_NUMBER_TEXT];
+    size_t len = cel_print_double(d, text), digits = 0;
+    char *mark = memchr(text, 'e', len);
+    char *at = text;
+    int exponent;
+
+    if (!mark) {
+        cel_write(&s->out, text, len);
+        return;
+    }
+    exponent = (int)strtol(mark + 1, NULL, 10);
+    if (*at == '-')
+        cel_write(&s->out, at++, 1);
+    text[0] = *at; /* the digits alone: one, a point, the rest */
+    digits = 1;
+    for (at += at[1] == '.' ? 2 : 1; at < mark; at++)
+        text[digits++] = *at;
+    if (exponent < 0) {
+        cel_write_text(&s->out, "0.");
+        while (++exponent < 0)
+            cel_write_text(&s->out, "0");
+        cel_write(&s->out, text, digits);
+        return;
+    }
+    for (size_t i = 0; i <= (size_t)exponent; i++)
+        cel_write(&s->out, i < digits ? text + i : "0", 1);
+    if (digits > (size_t)exponent + 1) {
+        cel_write_text(&s->out, ".");
+        cel_write(&s->out, text + exponent + 1, digits - (size_t)exponent - 1);
+    }
+}
+
 static void write_string_form(struct format *s, const struct condition_value *v, unsigned depth)
 {
     char text[CEL_MOMENT_TEXT];
@@ -88,7 +124,7 @@ static void write_string_form(struct format *s, const struct condition_value *v,
     case CONDITION_BOOL: cel_write_text(&s->out, v->as.truth ? "true" : "false"); break;
     case CONDITION_INT: cel_write(&s->out, text, cel_print_int(v->as.i, text)); break;
     case CONDITION_UINT: cel_write(&s->out, text, cel_print_uint(v->as.u, 10, text)); break;
-    case CONDITION_DOUBLE: cel_write(&s->out, text, cel_print_double(v->as.d, text)); break;
+    case CONDITION_DOUBLE: write_plain_double(s, v->as.d); break;
     case CONDITION_STRING:
     case CONDITION_BYTES:
     case CONDITION_TYPE_VALUE: cel_write(&s->out, v->as.bytes, v->size); break;
@@ -173,14 +209,13 @@ static enum cel_fault write_float(struct format *s, const struct condition_value
 static enum cel_fault write_clause(struct format *s, char verb, int precision,
                                    const struct condition_value *v)
 {
-    char text[72];
     bool integer = v->kind == CONDITION_INT || v->kind == CONDITION_UINT;
 
     switch (verb) {
     case 's': write_string_form(s, v, FORMAT_DEPTH_MAX); return FAULT_NONE;
     case 'd':
         if (v->kind == CONDITION_DOUBLE)
-            cel_write(&s->out, text, cel_print_double(v->as.d, text));
+            write_plain_double(s, v->as.d);
         else if (integer)
             write_signed(s, v, 10, false);
         else

@@ -30,6 +30,8 @@ static enum cel_fault extreme(struct cel_frame *f, struct condition_value *args,
     for (uint32_t i = 0; i < n; i++) {
         if (!cel_is_number(&items[i]))
             return cel_fault_overload(f, &items[i], 1);
+        if (items[i].kind == CONDITION_DOUBLE && isnan(items[i].as.d))
+            return cel_fault_text(f, "NaN is neither greater nor less than another number");
         if (cel_compare_numbers(&items[i], &best) == sign)
             best = items[i];
     }
@@ -94,8 +96,9 @@ enum cel_fault cel_fn_sign(struct cel_frame *f, struct condition_value *args, ui
     case CONDITION_INT: args[0].as.i = (args[0].as.i > 0) - (args[0].as.i < 0); break;
     case CONDITION_UINT: args[0].as.u = args[0].as.u > 0; break;
     default:
-        if (!isnan(args[0].as.d) && args[0].as.d != 0.0)
-            args[0].as.d = args[0].as.d > 0 ? 1.0 : -1.0;
+        if (!isnan(args[0].as.d))
+            args[0].as.d =
+                (double)((args[0].as.d > 0) - (args[0].as.d < 0)); /* of -0.0 it is 0.0 */
     }
     return FAULT_NONE;
 }

@@ -3,6 +3,7 @@
  */
 #include "condition/number.h"
 
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -98,7 +99,8 @@ size_t cel_print_double(double d, char out[CEL_NUMBER_TEXT])
 
     if (!isfinite(d))
         return print_special(d, out, CEL_NUMBER_TEXT);
-    for (int precision = 15; precision <= 17; precision++) {
+    /* Fifteen digits are always exact and %g drops their zeros; what is smaller than normal has less. */
+    for (int precision = fabs(d) < DBL_MIN ? 1 : 15; precision <= 17; precision++) {
         len = snprintf(out, CEL_NUMBER_TEXT, "%.*g", precision, d);
         if (strtod(out, NULL) == d)
             break;

@@ -3,7 +3,7 @@
  *
  * The scan below walks the pattern once: it refuses what RE2 refuses, and writes out what PCRE2
  * shall see. Where both take a pattern they agree except for \s, \v and braces that are no
- * quantifier, which are rewritten. Repeats of ^ and $, which RE2 takes, are refused.
+ * quantifier, and repeats of assertions, which are rewritten.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "condition/regex.h"
@@ -417,11 +417,36 @@ static void note_repeat(struct scan *s)
         s->repeats[s->depth] = s->last_repeat;
 }
 
+/* The bytes of the assertion that begins here; 0: none does. */
+static size_t assertion(const struct scan *s)
+{
+    int ch = ahead(s, 0), next = ahead(s, 1);
+
+    if (ch == '^' || ch == '$')
+        return 1;
+    return ch == '\\' && next > 0 && strchr("bBAz", next) ? 2 : 0;
+}
+
+/* ^, $, \b and the like; RE2 lets them be repeated, PCRE2 wants a group for that. */
+static bool scan_assertion(struct scan *s, size_t n)
+{
+    bool wrap = ahead(s, n) > 0 && strchr("*+?{", ahead(s, n));
+
+    put(s, wrap ? "(?:" : "");
+    copy(s, n);
+    put(s, wrap ? ")" : "");
+    s->last_repeat = 1;
+    s->repeatable = true;
+    return true;
+}
+
 static bool scan_item(struct scan *s)
 {
     int ch = ahead(s, 0);
     bool quantifier;
 
+    if (assertion(s))
+        return scan_assertion(s, assertion(s));
     switch (ch) {
     case '*':
     case '+':
@@ -459,10 +484,6 @@ static bool scan_item(struct scan *s)
         note_repeat(s);
         return true;
     case '|':
-        copy(s, 1);
-        s->repeatable = false;
-        return true;
-    case '^':
         copy(s, 1);
         s->repeatable = false;
         return true;
