@@ -85,6 +85,26 @@ exits "back: the next run tells it" 3 "$m" apply
 same "back: told" dual-writing "$(known)"
 same "back: not ready" 503 "$(ready)"
 exits "off" 0 "$f" off read-domain
+
+# Falling back is believed of in-sync alone.
+put() {
+    curl -s -o "$work/reply" -w '%{http_code}' -X PUT -H "Authorization: Bearer $LOCKSTEP_TOKEN" -H 'Content-Type: application/json' \
+        -d "{\"state\": \"$1\", \"fell_back\": $2, \"flag\": {\"key\": \"other\"}}" "$LOCKSTEP_URL/api/v1/migrations/db/0009_other"
+}
+"$f" create other >/dev/null 2>&1
+"$f" on other >/dev/null 2>&1
+"$f" ramp other --to 100% >/dev/null 2>&1
+same "a migration that is not known: refused" 409 "$(put dual-writing true)"
+same "contracted" 200 "$(put contracted false)"
+same "from contracted: refused" 409 "$(put dual-writing true)"
+same "another state: refused" 409 "$(put expanded true)"
+same "and nothing was stored" 200 "$(ready)"
+same "in-sync" 200 "$(put in-sync false)"
+same "without the word: refused" 409 "$(put dual-writing false)"
+same "with it: stored" 200 "$(put dual-writing true)"
+same "with it: not ready" 503 "$(ready)"
+same "again: the same" 200 "$(put dual-writing true)"
+"$f" off other >/dev/null 2>&1
 exits "all the way back" 0 "$m" rollback
 same "pending" pending "$(state)"
 stop_server
