@@ -7,7 +7,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/build.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
 tree=$work/tree
-unset BUILD SAN WERROR CFLAGS LDFLAGS MAKEFLAGS MAKELEVEL
+unset CI BUILD SAN WERROR CFLAGS LDFLAGS MAKEFLAGS MAKELEVEL
 
 mkdir -p "$tree"/{migrator/program,condition,sdk,tests/base}
 cp -r "$root"/{Makefile,.ci,base} "$tree/"
