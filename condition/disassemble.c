@@ -1,6 +1,7 @@
 /*
  * disassemble - bytecode as text, one instruction a line with the source that it came from.
  */
+#include "condition/ast.h"
 #include "condition/program.h"
 #include "condition/value.h"
 
@@ -37,6 +38,20 @@ static void write_const(struct cel_writer *w, const struct condition *p, uint32_
         cel_write_text(w, "...");
 }
 
+static const char *comparison(const struct cel_instruction *i)
+{
+    if (i->op == CEL_SLOT_IN)
+        return "in";
+    if (i->op == CEL_SLOT_EQ)
+        return i->a ? "!=" : "==";
+    switch (i->a) {
+    case OPERATOR_LT: return "<";
+    case OPERATOR_LE: return "<=";
+    case OPERATOR_GT: return ">";
+    default: return ">=";
+    }
+}
+
 static void write_operands(struct cel_writer *w, const struct condition *p,
                            const struct cel_instruction *i)
 {
@@ -59,11 +74,8 @@ static void write_operands(struct cel_writer *w, const struct condition *p,
     case CEL_SLOT_ORDER:
     case CEL_SLOT_IN:
     case CEL_SLOT_TEXT:
-        snprintf(text, sizeof text, " %s %s%u", path_of(p, i->k),
-                 i->op == CEL_SLOT_TEXT ? tests[i->a & 3u] : "a=",
-                 i->op == CEL_SLOT_TEXT ? 0u : (unsigned)i->a);
-        if (i->op == CEL_SLOT_TEXT)
-            text[strlen(text) - 1] = '\0';
+        snprintf(text, sizeof text, " %s %s", path_of(p, i->k),
+                 i->op == CEL_SLOT_TEXT ? tests[i->a & 3u] : comparison(i));
         cel_write_text(w, text);
         write_const(w, p, i->b);
         return;

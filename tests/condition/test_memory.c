@@ -62,6 +62,14 @@ SEEN void free(void *at)
 
 /* Every instruction and every kind of function. */
 static const char *const sources[] = {
+    "semver('1.2.3-rc.1+b').isLessThan(semver(plan)) || ip('10.0.0.1') == ip(address)",
+    "{'a': [1, version], ?'b': optional.of(plan)}.a[1] == -version && !(version in [1, 2])",
+    "(version > 1 ? plan : email).size() > 0 && [?optional.none(), plan] == [plan]",
+    "now.getHours('Europe/Berlin') > 1 && timestamp('2026-11-21T08:30:00Z') < now && b'a' != b'b'",
+    "user.`a-b`.c == 1 || has(user.plan) || user.?x.y.orValue(2) == 2 || .plan == 'pro'",
+    "optional.of(version).optMap(v, v + 1).optFlatMap(v, optional.of(v)).hasValue()",
+    "cel.bind(v, version + 1, v * v) > 1 && tags.exists_one(i, t, t == 'a' && i == 0)",
+    "plan.matches('^(?:\\\\w+|[a-z]{2,3})$*') && size(plan) == 3 && type(plan) == string",
     "domain in ['acme.com', 'globex.com'] && plan == 'pro' && version >= 42",
     "plan in ['a','b','c','d','e','f','g','h','i','j','k','pro'] || gone",
     "email.matches('^[a-z0-9._]+@(acme|globex)\\\\.(com|net)$')",
