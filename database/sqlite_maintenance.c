@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "database/sql_scan.h"
 #include "database/sqlite_handle.h"
 
 /* A connection of its own begins with an empty cache, and guards may look at every row while the
@@ -52,21 +53,53 @@ static enum err_code must_be_empty(struct sqlite_handle *handle, const char *sql
     return rc;
 }
 
+/* Whether a statement writes the schema's own table, as only it needs the setting. */
+static bool edits_schema(const char *sql)
+{
+    struct sql_scan scan = sql_scan_start(str_of(sql));
+    struct sql_token token;
+
+    return sql_scan_next(&scan, &token) && sql_token_is(&token, "UPDATE") &&
+           sql_scan_next(&scan, &token) && sql_token_names(&token, "sqlite_master");
+}
+
+/* Only those run under writable_schema: while it is on, SQLite passes over its own checks, and
+ * ALTER TABLE would leave an index or a view on a column that is gone. */
+static enum err_code statements(struct sqlite_handle *handle,
+                                const struct database_maintenance *work, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+    size_t i = 0;
+
+    while (rc == ERR_OK && i < work->statement_count) {
+        bool edits = work->writable_schema && edits_schema(work->statements[i].sql);
+        size_t from = i;
+        for (i++; i < work->statement_count; i++) {
+            if ((work->writable_schema && edits_schema(work->statements[i].sql)) != edits) {
+                break;
+            }
+        }
+        rc = edits ? sqlite_own(handle, "PRAGMA writable_schema = ON", err) : ERR_OK;
+        rc = rc ? rc : sqlite_statements(handle, &work->statements[from], i - from, NULL, err);
+        if (rc == ERR_OK && edits) {
+            /* First the version, which makes this connection read the schema anew; then the
+             * setting off, and a statement that needs the schema: it fails on what cannot be
+             * read. */
+            rc = raise_schema_version(handle, err);
+            rc = rc ? rc : sqlite_own(handle, "PRAGMA writable_schema = OFF", err);
+            rc = rc ? rc : sqlite_own(handle, "SELECT count(*) FROM sqlite_master", err);
+        }
+    }
+    return rc;
+}
+
 static enum err_code work_in_transaction(struct sqlite_handle *handle,
                                          const struct database_maintenance *work, struct err *err)
 {
     enum err_code rc = sqlite_guards(handle, work->before, work->before_count, err);
 
     if (rc == ERR_OK) {
-        rc = sqlite_statements(handle, work->statements, work->statement_count, NULL, err);
-    }
-    if (rc == ERR_OK && work->writable_schema) {
-        /* First the version, which makes this connection read the schema anew; then the setting
-         * off, because while it is on SQLite passes over a definition that it cannot parse. */
-        rc = raise_schema_version(handle, err);
-        if (rc == ERR_OK) {
-            rc = sqlite_own(handle, "PRAGMA writable_schema = OFF", err);
-        }
+        rc = statements(handle, work, err);
     }
     for (size_t i = 0; rc == ERR_OK && work->checks != NULL && work->checks[i] != NULL; i++) {
         rc = must_be_empty(handle, work->checks[i], err);
@@ -105,7 +138,6 @@ enum err_code sqlite_maintenance(struct database *db, const struct database_main
     }
     if (rc == ERR_OK && work->writable_schema) {
         (void)sqlite3_db_config(handle->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
-        rc = sqlite_own(handle, "PRAGMA writable_schema = ON", err);
     }
     if (rc == ERR_OK && !in_place) {
         rc = sqlite_own(handle, MAP_PAGES, err);
