@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "migrator/ranges.h"
+#include "migrator/way_back.h"
 
 #define PAUSE_MIN_US 2000 /* as the backfill's: below it, writers starve */
 
@@ -16,8 +17,10 @@ struct pass {
     const struct change *change;
     struct verification *out;
     int64_t total;
-    bool blocking; /* reading keeps writers out */
+    bool blocking;     /* reading keeps writers out */
+    const char *nulls; /* rows that old code could not have made before expand; "" for none */
     int64_t violators[PHASED_COLUMNS_MAX];
+    int64_t loosened; /* how many rows nulls holds for */
     struct err *err;
 };
 
@@ -66,6 +69,34 @@ static enum err_code one_range(struct pass *p, const char *select, const struct 
     return ERR_OK;
 }
 
+/* NOT NULL is loosened while both shapes live, and old code can write what it never reads. */
+static enum err_code one_range_nulls(struct pass *p, const struct range *range)
+{
+    struct database_rows *rows = NULL;
+    struct buf sql = {0};
+    enum err_code rc;
+
+    if (*p->nulls == '\0') {
+        return ERR_OK;
+    }
+    buf_text(&sql, "SELECT count(*) FROM ");
+    buf_sql_name(&sql, str_of(p->change->shape.table));
+    buf_text(&sql, " WHERE (");
+    buf_text(&sql, p->nulls);
+    buf_char(&sql, ')');
+    range_condition(range, &sql);
+    rc = buf_failed(&sql) ? err_set(p->err, ERR_NOMEM, "out of memory")
+                          : database_query(p->m->db, buf_cstr(&sql), NULL, 0, &rows, p->err);
+    buf_fini(&sql);
+    if (rc == ERR_OK) {
+        int64_t count = database_rows_int(rows, 0, 0, 0);
+        p->loosened += count;
+        p->out->violators += count;
+        database_rows_free(rows);
+    }
+    return rc;
+}
+
 static enum err_code all_rows(struct pass *p)
 {
     struct arena arena = {0};
@@ -73,9 +104,14 @@ static enum err_code all_rows(struct pass *p)
     int64_t piece = p->blocking ? VERIFY_ROWS_BLOCKING : VERIFY_ROWS;
     struct range range;
     bool more = true;
-    enum err_code rc = select != NULL ? range_start(&range, &p->change->shape, NULL, p->err)
-                                      : err_set(p->err, ERR_NOMEM, "out of memory");
+    enum err_code rc;
 
+    /* From contract on nobody writes the old columns but the triggers. */
+    p->nulls = p->change->set_aside ? ""
+                                    : way_back_nulls(p->m, (size_t)(p->migration - p->m->folder.at),
+                                                     p->change, true, &arena);
+    rc = select != NULL && p->nulls != NULL ? range_start(&range, &p->change->shape, NULL, p->err)
+                                            : err_set(p->err, ERR_NOMEM, "out of memory");
     if (rc) {
         arena_fini(&arena);
         return rc;
@@ -84,6 +120,7 @@ static enum err_code all_rows(struct pass *p)
     while (rc == ERR_OK && more) {
         int64_t since = clock_monotonic_us();
         rc = one_range(p, select, &range);
+        rc = rc ? rc : one_range_nulls(p, &range);
         show(p);
         if (p->blocking && !range.last) {
             int64_t took = clock_monotonic_us() - since;
@@ -183,6 +220,9 @@ static void describe(struct pass *p)
     (void)json_put_number(out->document, "mismatches", (double)out->mismatches);
     (void)json_put_number(out->document, "invalid", (double)out->invalid);
     (void)json_put_number(out->document, "lost", (double)out->lost);
+    if (p->loosened > 0) { /* NOT NULL of a dropped column */
+        (void)json_put_number(constraints, "NOT NULL before", (double)p->loosened);
+    }
     (void)json_put(out->document, "violators", constraints);
     (void)json_put_number(out->document, "broken_references", (double)out->broken_references);
     if (out->file_checked) {

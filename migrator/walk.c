@@ -12,6 +12,7 @@
 #include "migrator/flag_link.h"
 #include "migrator/gate.h"
 #include "migrator/verify.h"
+#include "migrator/way_back.h"
 
 #define POLL_US 500000        /* how often a closed gate is looked at again */
 #define VERIFY_FRESH_MS 20000 /* a gate's facts must not be older than 30 s */
@@ -85,6 +86,7 @@ enum err_code walk_validate(struct migrate *m, size_t index, struct err *err)
     struct change change;
     enum err_code rc = change_read(m->db, &m->folder.at[index], false, false, &arena, &change, err);
 
+    rc = rc ? rc : way_check_triggers(&change, err);
     arena_fini(&arena);
     return rc;
 }
@@ -96,6 +98,17 @@ static void try_release(struct walk *w)
     enum err_code rc = flag_link_release(w->m, w->index, &unused);
 
     (void)rc; /* a hold that stays is released by the next rollback, and keeps the flag safe */
+}
+
+/* The arrow may have been committed before it failed: where old code's columns are gone already,
+ * or nobody can say so, the flag must not move. */
+static void release_if_in_sync(struct walk *w)
+{
+    struct err unused = {0};
+
+    if (session_reread(w->m, &unused) == ERR_OK && session_state(w->m, w->index) == MIG_IN_SYNC) {
+        try_release(w);
+    }
 }
 
 /* ---- gates ---- */
@@ -391,9 +404,13 @@ static enum err_code forward_contract(struct walk *w)
         rc = flag_link_hold(w->m, w->index, revision, w->err);
         rc = rc || overrides_clients ? rc : wait_for_clients(w, false);
     }
-    rc = rc ? rc : move(w, MIG_CONTRACTED, reason);
     if (rc) {
         try_release(w);
+        return rc;
+    }
+    rc = move(w, MIG_CONTRACTED, reason);
+    if (rc) {
+        release_if_in_sync(w);
         return rc;
     }
     return report_moved(w);
@@ -627,6 +644,9 @@ enum err_code walk_back(struct migrate *m, size_t index, const struct walk_reque
     walk_init(&walk, m, index, request, steps, NULL, err);
     rc = check_back(&walk);
     rc = rc ? rc : read_change(&walk);
+    if (rc == ERR_OK && request->to == MIG_PENDING) {
+        rc = way_back_check(m, index, &walk.change, err);
+    }
     while (rc == ERR_OK && session_state(m, index) > request->to) {
         rc = one_back(&walk);
     }

@@ -428,6 +428,81 @@ static void a_null_that_came_meanwhile_closes_the_way_back(void **state)
     assert_int_equal(count("SELECT \"notnull\" FROM pragma_table_info('t') WHERE name = 'a'"), 1);
 }
 
+/* ---- what the application makes of its table meanwhile ---- */
+
+#define RENAME_A                                                                                   \
+    "{\"table\": \"t\", \"add\": {\"b\": {\"type\": \"TEXT\"}}, \"forward\": {\"b\": \"a\"}, "     \
+    "\"drop\": "                                                                                   \
+    "[\"a\"], \"reverse\": {\"a\": \"b\"}, \"old_writes_idle\": \"0s\"}"
+
+static void what_names_an_added_column_closes_the_way_back(void **state)
+{
+    static const struct {
+        const char *make, *words, *drop;
+    } cases[] = {
+        {"CREATE INDEX i ON t(b)", "DROP INDEX \"i\"", "DROP INDEX i"},
+        {"CREATE INDEX i ON t(id) WHERE b > 'x'", "DROP INDEX \"i\"", "DROP INDEX i"},
+        {"CREATE INDEX i ON t(lower(B))", "DROP INDEX \"i\"", "DROP INDEX i"},
+        {"CREATE VIEW v AS SELECT b FROM t", "DROP VIEW \"v\"", "DROP VIEW v"},
+        {"CREATE TRIGGER r AFTER DELETE ON t BEGIN DELETE FROM t WHERE b = OLD.b; END",
+         "DROP TRIGGER \"r\"", "DROP TRIGGER r"},
+        {"ALTER TABLE t ADD COLUMN g TEXT AS (lower(b))", "generated column",
+         "ALTER TABLE t DROP COLUMN g"},
+    };
+
+    (void)state;
+    run("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT NOT NULL); INSERT INTO t(a) VALUES('x')");
+    file("0001_p/migration.json", RENAME_A);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct err err = {0};
+        PLAY(play_apply(db, folder, "in-sync", &play_err));
+        run(cases[i].make);
+        assert_int_equal(play_rollback(db, folder, NULL, &err), ERR_CONFLICT);
+        if (strstr(err.msg, cases[i].words) == NULL) {
+            fail_msg("%s: %s", cases[i].make, err.msg);
+        }
+        assert_string_equal(play_state(db, folder, "0001_p"), "in-sync");
+        assert_int_equal(count("SELECT count(b) FROM t"), 1); /* the file can be read */
+        PLAY(play_rollback(db, folder, "expanded", &play_err));
+        run(cases[i].drop);
+        PLAY(play_rollback(db, folder, NULL, &play_err));
+        assert_int_equal(count("SELECT count(a) FROM t"), 1);
+    }
+}
+
+static void a_null_in_a_loosened_column_is_a_violator(void **state)
+{
+    struct err err = {0};
+
+    (void)state;
+    run("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT NOT NULL); INSERT INTO t(a) VALUES('x')");
+    file("0001_p/migration.json", RENAME_A);
+    PLAY(play_apply(db, folder, "in-sync", &play_err));
+    run("INSERT INTO t(a) VALUES(NULL)");
+    assert_int_equal(play_rollback(db, folder, NULL, &err), ERR_CONFLICT);
+    assert_non_null(strstr(err.msg, "1 rows of \"t\" have NULL where NOT NULL"));
+    assert_string_equal(play_state(db, folder, "0001_p"), "in-sync"); /* not a step */
+    assert_int_equal(play_verify(db, folder, &err), ERR_CONFLICT);
+    assert_non_null(strstr(err.msg, "1 rows violate"));
+    run("DELETE FROM t WHERE a IS NULL");
+    PLAY(play_verify(db, folder, &play_err));
+    PLAY(play_rollback(db, folder, NULL, &play_err));
+}
+
+static void a_trigger_that_can_raise_is_refused(void **state)
+{
+    (void)state;
+    run("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, z); INSERT INTO t(a) VALUES('x'); CREATE "
+        "TRIGGER r BEFORE UPDATE ON t BEGIN SELECT RAISE(ABORT, 'no'); END");
+    file("0001_p/migration.json", RENAME_A);
+    refused(ERR_CONFLICT, "trigger \"r\"");
+    assert_int_equal(count("SELECT count(*) FROM sqlite_master WHERE name = 'lockstep_journal'"),
+                     0);
+    run("DROP TRIGGER r; CREATE TRIGGER r BEFORE UPDATE OF z ON t BEGIN SELECT RAISE(ABORT, 'no'); "
+        "END; CREATE TRIGGER q BEFORE DELETE ON t BEGIN SELECT RAISE(ABORT, 'no'); END");
+    PLAY(play_apply(db, folder, "in-sync", &play_err));
+}
+
 /* ---- the flag server is away ---- */
 
 static enum err_code apply_with(const char *server, const char *to, struct err *err,
@@ -522,6 +597,9 @@ int main(void)
         TEST(without_its_flag_server_nothing_begins),
         TEST(a_flag_that_cannot_be_asked_for_changes_nothing),
         TEST(a_null_that_came_meanwhile_closes_the_way_back),
+        TEST(what_names_an_added_column_closes_the_way_back),
+        TEST(a_null_in_a_loosened_column_is_a_violator),
+        TEST(a_trigger_that_can_raise_is_refused),
     };
 
     return cmocka_run_group_tests_name("apply", tests, NULL, NULL);
