@@ -288,7 +288,7 @@ enum err_code migrate_apply(struct migrate *m, const struct migrate_apply *what,
     }
     rc = read_apply(m, what, &asked, err);
     rc = rc ? rc : session_write(m, err);
-    m->fresh = rc == ERR_OK && !m->meta.exists && m->journal.count == 0;
+    rc = rc ? rc : session_is_fresh(m, &m->fresh, err);
     rc = rc ? rc : check_all(m, &asked, err);
     if (rc) {
         return rc;

@@ -600,7 +600,12 @@ enum err_code migrate_plan(struct migrate *m, const struct migrate_apply *what,
     if (rc) {
         return rc;
     }
-    plan.fresh = !m->meta.exists && m->journal.count == 0 && plan.to >= MIG_CONTRACTED;
+    if (plan.to >= MIG_CONTRACTED) {
+        rc = session_is_fresh(m, &plan.fresh, err);
+        if (rc) {
+            return rc;
+        }
+    }
     plan.list = json_array();
     rc = plan_folder(&plan, what->target, one);
     if (rc) {

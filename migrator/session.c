@@ -5,6 +5,7 @@
 
 #include "base/digest.h"
 #include "database/sql_scan.h"
+#include "migrator/shape.h"
 
 #define ENVIRONMENT_DEFAULT "development"
 
@@ -92,6 +93,33 @@ enum err_code session_begin(struct migrate *m, struct err *err)
     }
     rc = lock_take(m->db, &m->lock, err);
     return rc ? rc : session_reread(m, err);
+}
+
+enum err_code session_is_fresh(struct migrate *m, bool *out, struct err *err)
+{
+    struct database_rows *tables = NULL;
+    enum err_code rc;
+
+    *out = false;
+    if (m->meta.exists || m->journal.count > 0) {
+        return ERR_OK;
+    }
+    rc = database_query(m->db,
+                        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB "
+                        "'sqlite_*' AND name NOT GLOB 'lockstep_*' AND sql NOT LIKE 'CREATE "
+                        "VIRTUAL%'",
+                        NULL, 0, &tables, err);
+    if (rc) {
+        return rc;
+    }
+    *out = true;
+    for (size_t i = 0; rc == ERR_OK && *out && i < database_rows_count(tables); i++) {
+        bool rows = true;
+        rc = shape_has_rows(m->db, database_rows_text(tables, i, 0), &rows, err);
+        *out = rc == ERR_OK && !rows;
+    }
+    database_rows_free(tables);
+    return rc;
 }
 
 const struct journal_row *session_row(const struct migrate *m, size_t index)

@@ -20,7 +20,7 @@ struct migrate {
     struct folder folder;
     struct database *db; /* NULL until it is needed */
     bool writable;
-    bool fresh; /* nobody migrated this database before this run */
+    bool fresh; /* nobody used this database before this run */
     struct journal_meta meta;
     struct journal journal;
     struct lock lock;
@@ -38,6 +38,10 @@ MUST_USE enum err_code session_write(struct migrate *m, struct err *err);
 /* Makes our tables if they are missing, takes the lock, reads the journal again. */
 MUST_USE enum err_code session_begin(struct migrate *m, struct err *err);
 MUST_USE enum err_code session_reread(struct migrate *m, struct err *err);
+
+/* Whether nobody used this database yet: nothing was migrated, and no table has a row. One empty
+ * table says nothing, where the others are full. */
+MUST_USE enum err_code session_is_fresh(struct migrate *m, bool *out, struct err *err);
 
 /* The state of a migration of the folder. */
 enum mig_state session_state(const struct migrate *m, size_t index);

@@ -238,6 +238,7 @@ enum err_code verify_run(struct migrate *m, size_t index, const struct change *c
         .m = m, .migration = &m->folder.at[index], .change = change, .out = out, .err = err};
     const struct database_capabilities *capabilities = NULL;
     bool long_reads;
+    int64_t own = 0;
     enum err_code rc;
 
     *out = (struct verification){.sound = true, .at_ms = clock_wall_ms()};
@@ -258,10 +259,19 @@ enum err_code verify_run(struct migrate *m, size_t index, const struct change *c
         verification_fini(out);
         return rc;
     }
+    if (change->phased->drop_count == 0 && session_state(m, index) >= MIG_IN_SYNC) {
+        /* Nothing is restored from an added column, so a value that differs from the derived one
+         * is what new code wrote: to repair it would be to overwrite it. */
+        own = out->mismatches;
+        out->mismatches = 0;
+    }
     out->clean = out->mismatches == 0 && out->violators == 0 && out->sound &&
                  (out->lost == 0 || change->phased->lossy);
     out->duration_ms = clock_wall_ms() - out->at_ms;
     describe(&pass);
+    if (own > 0) {
+        (void)json_put_number(out->document, "written_by_new", (double)own);
+    }
     if (!out->clean || out->invalid > 0) {
         rc = samples(&pass);
     }

@@ -503,6 +503,51 @@ static void a_trigger_that_can_raise_is_refused(void **state)
     PLAY(play_apply(db, folder, "in-sync", &play_err));
 }
 
+static void one_empty_table_is_no_fresh_database(void **state)
+{
+    (void)state;
+    run("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT); CREATE TABLE users(id); INSERT INTO users "
+        "VALUES(1)");
+    file("0001_p/migration.json",
+         "{\"table\": \"t\", \"add\": {\"b\": {\"type\": \"TEXT\"}}, \"forward\": {\"b\": \"a\"}, "
+         "\"drop\": [\"a\"], \"reverse\": {\"a\": \"b\"}}");
+    PLAY(play_apply(db, folder, NULL, &play_err));
+    assert_string_equal(play_state(db, folder, "0001_p"), "in-sync"); /* it waits for old code */
+}
+
+static void what_new_code_wrote_over_a_derived_value_stays(void **state)
+{
+    (void)state;
+    run("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t(a) VALUES('x'), ('y')");
+    file("0001_p/migration.json",
+         "{\"table\": \"t\", \"add\": {\"b\": {\"type\": \"TEXT\"}}, \"forward\": {\"b\": \"a\"}, "
+         "\"old_writes_idle\": \"0s\"}");
+    PLAY(play_apply(db, folder, "in-sync", &play_err));
+    run("UPDATE t SET b = 'own' WHERE id = 2");
+    PLAY(play_verify(db, folder, &play_err));
+    PLAY(play_apply(db, folder, "contracted", &play_err));
+    PLAY(play_apply(db, folder, NULL, &play_err));
+    assert_int_equal(count("SELECT count(*) FROM t WHERE b = 'own'"), 1);
+}
+
+static void names_that_are_hard_to_write(void **state)
+{
+    (void)state;
+    run("CREATE TABLE t(id INTEGER PRIMARY KEY, \"a\"\"c\" TEXT, EMAIL TEXT NOT NULL); INSERT INTO "
+        "t VALUES(1, 'x', 'y')");
+    file("0001_p/migration.json",
+         "{\"table\": \"t\", \"add\": {\"b\": {\"type\": \"TEXT\"}, \"m\": {\"type\": \"TEXT\"}}, "
+         "\"forward\": {\"b\": \"\\\"a\\\"\\\"c\\\"\", \"m\": \"email\"}, \"drop\": [\"a\\\"c\", "
+         "\"email\"], \"reverse\": {\"a\\\"c\": \"b\", \"email\": \"m\"}, \"old_writes_idle\": "
+         "\"0s\"}");
+    PLAY(play_apply(db, folder, "contracted", &play_err));
+    run("UPDATE t SET b = 'new'");
+    PLAY(play_rollback(db, folder, NULL, &play_err));
+    assert_int_equal(count("SELECT count(*) FROM t WHERE \"a\"\"c\" = 'new' AND EMAIL = 'y'"), 1);
+    PLAY(play_apply(db, folder, "contracted", &play_err));
+    assert_string_equal(play_state(db, folder, "0001_p"), "contracted");
+}
+
 /* ---- the flag server is away ---- */
 
 static enum err_code apply_with(const char *server, const char *to, struct err *err,
@@ -600,6 +645,9 @@ int main(void)
         TEST(what_names_an_added_column_closes_the_way_back),
         TEST(a_null_in_a_loosened_column_is_a_violator),
         TEST(a_trigger_that_can_raise_is_refused),
+        TEST(one_empty_table_is_no_fresh_database),
+        TEST(what_new_code_wrote_over_a_derived_value_stays),
+        TEST(names_that_are_hard_to_write),
     };
 
     return cmocka_run_group_tests_name("apply", tests, NULL, NULL);
