@@ -72,6 +72,38 @@ static void add_name(struct buf *out, const char *prefix, const char *name)
     buf_sql_name(out, str_of(name));
 }
 
+/* Whether a column of this type makes reals of integers. */
+static bool holds_real(const char *type)
+{
+    return type != NULL && strcasestr(type, "INT") == NULL && strcasestr(type, "CHAR") == NULL &&
+           strcasestr(type, "CLOB") == NULL && strcasestr(type, "TEXT") == NULL &&
+           strcasestr(type, "BLOB") == NULL &&
+           (strcasestr(type, "REAL") != NULL || strcasestr(type, "FLOA") != NULL ||
+            strcasestr(type, "DOUB") != NULL);
+}
+
+/* The column holds what storing the expression gives. Byte by byte, whatever the column's collation
+ * is; and with a plus, so that the column's affinity alone counts: two columns of different ones
+ * would compare as numbers, and '01' be 1. */
+static void add_same(const char *prefix, const char *column, bool real, const char *expression,
+                     const struct names *names, struct buf *out)
+{
+    buf_text(out, real ? "(" : "");
+    add_name(out, prefix, column);
+    buf_text(out, " COLLATE BINARY IS (+(");
+    expression_write(expression, &names->list, prefix, out);
+    buf_text(out, "))");
+    if (real) { /* a great integer has lost digits when it was stored */
+        buf_text(out, " OR (typeof(");
+        expression_write(expression, &names->list, prefix, out);
+        buf_text(out, ") = 'integer' AND ");
+        add_name(out, prefix, column);
+        buf_text(out, " IS CAST((");
+        expression_write(expression, &names->list, prefix, out);
+        buf_text(out, ") AS REAL)))");
+    }
+}
+
 /* F over the row that prefix names. */
 static void add_forward(const struct change *change, const struct names *names, const char *prefix,
                         struct buf *out)
@@ -90,10 +122,8 @@ static void add_forward(const struct change *change, const struct names *names, 
             add_name(out, prefix, add->name);
             buf_text(out, " IS NOT NULL OR ");
         }
-        add_name(out, prefix, add->name);
-        buf_text(out, " IS (");
-        expression_write(add->forward, &names->list, prefix, out);
-        buf_text(out, reads_columns(add->forward, names) ? ")" : "))");
+        add_same(prefix, add->name, holds_real(add->type), add->forward, names, out);
+        buf_text(out, reads_columns(add->forward, names) ? "" : ")");
         any = true;
     }
 }
@@ -109,10 +139,12 @@ static void add_reverse(const struct change *change, const struct names *names, 
             continue;
         }
         buf_text(out, any ? " AND " : "");
-        add_name(out, prefix, change->drop_now[i]);
-        buf_text(out, " IS (");
-        expression_write(phased->drop[i].reverse, &names->list, prefix, out);
-        buf_char(out, ')');
+        const struct shape_column *column = shape_column(&change->shape, change->drop_now[i]);
+        if (column == NULL) { /* renamed since the shape was read */
+            column = shape_column(&change->shape, change->drop_aside[i]);
+        }
+        add_same(prefix, change->drop_now[i], column != NULL && holds_real(column->type),
+                 phased->drop[i].reverse, names, out);
         any = true;
     }
 }
@@ -349,8 +381,8 @@ static void add_changed(const char *quoted_list, struct buf *out)
             end += end[0] == '"' ? 2 : 1;
         }
         end++;
-        buf_print(out, "%sNEW.%.*s IS NOT OLD.%.*s", any ? " OR " : "", (int)(end - at), at,
-                  (int)(end - at), at);
+        buf_print(out, "%sNEW.%.*s COLLATE BINARY IS NOT OLD.%.*s", any ? " OR " : "",
+                  (int)(end - at), at, (int)(end - at), at);
         any = true;
         at = strncmp(end, ", ", 2) == 0 ? end + 2 : end;
     }

@@ -326,6 +326,61 @@ static void triggers_have_a_shape_that_everyone_bears(void **state)
     app_close(app);
 }
 
+/* What old code wrote is never altered, and what does not come back is counted as lost. */
+static void no_value_is_altered_by_affinity_or_collation(void **state)
+{
+    static const struct {
+        const char *old_type, *new_type, *value, *change; /* change: what old code writes then */
+        bool lost;
+    } cases[] = {
+        {"INTEGER", "REAL", "9007199254740993", NULL, true},
+        {"REAL", "TEXT", "0.1 + 0.2", NULL, true},
+        {"BLOB", "TEXT", "5", NULL, true},
+        {"TEXT", "STRING", "'01234'", NULL, true},
+        {"TEXT", "TEXT", "'01234'", NULL, false},
+        {"TEXT COLLATE NOCASE", "TEXT", "'ann@x'", "'ANN@X'", false},
+        {"TEXT COLLATE RTRIM", "TEXT", "'a'", "'a  '", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char db[512], folder[512], sql[400], *before, *after;
+        struct err err = {0};
+        sqlite3 *app;
+        enum err_code rc;
+        snprintf(db, sizeof db, "%s", scratch("value.db"));
+        snprintf(folder, sizeof folder, "%s", scratch("value"));
+        play_remove(db);
+        snprintf(sql, sizeof sql,
+                 "{\"table\": \"c\", \"add\": {\"m\": {\"type\": \"%s\"}}, \"forward\": {\"m\": "
+                 "\"a\"}, \"drop\": [\"a\"], \"reverse\": {\"a\": \"m\"}}",
+                 cases[i].new_type);
+        play_write(scratch("value/0001_value/migration.json"), sql);
+        app = app_open(db);
+        snprintf(sql, sizeof sql,
+                 "CREATE TABLE c(id INTEGER PRIMARY KEY, a %s); INSERT INTO c "
+                 "VALUES(1, %s)",
+                 cases[i].old_type, cases[i].value);
+        app_run(app, sql);
+        before = app_rows(app, "SELECT quote(a), typeof(a) FROM c");
+        rc = play_apply(db, folder, "in-sync", &err);
+        after = app_rows(app, "SELECT quote(a), typeof(a) FROM c");
+        assert_string_equal(after, before);
+        if ((rc != ERR_OK) != cases[i].lost) {
+            fail_msg("%s to %s: %s", cases[i].old_type, cases[i].new_type, err.msg);
+        }
+        if (cases[i].change != NULL) {
+            snprintf(sql, sizeof sql, "UPDATE c SET a = %s", cases[i].change);
+            app_run(app, sql);
+            assert_int_equal(app_number(app, "SELECT count(*) FROM c WHERE quote(a) = quote(m)"),
+                             1);
+        }
+        free(before);
+        free(after);
+        app_close(app);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +388,7 @@ int main(void)
         cmocka_unit_test(any_sequence_of_both_sides),
         cmocka_unit_test(only_old_code_counts_as_old),
         cmocka_unit_test(triggers_have_a_shape_that_everyone_bears),
+        cmocka_unit_test(no_value_is_altered_by_affinity_or_collation),
     };
 
     return cmocka_run_group_tests_name("dual-write", tests, NULL, NULL);
