@@ -91,6 +91,27 @@ static const char *forbidden(const struct context *now)
             return "it must give the same value for the same row every time";
         }
     }
+    if ((sql_token_is(token, "iif") || sql_token_is(token, "floor") ||
+         sql_token_is(token, "unixepoch")) &&
+        !may_be_column(now)) {
+        return "an application's older SQLite may not have that function";
+    }
+    if (sql_token_is(token, "VALUES")) {
+        return "it must read this row alone, without a sub-query";
+    }
+    if (now->before.text.at != NULL && sql_token_is(&now->before, "IN") &&
+        !sql_token_punct(token, '(')) {
+        return "it must read this row alone, without another table";
+    }
+    if (token->kind == SQL_STRING && token->text.len == 11 &&
+        strncasecmp(token->text.at, "'localtime'", 11) == 0) {
+        return "it must give the same value for the same row every time";
+    }
+    if (sql_token_punct(token, '(') && now->has_after && sql_token_punct(&now->after, ')') &&
+        (sql_token_is(&now->before, "datetime") || sql_token_is(&now->before, "date") ||
+         sql_token_is(&now->before, "time") || sql_token_is(&now->before, "julianday"))) {
+        return "it must give the same value for the same row every time";
+    }
     if (token->kind == SQL_STRING && token->text.len == 5 &&
         strncasecmp(token->text.at, "'now'", 5) == 0) {
         return "it must give the same value for the same row every time";
