@@ -67,7 +67,7 @@ static enum err_code check_objects(const struct change *change, struct err *err)
             !names_added(change, sql, &column)) {
             continue;
         }
-        return err_set(err, ERR_CONFLICT,
+        return err_set(err, ERR_CONFLICT, /* lint: not SQL */
                        "%s \"%.60s\" names the added column \"%.60s\", which the way back removes; "
                        "nothing was changed; first run: DROP %s \"%.60s\"",
                        object->type, object->name, column,
@@ -100,7 +100,7 @@ static enum err_code check_table(const struct change *change, struct err *err)
     }
     for (size_t i = 0; rc == ERR_OK && i < phased->add_count; i++) {
         if (table_text_expression_names(str_of(text), phased->add[i].name)) {
-            rc = err_set(err, ERR_CONFLICT,
+            rc = err_set(err, ERR_CONFLICT, /* lint: not SQL */
                          "a generated column or CHECK of \"%.60s\" names the added column "
                          "\"%.60s\", which the way back removes; nothing was changed; remove that "
                          "first (ALTER TABLE ... DROP COLUMN)",
@@ -157,9 +157,11 @@ static enum err_code check_nulls(struct migrate *m, size_t index, const struct c
     const char *nulls = way_back_nulls(m, index, change, false, &arena);
     struct database_rows *rows = NULL;
     struct buf sql = {0};
-    enum err_code rc = nulls != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "out of memory");
+    enum err_code rc = ERR_OK;
 
-    if (rc == ERR_OK && *nulls != '\0') {
+    if (nulls == NULL) {
+        rc = err_set(err, ERR_NOMEM, "out of memory");
+    } else if (*nulls != '\0') {
         buf_text(&sql, "SELECT count(*) FROM ");
         buf_sql_name(&sql, str_of(change->shape.table));
         buf_text(&sql, " WHERE ");
@@ -230,7 +232,7 @@ enum err_code way_check_triggers(const struct change *change, struct err *err)
         }
         while (sql_scan_next(&scan, &token)) {
             if (sql_token_is(&token, "RAISE")) {
-                return err_set(err, ERR_CONFLICT,
+                return err_set(err, ERR_CONFLICT, /* lint: not SQL */
                                "trigger \"%.60s\" on UPDATE of \"%.60s\" can RAISE, and the "
                                "backfill's updates fire it; drop it first, and create it again "
                                "behind this migration",
