@@ -1,84 +1,14 @@
-#include "migrator/walk.h"
+#include "migrator/walk_part.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/nearest.h"
-#include "migrator/arrows.h"
 #include "migrator/backfill.h"
 #include "migrator/flag_link.h"
-#include "migrator/gate.h"
-#include "migrator/verify.h"
 #include "migrator/way_back.h"
-
-#define POLL_US 500000        /* how often a closed gate is looked at again */
-#define VERIFY_FRESH_MS 20000 /* a gate's facts must not be older than 30 s */
-#define LEASE_MARGIN_S 30     /* beyond a client's lease, for clocks and slow polls */
-
-struct walk {
-    struct migrate *m;
-    size_t index;
-    const struct migration *migration;
-    const struct phased *phased;
-    const struct walk_request *request;
-    struct json *steps, *waits;
-    struct arena arena; /* the change of the state of the moment */
-    struct change change;
-    struct arena keep;    /* what outlives that */
-    const char *recovery; /* the file of the recovery point, or NULL */
-    bool stop;            /* a gate is closed, and nobody insisted */
-    bool fell_back;       /* a verification failed in in-sync */
-    struct err *err;
-};
-
-static void walk_init(struct walk *w, struct migrate *m, size_t index,
-                      const struct walk_request *request, struct json *steps, struct json *waits,
-                      struct err *err)
-{
-    *w = (struct walk){.m = m,
-                       .index = index,
-                       .migration = &m->folder.at[index],
-                       .phased = m->folder.at[index].phased,
-                       .request = request,
-                       .steps = steps,
-                       .waits = waits,
-                       .err = err};
-}
-
-static enum err_code read_change(struct walk *w)
-{
-    enum mig_state state = session_state(w->m, w->index);
-
-    arena_fini(&w->arena);
-    return change_read(w->m->db, w->migration, state != MIG_PENDING, state >= MIG_CONTRACTED,
-                       &w->arena, &w->change, w->err);
-}
-
-static enum err_code move(struct walk *w, enum mig_state to, const char *reason)
-{
-    enum mig_state from = session_state(w->m, w->index);
-    enum err_code rc = arrow_run(w->m, w->index, &w->change, from, to, reason, w->steps, w->err);
-
-    return rc ? rc : read_change(w);
-}
-
-/* Says the state after the database has moved; a failure here leaves the database right. */
-static enum err_code report_moved(struct walk *w)
-{
-    enum mig_state state = session_state(w->m, w->index);
-    enum err_code rc = flag_link_report(w->m, w->index, state, w->err);
-
-    if (rc) {
-        err_wrap(w->err,
-                 "%.60s is %s now, but the flag server does not know it; run `migrate apply` "
-                 "again",
-                 w->migration->name, mig_state_name(state));
-    }
-    return rc ? rc : session_reread(w->m, w->err);
-}
 
 enum err_code walk_validate(struct migrate *m, size_t index, struct err *err)
 {
@@ -89,153 +19,6 @@ enum err_code walk_validate(struct migrate *m, size_t index, struct err *err)
     rc = rc ? rc : way_check_triggers(&change, err);
     arena_fini(&arena);
     return rc;
-}
-
-/* Gives a hold back where another error is already on its way. */
-static void try_release(struct walk *w)
-{
-    struct err unused = {0};
-    enum err_code rc = flag_link_release(w->m, w->index, &unused);
-
-    (void)rc; /* a hold that stays is released by the next rollback, and keeps the flag safe */
-}
-
-/* The arrow may have been committed before it failed: where old code's columns are gone already,
- * or nobody can say so, the flag must not move. */
-static void release_if_in_sync(struct walk *w)
-{
-    struct err unused = {0};
-
-    if (session_reread(w->m, &unused) == ERR_OK && session_state(w->m, w->index) == MIG_IN_SYNC) {
-        try_release(w);
-    }
-}
-
-/* ---- gates ---- */
-
-static enum err_code closed(struct walk *w, const struct gate *gate, enum phased_gate which)
-{
-    char said[200];
-    enum mig_state state = session_state(w->m, w->index);
-
-    if (w->waits != NULL) {
-        session_report_wait(w->waits, w->migration->name, state, gate_reasons(gate));
-    }
-    if (!w->request->explicit_to) {
-        w->stop = true;
-        return ERR_OK;
-    }
-    gate_say(gate, said, sizeof said);
-    return err_set(w->err, ERR_CONFLICT, "%.60s stays %s; %s waits for: %s", w->migration->name,
-                   mig_state_name(state), phased_gate_name(which), said);
-}
-
-/* Evaluates the gate until it is open or the time is over. *revision: what it was decided on. */
-static enum err_code pass_gate(struct walk *w, enum phased_gate which,
-                               enum err_code (*reverify)(struct walk *, struct verification *),
-                               int64_t *revision)
-{
-    int64_t until = clock_monotonic_us() + (int64_t)w->request->wait_s * 1000000;
-    struct verification v = {0};
-    enum err_code rc = reverify != NULL ? reverify(w, &v) : ERR_OK;
-
-    while (rc == ERR_OK) {
-        struct gate gate = {0};
-        bool open;
-        if (reverify != NULL && clock_wall_ms() - v.at_ms > VERIFY_FRESH_MS) {
-            verification_fini(&v);
-            rc = reverify(w, &v);
-        }
-        rc = rc ? rc
-                : gate_evaluate(w->m, w->index, which, &w->change, reverify != NULL ? &v : NULL,
-                                w->request->override_gate, &gate, w->err);
-        if (rc) {
-            break;
-        }
-        open = gate.open;
-        if (!open && w->request->wait_s > 0) {
-            char said[300];
-            gate_say(&gate, said, sizeof said);
-            session_tell_wait(w->m, w->index, said);
-        }
-        *revision = gate.flag_revision;
-        if (open || clock_monotonic_us() >= until) {
-            rc = open ? ERR_OK : closed(w, &gate, which);
-            gate_fini(&gate);
-            break;
-        }
-        gate_fini(&gate);
-        clock_sleep_us(POLL_US);
-        rc = lock_beat(w->m->db, &w->m->lock, w->err);
-    }
-    verification_fini(&v);
-    return rc;
-}
-
-/* ---- verification ---- */
-
-static enum err_code verify(struct walk *w, bool deep, struct verification *v)
-{
-    enum err_code rc = verify_run(w->m, w->index, &w->change, deep, v, w->err);
-
-    rc = rc ? rc : verify_store(w->m, w->index, v, w->err);
-    return rc;
-}
-
-static enum err_code refuse_unclean(struct walk *w, const struct verification *v)
-{
-    char said[200];
-    struct json *reasons = json_array();
-
-    verify_say(v, said, sizeof said);
-    (void)json_append(reasons, json_copy(v->document));
-    if (w->waits != NULL) {
-        session_report_wait(w->waits, w->migration->name, session_state(w->m, w->index), reasons);
-    } else {
-        json_free(reasons);
-    }
-    if (w->fell_back) {
-        return err_set(w->err, ERR_CONFLICT, "%.60s fell back to dual-writing: %.100s; %s%.60s%s",
-                       w->migration->name, said,
-                       w->phased->flag != NULL ? "new code must stop reading it: flags off " : "",
-                       w->phased->flag != NULL ? w->phased->flag : "",
-                       w->phased->flag != NULL ? ", then migrate apply"
-                                               : "migrate apply repairs it");
-    }
-    return err_set(w->err, ERR_CONFLICT, "%.60s stays %s: %s", w->migration->name,
-                   mig_state_name(session_state(w->m, w->index)), said);
-}
-
-/* In-sync is held only as long as it is true: a mismatch falls back to dual-writing. */
-static enum err_code fall_back(struct walk *w)
-{
-    struct err unused = {0};
-    enum err_code rc = move(w, MIG_DUAL_WRITING, "verification failed"), told;
-
-    if (rc == ERR_OK) {
-        w->fell_back = true;
-        told = flag_link_report(w->m, w->index, MIG_DUAL_WRITING, &unused);
-        (void)told; /* a server that is away is told by the next run, and keeps the gate closed */
-        rc = session_reread(w->m, w->err);
-    }
-    return rc;
-}
-
-static enum err_code reverify_in_sync(struct walk *w, struct verification *v)
-{
-    enum err_code rc = verify(w, true, v);
-
-    if (rc || v->mismatches == 0) {
-        return rc;
-    }
-    rc = fall_back(w);
-    rc = rc ? rc : refuse_unclean(w, v);
-    return rc;
-}
-
-static enum err_code reverify_contracted(struct walk *w, struct verification *v)
-{
-    return verify(w, true, v);
 }
 
 /* ---- forward ---- */
@@ -271,20 +54,20 @@ static enum err_code forward_expand(struct walk *w)
     rc = flag_link_check_flag(w->m, w->index, w->err);
     /* First the server: from now on the flag may only answer old, and it must be able to. */
     rc = rc ? rc : flag_link_report(w->m, w->index, MIG_EXPANDED, w->err);
-    rc = rc ? rc : move(w, MIG_EXPANDED, NULL);
-    return rc ? rc : report_moved(w);
+    rc = rc ? rc : walk_move(w, MIG_EXPANDED, NULL);
+    return rc ? rc : walk_report_moved(w);
 }
 
 static enum err_code forward_dual_write(struct walk *w)
 {
     int64_t revision = 0;
-    enum err_code rc = pass_gate(w, PHASED_GATE_DUAL_WRITE, NULL, &revision);
+    enum err_code rc = walk_pass_gate(w, PHASED_GATE_DUAL_WRITE, NULL, &revision);
 
     if (rc || w->stop) {
         return rc;
     }
-    rc = move(w, MIG_DUAL_WRITING, NULL);
-    return rc ? rc : report_moved(w);
+    rc = walk_move(w, MIG_DUAL_WRITING, NULL);
+    return rc ? rc : walk_report_moved(w);
 }
 
 /* The backfill believes the old shape, so no new code may have written yet. */
@@ -319,9 +102,9 @@ static enum err_code forward_in_sync(struct walk *w)
     if (rc == ERR_OK && sql != NULL) {
         rc = backfill_run(w->m, w->index, &w->change, sql, MIG_DUAL_WRITING, &result, w->err);
     }
-    rc = rc ? rc : verify(w, true, &v);
+    rc = rc ? rc : walk_check_rows(w, true, &v);
     if (rc == ERR_OK && !v.clean) {
-        rc = refuse_unclean(w, &v);
+        rc = walk_refuse_unclean(w, &v);
     }
     if (rc == ERR_OK) {
         rc = arrow_run_long(w->m, w->index, &w->change, MIG_DUAL_WRITING, MIG_IN_SYNC, since_wall,
@@ -340,44 +123,8 @@ static enum err_code forward_in_sync(struct walk *w)
         (void)json_put(step, "verify", json_copy(v.document));
     }
     verification_fini(&v);
-    rc = rc ? rc : read_change(w);
-    return rc ? rc : report_moved(w);
-}
-
-/* Waits until every client has confirmed the flag as it is held now; who is silent for longer than
- * its lease answers the safe variant by itself. */
-static enum err_code wait_for_clients(struct walk *w, bool old_everywhere)
-{
-    int64_t until = clock_monotonic_us() + (w->phased->lease_s + LEASE_MARGIN_S) * (int64_t)1000000;
-    struct facts_flag flag = {0};
-
-    for (;;) {
-        enum err_code rc = flag_link_facts(w->m, w->index, &flag, w->err);
-        bool right = old_everywhere ? flag.disabled_everywhere : flag.enabled_everywhere;
-        if (rc) {
-            return rc;
-        }
-        if (!flag.known || !right) {
-            return err_set(w->err, ERR_CONFLICT, "%.60s: flag %.60s: %.100s", w->migration->name,
-                           w->phased->flag,
-                           flag.known ? "it moved while the step was being prepared" : flag.why);
-        }
-        if (flag.clients_behind == 0) {
-            return ERR_OK;
-        }
-        if (clock_monotonic_us() >= until) {
-            return err_set(
-                w->err, ERR_CONFLICT,
-                "%.60s: clients have not confirmed flag %.60s within their lease: %.100s",
-                w->migration->name, w->phased->flag, flag.who);
-        }
-        session_tell_wait(w->m, w->index, "clients that have not confirmed the flag yet");
-        clock_sleep_us(POLL_US);
-        rc = lock_beat(w->m->db, &w->m->lock, w->err);
-        if (rc) {
-            return rc;
-        }
-    }
+    rc = rc ? rc : walk_read_change(w);
+    return rc ? rc : walk_report_moved(w);
 }
 
 static enum err_code forward_contract(struct walk *w)
@@ -392,28 +139,28 @@ static enum err_code forward_contract(struct walk *w)
     bool overrides_clients = w->request->override_gate != NULL &&
                              strcmp(w->request->override_gate, "no-client-behind") == 0;
     int64_t revision = 0;
-    enum err_code rc = pass_gate(w, PHASED_GATE_CONTRACT, reverify_in_sync, &revision);
+    enum err_code rc = walk_pass_gate(w, PHASED_GATE_CONTRACT, walk_reverify_in_sync, &revision);
 
     if (rc || w->stop) {
         if (tied && session_state(w->m, w->index) == MIG_IN_SYNC) {
-            try_release(w); /* of a run that was killed between hold and contract */
+            walk_try_release(w); /* of a run that was killed between hold and contract */
         }
         return rc;
     }
     if (tied && !overrides_flag) {
         rc = flag_link_hold(w->m, w->index, revision, w->err);
-        rc = rc || overrides_clients ? rc : wait_for_clients(w, false);
+        rc = rc || overrides_clients ? rc : walk_wait_for_clients(w, false);
     }
     if (rc) {
-        try_release(w);
+        walk_try_release(w);
         return rc;
     }
-    rc = move(w, MIG_CONTRACTED, reason);
+    rc = walk_move(w, MIG_CONTRACTED, reason);
     if (rc) {
-        release_if_in_sync(w);
+        walk_release_if_in_sync(w);
         return rc;
     }
-    return report_moved(w);
+    return walk_report_moved(w);
 }
 
 /* ---- purge ---- */
@@ -448,7 +195,7 @@ static enum err_code forward_purge(struct walk *w)
 {
     const char *reason;
     int64_t revision = 0;
-    enum err_code rc = pass_gate(w, PHASED_GATE_PURGE, reverify_contracted, &revision);
+    enum err_code rc = walk_pass_gate(w, PHASED_GATE_PURGE, walk_reverify_contracted, &revision);
 
     if (rc || w->stop) {
         return rc;
@@ -467,7 +214,7 @@ static enum err_code forward_purge(struct walk *w)
         }
         (void)json_put_text(step, "recovery_point", w->recovery);
     }
-    return rc ? rc : report_moved(w);
+    return rc ? rc : walk_report_moved(w);
 }
 
 static enum err_code one_forward(struct walk *w)
@@ -491,164 +238,9 @@ enum err_code walk_forward(struct migrate *m, size_t index, const struct walk_re
     enum err_code rc;
 
     walk_init(&walk, m, index, request, steps, waits, err);
-    rc = read_change(&walk);
+    rc = walk_read_change(&walk);
     while (rc == ERR_OK && !walk.stop && session_state(m, index) < request->to) {
         rc = one_forward(&walk);
-    }
-    arena_fini(&walk.arena);
-    arena_fini(&walk.keep);
-    return rc;
-}
-
-/* ---- back ---- */
-
-/* What was written since contract must be in the set-aside columns before old code gets them
- * back. */
-static enum err_code back_to_in_sync(struct walk *w)
-{
-    struct verification v = {0};
-    const char *sql = change_restore(&w->change, &w->arena);
-    struct backfill_result result = {0};
-    enum err_code rc = verify(w, false, &v);
-
-    if (rc == ERR_OK && v.mismatches > 0 && sql != NULL) {
-        rc = backfill_run(w->m, w->index, &w->change, sql, MIG_CONTRACTED, &result, w->err);
-        verification_fini(&v);
-        rc = rc ? rc : verify(w, false, &v);
-    }
-    if (rc == ERR_OK && v.mismatches > 0) {
-        rc = refuse_unclean(w, &v);
-    }
-    verification_fini(&v);
-    rc = rc ? rc : move(w, MIG_IN_SYNC, w->request->without_flag_server_reason);
-    if (rc || w->request->without_flag_server_reason != NULL) {
-        return rc;
-    }
-    rc = report_moved(w);
-    return rc ? rc : flag_link_release(w->m, w->index, w->err);
-}
-
-static enum err_code demand_old_everywhere(struct walk *w, struct facts_flag *flag)
-{
-    enum err_code rc = flag_link_facts(w->m, w->index, flag, w->err);
-
-    if (rc) {
-        return rc;
-    }
-    if (!flag->known) {
-        return err_set(w->err, ERR_CONFLICT,
-                       "%.60s: %.100s; if the flag server is lost for good, `migrate rollback "
-                       "--without-flag-server --reason TEXT` waits out the lease instead",
-                       w->migration->name, flag->why);
-    }
-    if (!flag->disabled_everywhere) {
-        return err_set(w->err, ERR_CONFLICT,
-                       "%.60s: below in-sync new code breaks, and flag %.60s can still answer "
-                       "'%.30s'. First run: %sflags off %.60s",
-                       w->migration->name, w->phased->flag, w->phased->flag_new,
-                       session_state(w->m, w->index) == MIG_CONTRACTED
-                           ? "migrate rollback --to in-sync, and then: "
-                           : "",
-                       w->phased->flag);
-    }
-    return ERR_OK;
-}
-
-/* Below in-sync new code breaks: the flag must answer old to everyone, and stay so. */
-static enum err_code leave_in_sync(struct walk *w)
-{
-    struct facts_flag flag = {0};
-    enum err_code rc;
-
-    if (w->phased->flag == NULL) {
-        return move(w, MIG_DUAL_WRITING, NULL);
-    }
-    if (w->request->without_flag_server_reason != NULL) {
-        /* Nobody can say what the flag answers: whoever holds an old answer forgets it by then. */
-        int64_t until =
-            clock_monotonic_us() + (w->phased->lease_s + LEASE_MARGIN_S) * (int64_t)1000000;
-        for (rc = ERR_OK; rc == ERR_OK && clock_monotonic_us() < until;) {
-            session_tell_wait(w->m, w->index, "the lease of clients that saw the flag on");
-            clock_sleep_us(POLL_US);
-            rc = lock_beat(w->m->db, &w->m->lock, w->err);
-        }
-        return rc ? rc : move(w, MIG_DUAL_WRITING, w->request->without_flag_server_reason);
-    }
-    rc = demand_old_everywhere(w, &flag);
-    rc = rc ? rc : flag_link_hold(w->m, w->index, flag.revision, w->err);
-    rc = rc ? rc : wait_for_clients(w, true);
-    rc = rc ? rc : move(w, MIG_DUAL_WRITING, NULL);
-    if (rc == ERR_OK) {
-        rc = report_moved(w);
-    }
-    if (rc) {
-        try_release(w);
-        return rc;
-    }
-    return flag_link_release(w->m, w->index, w->err);
-}
-
-static enum err_code one_back(struct walk *w)
-{
-    enum mig_state from = session_state(w->m, w->index);
-    bool report = w->request->without_flag_server_reason == NULL;
-    enum err_code rc;
-
-    if (from == MIG_CONTRACTED) {
-        return back_to_in_sync(w);
-    }
-    if (from == MIG_IN_SYNC) {
-        return leave_in_sync(w);
-    }
-    if (from == MIG_EXPANDED && report) {
-        /* Told first: afterwards there is no row that would remember to tell it. Both states bear
-         * the same answers. */
-        rc = flag_link_report(w->m, w->index, MIG_PENDING, w->err);
-        return rc ? rc : move(w, MIG_PENDING, NULL);
-    }
-    rc = move(w, (enum mig_state)(from - 1), w->request->without_flag_server_reason);
-    return rc || !report ? rc : report_moved(w);
-}
-
-/* What would stop the way back half-way is said before the first step. */
-static enum err_code check_back(struct walk *w)
-{
-    enum mig_state state = session_state(w->m, w->index);
-    struct facts_flag flag = {0};
-
-    if (state == MIG_PURGED) {
-        return err_set(w->err, ERR_CONFLICT,
-                       "%.80s is purged: what was set aside is gone, and there is no way back (a "
-                       "recovery point was made before, see lockstep_history)",
-                       w->migration->name);
-    }
-    if (w->phased->flag == NULL || w->request->without_flag_server_reason != NULL) {
-        return ERR_OK;
-    }
-    if (w->m->options.flag_server == NULL) {
-        return flag_link_check_flag(w->m, w->index, w->err);
-    }
-    if (state == MIG_IN_SYNC) {
-        try_release(w); /* of a run that was killed between hold and contract */
-    }
-    /* Also from dual-writing: a failed verification may have led there while new code was running. */
-    return w->request->to < MIG_IN_SYNC ? demand_old_everywhere(w, &flag) : ERR_OK;
-}
-
-enum err_code walk_back(struct migrate *m, size_t index, const struct walk_request *request,
-                        struct json *steps, struct err *err)
-{
-    struct walk walk;
-    enum err_code rc;
-
-    walk_init(&walk, m, index, request, steps, NULL, err);
-    rc = check_back(&walk);
-    rc = rc ? rc : read_change(&walk);
-    if (rc == ERR_OK && request->to == MIG_PENDING) {
-        rc = way_back_check(m, index, &walk.change, err);
-    }
-    while (rc == ERR_OK && session_state(m, index) > request->to) {
-        rc = one_back(&walk);
     }
     arena_fini(&walk.arena);
     arena_fini(&walk.keep);
@@ -686,16 +278,16 @@ enum err_code walk_verify(struct migrate *m, size_t index, struct json **documen
     enum err_code rc;
 
     walk_init(&walk, m, index, NULL, steps, NULL, err);
-    rc = read_change(&walk);
-    rc = rc ? rc : verify(&walk, true, &v);
+    rc = walk_read_change(&walk);
+    rc = rc ? rc : walk_check_rows(&walk, true, &v);
     if (rc == ERR_OK) {
         *document = json_copy(v.document);
         if (v.mismatches > 0 && session_state(m, index) == MIG_IN_SYNC) {
-            rc = fall_back(&walk);
+            rc = walk_fall_back(&walk, "verification failed");
         }
     }
     if (rc == ERR_OK && !v.clean) {
-        rc = refuse_unclean(&walk, &v);
+        rc = walk_refuse_unclean(&walk, &v);
     }
     verification_fini(&v);
     json_free(steps);

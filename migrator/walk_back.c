@@ -1,0 +1,159 @@
+/*
+ * walk_back(): a phased migration's way back, arrow by arrow.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "migrator/backfill.h"
+#include "migrator/flag_link.h"
+#include "migrator/walk_part.h"
+#include "migrator/way_back.h"
+
+/* ---- back ---- */
+
+/* What was written since contract must be in the set-aside columns before old code gets them
+ * back. */
+static enum err_code back_to_in_sync(struct walk *w)
+{
+    struct verification v = {0};
+    const char *sql = change_restore(&w->change, &w->arena);
+    struct backfill_result result = {0};
+    enum err_code rc = walk_check_rows(w, false, &v);
+
+    if (rc == ERR_OK && v.mismatches > 0 && sql != NULL) {
+        rc = backfill_run(w->m, w->index, &w->change, sql, MIG_CONTRACTED, &result, w->err);
+        verification_fini(&v);
+        rc = rc ? rc : walk_check_rows(w, false, &v);
+    }
+    if (rc == ERR_OK && v.mismatches > 0) {
+        rc = walk_refuse_unclean(w, &v);
+    }
+    verification_fini(&v);
+    rc = rc ? rc : walk_move(w, MIG_IN_SYNC, w->request->without_flag_server_reason);
+    if (rc || w->request->without_flag_server_reason != NULL) {
+        return rc;
+    }
+    rc = walk_report_moved(w);
+    return rc ? rc : flag_link_release(w->m, w->index, w->err);
+}
+
+static enum err_code demand_old_everywhere(struct walk *w, struct facts_flag *flag)
+{
+    enum err_code rc = flag_link_facts(w->m, w->index, flag, w->err);
+
+    if (rc) {
+        return rc;
+    }
+    if (!flag->known) {
+        return err_set(w->err, ERR_CONFLICT,
+                       "%.60s: %.100s; if the flag server is lost for good, `migrate rollback "
+                       "--without-flag-server --reason TEXT` waits out the lease instead",
+                       w->migration->name, flag->why);
+    }
+    if (!flag->disabled_everywhere) {
+        return err_set(w->err, ERR_CONFLICT,
+                       "%.60s: below in-sync new code breaks, and flag %.60s can still answer "
+                       "'%.30s'. First run: %sflags off %.60s",
+                       w->migration->name, w->phased->flag, w->phased->flag_new,
+                       session_state(w->m, w->index) == MIG_CONTRACTED
+                           ? "migrate rollback --to in-sync, and then: "
+                           : "",
+                       w->phased->flag);
+    }
+    return ERR_OK;
+}
+
+/* Below in-sync new code breaks: the flag must answer old to everyone, and stay so. */
+static enum err_code leave_in_sync(struct walk *w)
+{
+    struct facts_flag flag = {0};
+    enum err_code rc;
+
+    if (w->phased->flag == NULL) {
+        return walk_move(w, MIG_DUAL_WRITING, NULL);
+    }
+    if (w->request->without_flag_server_reason != NULL) {
+        /* Nobody can say what the flag answers: whoever holds an old answer forgets it by then. */
+        rc = walk_wait_out_lease(w);
+        return rc ? rc : walk_move(w, MIG_DUAL_WRITING, w->request->without_flag_server_reason);
+    }
+    rc = demand_old_everywhere(w, &flag);
+    rc = rc ? rc : flag_link_hold(w->m, w->index, flag.revision, w->err);
+    rc = rc ? rc : walk_wait_for_clients(w, true);
+    rc = rc ? rc : walk_move(w, MIG_DUAL_WRITING, NULL);
+    if (rc == ERR_OK) {
+        rc = walk_report_moved(w);
+    }
+    if (rc) {
+        walk_try_release(w);
+        return rc;
+    }
+    return flag_link_release(w->m, w->index, w->err);
+}
+
+static enum err_code one_back(struct walk *w)
+{
+    enum mig_state from = session_state(w->m, w->index);
+    bool report = w->request->without_flag_server_reason == NULL;
+    enum err_code rc;
+
+    if (from == MIG_CONTRACTED) {
+        return back_to_in_sync(w);
+    }
+    if (from == MIG_IN_SYNC) {
+        return leave_in_sync(w);
+    }
+    if (from == MIG_EXPANDED && report) {
+        /* Told first: afterwards there is no row that would remember to tell it. Both states bear
+         * the same answers. */
+        rc = flag_link_report(w->m, w->index, MIG_PENDING, w->err);
+        return rc ? rc : walk_move(w, MIG_PENDING, NULL);
+    }
+    rc = walk_move(w, (enum mig_state)(from - 1), w->request->without_flag_server_reason);
+    return rc || !report ? rc : walk_report_moved(w);
+}
+
+/* What would stop the way back half-way is said before the first step. */
+static enum err_code check_back(struct walk *w)
+{
+    enum mig_state state = session_state(w->m, w->index);
+    struct facts_flag flag = {0};
+
+    if (state == MIG_PURGED) {
+        return err_set(w->err, ERR_CONFLICT,
+                       "%.80s is purged: what was set aside is gone, and there is no way back (a "
+                       "recovery point was made before, see lockstep_history)",
+                       w->migration->name);
+    }
+    if (w->phased->flag == NULL || w->request->without_flag_server_reason != NULL) {
+        return ERR_OK;
+    }
+    if (w->m->options.flag_server == NULL) {
+        return flag_link_check_flag(w->m, w->index, w->err);
+    }
+    if (state == MIG_IN_SYNC) {
+        walk_try_release(w); /* of a run that was killed between hold and contract */
+    }
+    /* Also from dual-writing: a failed verification may have led there while new code was running. */
+    return w->request->to < MIG_IN_SYNC ? demand_old_everywhere(w, &flag) : ERR_OK;
+}
+
+enum err_code walk_back(struct migrate *m, size_t index, const struct walk_request *request,
+                        struct json *steps, struct err *err)
+{
+    struct walk walk;
+    enum err_code rc;
+
+    walk_init(&walk, m, index, request, steps, NULL, err);
+    rc = check_back(&walk);
+    rc = rc ? rc : walk_read_change(&walk);
+    if (rc == ERR_OK && request->to == MIG_PENDING) {
+        rc = way_back_check(m, index, &walk.change, err);
+    }
+    while (rc == ERR_OK && session_state(m, index) > request->to) {
+        rc = one_back(&walk);
+    }
+    arena_fini(&walk.arena);
+    arena_fini(&walk.keep);
+    return rc;
+}

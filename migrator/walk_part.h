@@ -1,0 +1,61 @@
+/*
+ * walk_part - what the way forward (walk.c) and the way back (walk_back.c) share. Nobody else
+ * includes it.
+ */
+#ifndef MIGRATOR_WALK_PART_H
+#define MIGRATOR_WALK_PART_H
+
+#include "migrator/arrows.h"
+#include "migrator/gate.h"
+#include "migrator/verify.h"
+#include "migrator/walk.h"
+
+struct walk {
+    struct migrate *m;
+    size_t index;
+    const struct migration *migration;
+    const struct phased *phased;
+    const struct walk_request *request;
+    struct json *steps, *waits;
+    struct arena arena; /* the change of the state of the moment */
+    struct change change;
+    struct arena keep;    /* what outlives that */
+    const char *recovery; /* the file of the recovery point, or NULL */
+    bool stop;            /* a gate is closed, and nobody insisted */
+    bool fell_back;       /* a verification failed in in-sync */
+    struct err *err;
+};
+
+void walk_init(struct walk *w, struct migrate *m, size_t index, const struct walk_request *request,
+               struct json *steps, struct json *waits, struct err *err);
+/* Generates for the state of the moment. */
+MUST_USE enum err_code walk_read_change(struct walk *w);
+/* Runs the arrow to a neighbouring state. */
+MUST_USE enum err_code walk_move(struct walk *w, enum mig_state to, const char *reason);
+/* Says the state after the database has moved; a failure here leaves the database right. */
+MUST_USE enum err_code walk_report_moved(struct walk *w);
+
+/* Gives a hold back where another error is already on its way. */
+void walk_try_release(struct walk *w);
+void walk_release_if_in_sync(struct walk *w);
+
+/* Evaluates the gate until it is open or the time is over. *revision: of the flag, as it was decided
+ * on. reverify may be NULL. */
+typedef enum err_code walk_reverify_fn(struct walk *w, struct verification *v);
+MUST_USE enum err_code walk_pass_gate(struct walk *w, enum phased_gate which,
+                                      walk_reverify_fn *reverify, int64_t *revision);
+walk_reverify_fn walk_reverify_in_sync, walk_reverify_contracted;
+
+/* Reads every row, and stores the result. */
+MUST_USE enum err_code walk_check_rows(struct walk *w, bool deep, struct verification *v);
+MUST_USE enum err_code walk_refuse_unclean(struct walk *w, const struct verification *v);
+/* From in-sync to dual-writing; why is for the history. */
+MUST_USE enum err_code walk_fall_back(struct walk *w, const char *why);
+
+/* Waits until every client has confirmed the flag as it is held now; who is silent for longer than
+ * its lease answers the safe variant by itself. */
+MUST_USE enum err_code walk_wait_for_clients(struct walk *w, bool old_everywhere);
+/* Waits out the lease: who holds an old answer has forgotten it by then. */
+MUST_USE enum err_code walk_wait_out_lease(struct walk *w);
+
+#endif
