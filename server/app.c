@@ -19,6 +19,9 @@ static void restore_client(void *ctx, const struct store_client *row)
 {
     struct client client = {.epoch = row->epoch, .revision = row->revision, .lease = row->lease};
 
+    client.kind =
+        strcmp(row->kind, client_kind_name(CLIENT_OFREP)) == 0 ? CLIENT_OFREP : CLIENT_SDK;
+
     snprintf(client.name, sizeof client.name, "%s", row->name);
     snprintf(client.instance, sizeof client.instance, "%s", row->instance);
     clients_restore(ctx, &client);
@@ -95,6 +98,33 @@ struct store_actor call_actor(struct call *call)
 
     return (struct store_actor){
         call->who.name, reason != NULL && reason[0] != '\0' ? answer_text(call, reason) : NULL};
+}
+
+bool call_seen(struct call *call, const struct client *client)
+{
+    struct clients *clients = call->app->clients;
+    struct store_client row = {.name = client->name,
+                               .instance = client->instance,
+                               .kind = client_kind_name(client->kind),
+                               .epoch = client->epoch,
+                               .revision = client->revision,
+                               .lease = client->lease};
+
+    if (!clients_seen(clients, client)) {
+        return true;
+    }
+    if (!call->request->on_worker) {
+        call->defer = true;
+        return false;
+    }
+    row.seen_ms = clock_wall_ms();
+    /* A store that cannot be written does not keep answers from clients; a later one tries again. */
+    if (store_put_client(call->app->store, &row, row.seen_ms - CLIENT_FORGET_MS, NULL) == ERR_OK) {
+        clients_recorded(clients, client);
+    } else {
+        clients_not_recorded(clients);
+    }
+    return true;
 }
 
 /* ---- one request ---- */

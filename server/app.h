@@ -51,4 +51,8 @@ struct call {
 /* The actor of a change: the token's name and X-Lockstep-Reason. */
 struct store_actor call_actor(struct call *call);
 
+/* Notes that this client asks, and writes a new one down before its first answer, so that a server
+ * that dies still knows of it. False: that needs the worker, to be called there again. */
+bool call_seen(struct call *call, const struct client *client);
+
 #endif

@@ -23,6 +23,11 @@ struct clients {
     int64_t record_after_us; /* no recording before; see clients_not_recorded() */
 };
 
+const char *client_kind_name(enum client_kind kind)
+{
+    return kind == CLIENT_OFREP ? "ofrep" : "sdk";
+}
+
 struct clients *clients_new(void)
 {
     struct clients *clients = calloc(1, sizeof *clients);
@@ -67,8 +72,9 @@ static struct entry *find(struct clients *clients, const struct client *client)
 {
     struct entry *entry = clients->buckets[bucket_for(client)];
 
-    while (entry != NULL && (strcmp(entry->client.name, client->name) != 0 ||
-                             strcmp(entry->client.instance, client->instance) != 0)) {
+    while (entry != NULL &&
+           (entry->client.kind != client->kind || strcmp(entry->client.name, client->name) != 0 ||
+            strcmp(entry->client.instance, client->instance) != 0)) {
         entry = entry->next;
     }
     return entry;
@@ -174,6 +180,7 @@ static struct json *entry_json(const struct entry *entry, int64_t now_us)
 
     json_put_text(out, "name", entry->client.name);
     json_put_text(out, "instance", entry->client.instance);
+    json_put_text(out, "kind", client_kind_name(entry->client.kind));
     json_put_number(out, "epoch", (double)entry->client.epoch);
     json_put_number(out, "revision", (double)entry->client.revision);
     json_put_text(out, "last_seen", clock_text(clock_wall_ms() - ago_us / 1000, seen));
@@ -219,6 +226,15 @@ struct json *clients_json(struct clients *clients)
     return out;
 }
 
+static void append_client(struct json *list, const struct entry *entry, int64_t now_us,
+                          bool confirmed)
+{
+    struct json *one = entry_json(entry, now_us);
+
+    json_put_bool(one, "confirmed", confirmed);
+    json_append(list, one);
+}
+
 void clients_facts(struct clients *clients, int64_t epoch, int64_t revision, int64_t window_s,
                    struct json *facts)
 {
@@ -234,17 +250,20 @@ void clients_facts(struct clients *clients, int64_t epoch, int64_t revision, int
     for (size_t i = 0; i < BUCKETS; i++) {
         for (struct entry *entry = clients->buckets[i]; entry != NULL; entry = entry->next) {
             const struct client *client = &entry->client;
+            int64_t ago_us = now - entry->seen_us;
+            /* Another epoch, older or newer, is not the line of changes that this flag is on. */
+            bool confirmed = client->kind == CLIENT_SDK && client->epoch == epoch &&
+                             client->revision >= revision;
 
-            if (now - entry->seen_us > window_s * 1000000) {
+            if (!client->lease && ago_us <= (int64_t)CLIENT_RECORD_MS * 1000) {
+                append_client(no_lease, entry, now, confirmed);
+            }
+            if (client->kind == CLIENT_OFREP || ago_us > window_s * 1000000) {
                 continue;
             }
             count++;
-            /* Another epoch, older or newer, is not the line of changes that this flag is on. */
-            if (client->epoch != epoch || client->revision < revision) {
-                json_append(behind, entry_json(entry, now));
-            }
-            if (!client->lease) {
-                json_append(no_lease, json_string(client->name));
+            if (!confirmed) {
+                append_client(behind, entry, now, confirmed);
             }
         }
     }

@@ -1,7 +1,10 @@
 /*
- * clients - who reads rulesets, and which one each has confirmed to serve. Any thread.
+ * clients - who gets answers, and which ruleset each has confirmed to serve. Any thread.
  *
- * A client is a name and an instance (one process). Its If-None-Match is its confirmation. What a
+ * A client that reads rulesets is a name and an instance (one process); its If-None-Match is its
+ * confirmation. A client that evaluates here over OFREP is a token: its name and id, for any number
+ * of processes and pages; it confirms nothing and honours no lease, because nobody knows for how
+ * long an OFREP provider goes on with the last answer once it is cut off. What a
  * restart of the server must not forget is that a client exists: the caller records new ones in the
  * store before their first answer, and restores them with the confirmation they had then, which
  * can only be too old: a gate then waits too long, never too short.
@@ -21,10 +24,15 @@
 #define CLIENT_RECORD_MS 86400000 /* a client is recorded again after this time */
 #define CLIENT_FORGET_MS (3 * (int64_t)CLIENT_RECORD_MS)
 
+enum client_kind { CLIENT_SDK, CLIENT_OFREP };
+const char *client_kind_name(enum client_kind kind); /* "sdk" */
+
 struct client {
+    enum client_kind kind;
     char name[CLIENT_NAME_BYTES];
     char instance[CLIENT_NAME_BYTES];
-    int64_t epoch, revision; /* 0: it has none yet, and serves its fallbacks */
+    int64_t epoch, revision; /* confirmed (0: it has none yet, and serves its fallbacks); of OFREP
+                                the one that answered last */
     bool lease;              /* it stops relying on a ruleset that it cannot confirm */
 };
 
@@ -32,7 +40,7 @@ struct clients;
 struct clients *clients_new(void);
 void clients_free(struct clients *clients);
 
-/* A poll arrived. Returns whether the client has to be recorded (clients_recorded() then). */
+/* A poll or an evaluation arrived. Returns whether the client has to be recorded (clients_recorded() then). */
 bool clients_seen(struct clients *clients, const struct client *client);
 void clients_recorded(struct clients *clients, const struct client *client);
 /* Recording failed: nobody is to be recorded for a while, so that a store that hangs costs little. */
@@ -42,8 +50,11 @@ void clients_restore(struct clients *clients, const struct client *client);
 
 /* {"clients": [...]}, seen last first; who was not seen for a day is left out. */
 struct json *clients_json(struct clients *clients);
-/* Adds to a gate's facts: "clients" (seen within the window), "clients_behind" and
- * "clients_without_lease" (lists), for a flag that last changed at (epoch, revision). */
+/* Adds to a gate's facts, for a flag that last changed at (epoch, revision): "clients" (how many
+ * ruleset readers were seen within the window), "clients_behind" (those of them that have not
+ * confirmed it) and "clients_without_lease": whoever was seen within CLIENT_RECORD_MS and may go on
+ * with an old answer for ever once it is cut off. Its "confirmed" says whether it has this flag as
+ * it is now; never so with OFREP. */
 void clients_facts(struct clients *clients, int64_t epoch, int64_t revision, int64_t window_s,
                    struct json *facts);
 

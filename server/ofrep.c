@@ -158,6 +158,19 @@ static void answer_buf(struct call *call, int status, struct buf *out)
     call->reply->body_len = len;
 }
 
+/* Every token that evaluates here is a client without a lease: whoever holds it may go on with the
+ * last answer for as long as it likes. False: to be called again on the worker. */
+static bool seen(struct call *call, const struct ruleset *rules)
+{
+    struct client client = {.kind = CLIENT_OFREP,
+                            .epoch = (int64_t)ruleset_epoch(rules),
+                            .revision = (int64_t)ruleset_revision(rules)};
+
+    snprintf(client.name, sizeof client.name, "%s", call->who.name);
+    snprintf(client.instance, sizeof client.instance, "%s", call->who.id);
+    return call_seen(call, &client);
+}
+
 void ofrep_single(struct call *call)
 {
     const char *key = call->params[0];
@@ -174,7 +187,9 @@ void ofrep_single(struct call *call)
     }
     rules = live_enter(call->app->live, &ticket);
     flag = ruleset_find(rules, key);
-    if (flag == NULL) {
+    if (!seen(call, rules)) {
+        /* once more on the worker */
+    } else if (flag == NULL) {
         answer_failure(call, 404, key, "FLAG_NOT_FOUND", "no flag has this key");
     } else if (context_init(&context, rules, attributes, clock_wall_ms(), &err) != ERR_OK) {
         answer_failure(call, 400, key, "INVALID_CONTEXT", err.msg);
@@ -285,7 +300,11 @@ void ofrep_bulk(struct call *call)
     struct ruleset_ticket ticket;
 
     if (read_context(call, NULL, &body, &attributes)) {
-        answer_bulk(call, live_enter(call->app->live, &ticket), attributes);
+        const struct ruleset *rules = live_enter(call->app->live, &ticket);
+
+        if (seen(call, rules)) {
+            answer_bulk(call, rules, attributes);
+        }
         live_leave(call->app->live, &ticket);
         json_free(body);
     }

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "server/answer.h"
 #include "server/route.h"
 
@@ -38,25 +37,6 @@ static void read_confirmation(const char *header, struct client *client)
     }
 }
 
-/* Writes a client down before its first answer, so that a server that dies still knows of it. */
-static void record(struct call *call, const struct client *client)
-{
-    struct store_client row = {.name = client->name,
-                               .instance = client->instance,
-                               .seen_ms = clock_wall_ms(),
-                               .epoch = client->epoch,
-                               .revision = client->revision,
-                               .lease = client->lease};
-
-    /* A store that cannot be written does not keep rulesets from clients; a later poll tries
-     * again. */
-    if (store_put_client(call->app->store, &row, row.seen_ms - CLIENT_FORGET_MS, NULL) == ERR_OK) {
-        clients_recorded(call->app->clients, client);
-    } else {
-        clients_not_recorded(call->app->clients);
-    }
-}
-
 void sdk_ruleset(struct call *call)
 {
     const char *name = http_header(call->request, "X-Lockstep-Client");
@@ -69,12 +49,8 @@ void sdk_ruleset(struct call *call)
     copy_name(client.name, name != NULL && name[0] != '\0' ? name : call->who.name);
     copy_name(client.instance, instance != NULL ? instance : "");
     read_confirmation(if_none_match, &client);
-    if (clients_seen(call->app->clients, &client)) {
-        if (!call->request->on_worker) {
-            call->defer = true;
-            return;
-        }
-        record(call, &client);
+    if (!call_seen(call, &client)) {
+        return;
     }
     body = live_take_body(call->app->live);
     answer_etag(call, body->tag);

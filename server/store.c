@@ -335,12 +335,12 @@ enum err_code store_put_client(struct store *store, const struct store_client *c
         database_text(store->environment), database_text(client->name),
         database_text(client->instance),   database_int(client->seen_ms),
         database_int(client->epoch),       database_int(client->revision),
-        database_int(client->lease)};
+        database_int(client->lease),       database_text(client->kind)};
     struct database_value old[] = {params[0], database_int(forget_ms)};
     struct database_statement statements[] = {
         {"INSERT OR REPLACE INTO client(environment, name, instance, seen_ms, epoch, revision, "
-         "lease) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-         params, 7},
+         "lease, kind) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+         params, 8},
         {"DELETE FROM client WHERE environment = ?1 AND seen_ms < ?2", old, 2}};
 
     return database_batch(store->db,
@@ -354,8 +354,8 @@ enum err_code store_each_client(struct store *store, int64_t seen_ms, store_clie
     struct database_value params[] = {database_text(store->environment), database_int(seen_ms)};
     struct database_rows *rows = NULL;
     enum err_code rc = database_query(store->db,
-                                      "SELECT name, instance, seen_ms, epoch, revision, lease "
-                                      "FROM client WHERE environment = ?1 AND seen_ms >= ?2",
+                                      "SELECT name, instance, seen_ms, epoch, revision, lease, "
+                                      "kind FROM client WHERE environment = ?1 AND seen_ms >= ?2",
                                       params, 2, &rows, err);
 
     if (rc != ERR_OK) {
@@ -367,7 +367,8 @@ enum err_code store_each_client(struct store *store, int64_t seen_ms, store_clie
                                       .seen_ms = database_rows_int(rows, i, 2, 0),
                                       .epoch = database_rows_int(rows, i, 3, 0),
                                       .revision = database_rows_int(rows, i, 4, 0),
-                                      .lease = database_rows_int(rows, i, 5, 0) != 0};
+                                      .lease = database_rows_int(rows, i, 5, 0) != 0,
+                                      .kind = database_rows_text(rows, i, 6)};
 
         each(ctx, &client);
     }

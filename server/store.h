@@ -117,6 +117,7 @@ MUST_USE enum err_code store_each_token(struct store *store, store_token_fn *eac
 
 struct store_client {
     const char *name, *instance;
+    const char *kind; /* "sdk" or "ofrep" */
     int64_t seen_ms, epoch, revision;
     bool lease;
 };

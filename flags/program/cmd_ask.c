@@ -288,7 +288,9 @@ static void print_clients(const struct json *list)
         char serves[60], seen[40];
         double has = json_number(json_get(one, "revision"), 0);
 
-        if (has <= 0) {
+        if (strcmp(json_get_text(one, "kind", ""), "ofrep") == 0) {
+            snprintf(serves, sizeof serves, "what the server answers (OFREP)");
+        } else if (has <= 0) {
             snprintf(serves, sizeof serves, "nothing yet");
         } else if (json_number(json_get(one, "epoch"), 0) != epoch) {
             snprintf(serves, sizeof serves, "revision %.0f of another epoch", has);
@@ -317,7 +319,7 @@ int cmd_clients(struct cli *cli, void *ctx)
             cli_print_json(list);
             list = NULL;
         } else if (json_count(json_get(list, "clients")) == 0) {
-            printf("no client has asked for a ruleset\n");
+            printf("no client was here within a day\n");
         } else {
             print_clients(list);
         }

@@ -138,6 +138,7 @@ report() { # STATE: what a migrator would say
     run clients
     curl -s -o /dev/null -H "Authorization: Bearer $LOCKSTEP_TOKEN" -H "X-Lockstep-Client: logger" \
         -H "X-Lockstep-Instance: i1" -H "X-Lockstep-Lease: 1" "$LOCKSTEP_URL/sdk/v1/ruleset"
+    curl -s -o /dev/null -H "Authorization: Bearer $LOCKSTEP_TOKEN" -d '{}' "$LOCKSTEP_URL/ofrep/v1/evaluate/flags"
     run clients
     run clients --json
     run token create

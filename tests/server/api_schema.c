@@ -313,8 +313,11 @@ static void clients_confirm_what_they_serve(void **state)
     answer = gate("polled");
     for (const struct json *one = json_first(json_get(flag_facts(answer), "clients_without_lease"));
          one != NULL; one = json_next(one)) {
-        without = without || strcmp(json_text(one), "no-lease") == 0;
-        assert_string_not_equal(json_text(one), "logger");
+        bool here = strcmp(json_get_text(one, "name", ""), "no-lease") == 0;
+
+        without = without || here;
+        assert_true(!here || json_is_true(json_get(one, "confirmed")));
+        assert_string_not_equal(json_get_text(one, "name", ""), "logger");
     }
     assert_true(without);
     json_free(answer);
@@ -322,6 +325,59 @@ static void clients_confirm_what_they_serve(void **state)
     assert_string_equal(json_get_text(json_first(json_get(list, "clients")), "name", ""),
                         "no-lease");
     json_free(list);
+}
+
+/* What the gate says of the first client of this name without a lease; NULL if it is not there. */
+static struct json *without_lease(const char *key, const char *name)
+{
+    struct json *answer = gate(key);
+    struct json *found = NULL;
+
+    for (const struct json *one = json_first(json_get(flag_facts(answer), "clients_without_lease"));
+         one != NULL && found == NULL; one = json_next(one)) {
+        found = strcmp(json_get_text(one, "name", ""), name) == 0 ? json_copy(one) : NULL;
+    }
+    json_free(answer);
+    return found;
+}
+
+static void who_evaluates_over_ofrep_has_no_lease(void **state)
+{
+    struct json *made, *one;
+    char token[100];
+    int64_t revision = 0;
+    struct json *gated;
+    double readers;
+
+    (void)state;
+    create("shop");
+    report(200, "shop", "in-sync");
+    made = rig_call(rig, 201, "POST", "/api/v1/tokens", NULL, NULL,
+                    "{\"role\":\"sdk-client\",\"name\":\"web shop\"}");
+    snprintf(token, sizeof token, "%s", json_get_text(made, "token", ""));
+    assert_null(without_lease("shop", "web shop")); /* a token that nobody uses is no client */
+    gated = gate("shop");
+    readers = json_number(json_get(flag_facts(gated), "clients"), -1);
+    json_free(gated);
+    json_free(rig_call(rig, 200, "POST", "/ofrep/v1/evaluate/flags/shop", token, NULL, "{}"));
+    one = without_lease("shop", "web shop");
+    assert_non_null(one);
+    assert_string_equal(json_get_text(one, "kind", ""), "ofrep");
+    assert_string_equal(json_get_text(one, "instance", ""), json_get_text(made, "id", "?"));
+    assert_true(json_number(json_get(one, "seconds_ago"), -1) < 5);
+    assert_true(json_is_false(json_get(one, "confirmed")));
+    assert_true(json_int(json_get(one, "revision"), &revision));
+    json_free(one);
+    rig_set(rig, 200, "shop", "fallthrough", ON);
+    json_free(rig_call(rig, 200, "POST", "/ofrep/v1/evaluate/flags", token, NULL, "{}"));
+    one = without_lease("shop", "web shop");
+    assert_true(json_number(json_get(one, "revision"), 0) > (double)revision);
+    json_free(one);
+    assert_int_equal(behind("shop", "web shop"), 0); /* it reads no rulesets: nothing to wait for */
+    gated = gate("shop");
+    assert_true(json_number(json_get(flag_facts(gated), "clients"), -1) == readers);
+    json_free(gated);
+    json_free(made);
 }
 
 static void clients_see_the_tie(void **state)
@@ -366,6 +422,7 @@ int api_schema_tests(struct rig *of)
         cmocka_unit_test(a_gate_is_told_the_facts),
         cmocka_unit_test(a_hold_keeps_a_flag_as_it_is),
         cmocka_unit_test(clients_confirm_what_they_serve),
+        cmocka_unit_test(who_evaluates_over_ofrep_has_no_lease),
         cmocka_unit_test(clients_see_the_tie),
     };
 

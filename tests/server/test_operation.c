@@ -171,6 +171,7 @@ static void a_restart_keeps_everything(void **state)
              "{\"state\":\"in-sync\",\"flag\":{\"key\":\"a\"}}");
     json_free(rig_call(&rig, 200, "GET", "/sdk/v1/ruleset", NULL,
                        "X-Lockstep-Client: logger\r\nX-Lockstep-Instance: 7\r\n", NULL));
+    rig_does(&rig, 200, "POST", "/ofrep/v1/evaluate/flags/a", "{}");
     before = rig_call(&rig, 200, "GET", FLAGS "/a", NULL, NULL, NULL);
     epoch = member(FLAGS, "epoch");
     revision = member(FLAGS, "revision");
@@ -186,11 +187,33 @@ static void a_restart_keeps_everything(void **state)
     after = rig_call(&rig, 200, "GET", "/api/v1/gate?flag=a&database_id=db&migration=m-a", NULL,
                      NULL, NULL);
     assert_non_null(strstr(rig.reply.body, "\"name\":\"logger\",\"instance\":\"7\""));
+    assert_non_null(strstr(rig.reply.body, "\"kind\":\"ofrep\""));
     json_free(after);
     after = rig_call(&rig, 200, "GET", "/api/v1/audit?flag=a", NULL, NULL, NULL);
     assert_int_equal(json_count(json_get(after, "events")), 2);
     json_free(after);
     rig_does(&rig, 204, "DELETE", "/api/v1/migrations/db/none", NULL);
+}
+
+/* What the first version left behind: its tables, and a client that it wrote down. */
+static void an_older_store_is_brought_up_to_date(void **state)
+{
+    struct json *answer;
+
+    (void)state;
+    assert_int_equal(rig_stop(&rig, SIGTERM), 0);
+    sql("ALTER TABLE client DROP COLUMN kind; ALTER TABLE tie DROP COLUMN hold_owner; "
+        "ALTER TABLE tie DROP COLUMN hold_taken_ms; ALTER TABLE tie DROP COLUMN hold_renewed_ms; "
+        "DELETE FROM d1_migrations WHERE name LIKE '0002%'; "
+        "DELETE FROM lockstep_journal WHERE migration LIKE '0002%';");
+    rig_serve(&rig, NULL);
+    answer = rig_call(&rig, 200, "GET", "/api/v1/clients", NULL, NULL, NULL);
+    assert_non_null(
+        strstr(rig.reply.body, "\"name\":\"logger\",\"instance\":\"7\",\"kind\":\"sdk\""));
+    json_free(answer);
+    answer = rig_call(&rig, 200, "GET", FLAGS "/a", NULL, NULL, NULL);
+    assert_non_null(json_get(answer, "tie"));
+    json_free(answer);
 }
 
 struct writer {
@@ -558,6 +581,7 @@ int main(void)
         cmocka_unit_test(a_stop_answers_what_came_in),
         cmocka_unit_test(idle_connections_do_not_hold_up_a_stop),
         cmocka_unit_test(a_restart_keeps_everything),
+        cmocka_unit_test(an_older_store_is_brought_up_to_date),
         cmocka_unit_test(kill_9_keeps_what_was_acknowledged),
         cmocka_unit_test(a_locked_store_is_still_evaluated),
         cmocka_unit_test(a_change_and_its_audit_are_one),
