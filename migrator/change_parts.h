@@ -1,0 +1,41 @@
+/*
+ * change_parts - what the sources of change.h share: the predicates and pieces of SQL that
+ * triggers and statements are put together from. For change*.c alone.
+ */
+#ifndef MIGRATOR_CHANGE_PARTS_H
+#define MIGRATOR_CHANGE_PARTS_H
+
+#include "base/buf.h"
+#include "migrator/change.h"
+#include "migrator/expression.h"
+
+/* Every column that an expression may name, and what it is called now. */
+struct change_names {
+    struct expression_names list;
+    const char **names, **written;
+};
+
+MUST_USE enum err_code change_names_of(const struct change *change, struct arena *arena,
+                                       struct change_names *out, struct err *err);
+/* Whether an expression names any column at all. */
+bool change_reads_columns(const char *text, const struct change_names *names);
+
+/* Moves what buf built into the arena and empties it. NULL: out of memory. */
+const char *change_settle(struct arena *arena, struct buf *buf);
+void change_add_name(struct buf *out, const char *prefix, const char *name);
+/* R and C over the row that prefix names. */
+void change_add_reverse(const struct change *change, const struct change_names *names,
+                        const char *prefix, struct buf *out);
+void change_add_consistent(const struct change *change, const struct change_names *names,
+                           const char *prefix, struct buf *out);
+/* "a1 <test> joint a2 <test>" over the added columns that are derived. */
+void change_add_each_new(const struct change *change, const char *prefix, const char *test,
+                         const char *other_prefix, const char *joint, struct buf *out);
+
+/* Set the predicates, and then the triggers, of a change whose names are known. */
+MUST_USE enum err_code change_predicates(struct change *change, const struct change_names *names,
+                                         struct arena *arena, struct err *err);
+MUST_USE enum err_code change_triggers(struct change *change, const struct change_names *names,
+                                       struct arena *arena, struct err *err);
+
+#endif

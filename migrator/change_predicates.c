@@ -1,0 +1,265 @@
+#include "migrator/change_parts.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "migrator/expression.h"
+
+/* Moves what buf built into the arena and empties it. NULL: out of memory. */
+const char *change_settle(struct arena *arena, struct buf *buf)
+{
+    const char *text = buf_failed(buf) ? NULL : arena_text(arena, buf_cstr(buf), buf->len);
+
+    buf_fini(buf);
+    return text;
+}
+
+/* ---- names ---- */
+
+enum err_code change_names_of(const struct change *change, struct arena *arena,
+                              struct change_names *out, struct err *err)
+{
+    const struct phased *phased = change->phased;
+    size_t room = change->shape.count + phased->add_count + phased->drop_count;
+    size_t count = 0;
+
+    out->names = arena_zero(arena, room + 1, sizeof *out->names);
+    out->written = arena_zero(arena, room + 1, sizeof *out->written);
+    if (out->names == NULL || out->written == NULL) {
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < phased->drop_count; i++) {
+        out->names[count] = phased->drop[i].name;
+        out->written[count++] = change->drop_now[i];
+    }
+    for (size_t i = 0; i < phased->add_count; i++) {
+        out->names[count++] = phased->add[i].name;
+    }
+    for (size_t i = 0; i < change->shape.count; i++) {
+        out->names[count++] = change->shape.columns[i].name;
+    }
+    out->list = (struct expression_names){out->names, out->written, count};
+    return ERR_OK;
+}
+
+/* Whether an expression names any column at all. */
+bool change_reads_columns(const char *text, const struct change_names *names)
+{
+    for (size_t i = 0; i < names->list.count; i++) {
+        if (expression_uses(text, names->names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- predicates ---- */
+
+void change_add_name(struct buf *out, const char *prefix, const char *name)
+{
+    buf_text(out, prefix);
+    buf_sql_name(out, str_of(name));
+}
+
+/* Whether a column of this type makes reals of integers. */
+static bool holds_real(const char *type)
+{
+    return type != NULL && strcasestr(type, "INT") == NULL && strcasestr(type, "CHAR") == NULL &&
+           strcasestr(type, "CLOB") == NULL && strcasestr(type, "TEXT") == NULL &&
+           strcasestr(type, "BLOB") == NULL &&
+           (strcasestr(type, "REAL") != NULL || strcasestr(type, "FLOA") != NULL ||
+            strcasestr(type, "DOUB") != NULL);
+}
+
+/* The column holds what storing the expression gives. Byte by byte, whatever the column's collation
+ * is; and with a plus, so that the column's affinity alone counts: two columns of different ones
+ * would compare as numbers, and '01' be 1. */
+static void add_same(const char *prefix, const char *column, bool real, const char *expression,
+                     const struct change_names *names, struct buf *out)
+{
+    buf_text(out, real ? "(" : "");
+    change_add_name(out, prefix, column);
+    buf_text(out, " COLLATE BINARY IS (+(");
+    expression_write(expression, &names->list, prefix, out);
+    buf_text(out, "))");
+    if (real) { /* a great integer has lost digits when it was stored */
+        buf_text(out, " OR (typeof(");
+        expression_write(expression, &names->list, prefix, out);
+        buf_text(out, ") = 'integer' AND ");
+        change_add_name(out, prefix, column);
+        buf_text(out, " IS CAST((");
+        expression_write(expression, &names->list, prefix, out);
+        buf_text(out, ") AS REAL)))");
+    }
+}
+
+/* F over the row that prefix names. */
+static void add_forward(const struct change *change, const struct change_names *names,
+                        const char *prefix, struct buf *out)
+{
+    const struct phased *phased = change->phased;
+    bool any = false;
+
+    for (size_t i = 0; i < phased->add_count; i++) {
+        const struct phased_add *add = &phased->add[i];
+        if (add->forward == NULL) {
+            continue;
+        }
+        buf_text(out, any ? " AND " : "");
+        if (!change_reads_columns(add->forward, names)) {
+            buf_char(out, '(');
+            change_add_name(out, prefix, add->name);
+            buf_text(out, " IS NOT NULL OR ");
+        }
+        add_same(prefix, add->name, holds_real(add->type), add->forward, names, out);
+        buf_text(out, change_reads_columns(add->forward, names) ? "" : ")");
+        any = true;
+    }
+}
+
+void change_add_reverse(const struct change *change, const struct change_names *names,
+                        const char *prefix, struct buf *out)
+{
+    const struct phased *phased = change->phased;
+    bool any = false;
+
+    for (size_t i = 0; i < phased->drop_count; i++) {
+        if (phased->drop[i].reverse == NULL) {
+            continue;
+        }
+        buf_text(out, any ? " AND " : "");
+        const struct shape_column *column = shape_column(&change->shape, change->drop_now[i]);
+        if (column == NULL) { /* renamed since the shape was read */
+            column = shape_column(&change->shape, change->drop_aside[i]);
+        }
+        add_same(prefix, change->drop_now[i], column != NULL && holds_real(column->type),
+                 phased->drop[i].reverse, names, out);
+        any = true;
+    }
+}
+
+void change_add_consistent(const struct change *change, const struct change_names *names,
+                           const char *prefix, struct buf *out)
+{
+    if (change->forward != NULL) {
+        buf_char(out, '(');
+        add_forward(change, names, prefix, out);
+        buf_char(out, ')');
+    }
+    if (change->reverse != NULL) {
+        buf_text(out, change->forward != NULL ? " OR (" : "(");
+        change_add_reverse(change, names, prefix, out);
+        buf_char(out, ')');
+    }
+    if (change->forward == NULL && change->reverse == NULL) {
+        buf_char(out, '1');
+    }
+}
+
+static void add_fill(const struct change *change, const struct change_names *names, struct buf *out)
+{
+    const struct phased *phased = change->phased;
+    bool any = false;
+
+    for (size_t i = 0; i < phased->add_count; i++) {
+        const struct phased_add *add = &phased->add[i];
+        bool constant = add->forward != NULL && !change_reads_columns(add->forward, names);
+        if (add->forward == NULL) {
+            continue;
+        }
+        buf_text(out, any ? ", " : "");
+        change_add_name(out, "", add->name);
+        buf_text(out, " = ");
+        if (constant) { /* what new code has put there stays */
+            buf_text(out, "coalesce(");
+            change_add_name(out, "", add->name);
+            buf_text(out, ", ");
+        }
+        buf_char(out, '(');
+        expression_write(add->forward, &names->list, "", out);
+        buf_text(out, constant ? "))" : ")");
+        any = true;
+    }
+}
+
+static void add_restore(const struct change *change, const struct change_names *names,
+                        struct buf *out)
+{
+    const struct phased *phased = change->phased;
+    bool any = false;
+
+    for (size_t i = 0; i < phased->drop_count; i++) {
+        if (phased->drop[i].reverse != NULL) {
+            buf_text(out, any ? ", " : "");
+            change_add_name(out, "", change->drop_now[i]);
+            buf_text(out, " = (");
+            expression_write(phased->drop[i].reverse, &names->list, "", out);
+            buf_char(out, ')');
+            any = true;
+        }
+    }
+}
+
+/* "a1 <test> joint a2 <test>" over the added columns that are derived. */
+void change_add_each_new(const struct change *change, const char *prefix, const char *test,
+                         const char *other_prefix, const char *joint, struct buf *out)
+{
+    const struct phased *phased = change->phased;
+    bool any = false;
+
+    for (size_t i = 0; i < phased->add_count; i++) {
+        if (phased->add[i].forward != NULL) {
+            buf_text(out, any ? joint : "");
+            change_add_name(out, prefix, phased->add[i].name);
+            buf_text(out, test);
+            if (other_prefix != NULL) {
+                change_add_name(out, other_prefix, phased->add[i].name);
+            }
+            any = true;
+        }
+    }
+}
+
+enum err_code change_predicates(struct change *change, const struct change_names *names,
+                                struct arena *arena, struct err *err)
+{
+    const struct phased *phased = change->phased;
+    struct buf text = {0};
+    bool derives = false, restores = false;
+
+    for (size_t i = 0; i < phased->add_count; i++) {
+        derives = derives || phased->add[i].forward != NULL;
+    }
+    for (size_t i = 0; i < phased->drop_count; i++) {
+        restores = restores || phased->drop[i].reverse != NULL;
+    }
+    if (derives) {
+        add_forward(change, names, "", &text);
+        change->forward = change_settle(arena, &text);
+        add_fill(change, names, &text);
+        change->fill = change_settle(arena, &text);
+        change_add_each_new(change, "", " IS NULL", NULL, " AND ", &text);
+        change->unfilled = change_settle(arena, &text);
+    }
+    if (restores) {
+        change_add_reverse(change, names, "", &text);
+        change->reverse = change_settle(arena, &text);
+        add_restore(change, names, &text);
+        change->restore = change_settle(arena, &text);
+    }
+    change_add_consistent(change, names, "", &text);
+    change->consistent = change_settle(arena, &text);
+    if (phased->valid_old != NULL) { /* NULL is no reason to leave a row out, as with CHECK */
+        buf_text(&text, "coalesce((");
+        expression_write(phased->valid_old, &names->list, "", &text);
+        buf_text(&text, "), 1)");
+    } else {
+        buf_char(&text, '1');
+    }
+    change->valid = change_settle(arena, &text);
+    return change->consistent != NULL && change->valid != NULL &&
+                   (!derives || (change->forward && change->fill && change->unfilled)) &&
+                   (!restores || (change->reverse && change->restore))
+               ? ERR_OK
+               : err_set(err, ERR_NOMEM, "out of memory");
+}

@@ -1,0 +1,148 @@
+#include "migrator/change_parts.h"
+
+#include "migrator/expression.h"
+
+/* ---- columns ---- */
+
+bool change_declares(const struct change *change, size_t add)
+{
+    return change->phased->add[add].not_null || change->phased->add[add].check != NULL;
+}
+
+static const char *definition(const struct change *change, size_t i, bool declared,
+                              struct arena *arena)
+{
+    const struct phased_add *add = &change->phased->add[i];
+    struct expression_names none = {0};
+    struct buf text = {0};
+
+    buf_sql_name(&text, str_of(add->name));
+    if (add->type != NULL) {
+        buf_print(&text, " %s", add->type);
+    }
+    if (declared && add->not_null) {
+        buf_text(&text, " NOT NULL");
+    }
+    if (declared && add->check != NULL) {
+        buf_text(&text, " CHECK (");
+        expression_write(add->check, &none, "", &text);
+        buf_char(&text, ')');
+    }
+    return change_settle(arena, &text);
+}
+
+const char *change_bare(const struct change *change, size_t add, struct arena *arena)
+{
+    return definition(change, add, false, arena);
+}
+
+const char *change_declared(const struct change *change, size_t add, struct arena *arena)
+{
+    return definition(change, add, true, arena);
+}
+
+/* ---- statements over many rows ---- */
+
+const char *change_backfill(const struct change *change, struct arena *arena)
+{
+    struct buf text = {0};
+
+    if (change->fill == NULL) {
+        return NULL;
+    }
+    buf_text(&text, "UPDATE ");
+    buf_sql_name(&text, str_of(change->shape.table));
+    buf_print(&text, " SET %s WHERE %s AND (NOT (%s) OR (%s AND NOT (%s)))", change->fill,
+              change->valid, change->consistent, change->unfilled, change->forward);
+    return change_settle(arena, &text);
+}
+
+const char *change_restore(const struct change *change, struct arena *arena)
+{
+    struct buf text = {0};
+
+    if (change->restore == NULL) {
+        return NULL;
+    }
+    buf_text(&text, "UPDATE ");
+    buf_sql_name(&text, str_of(change->shape.table));
+    buf_print(&text, " SET %s WHERE NOT (%s)", change->restore, change->consistent);
+    return change_settle(arena, &text);
+}
+
+/* "col IS NULL OR NOT coalesce((check), 1)", joined by OR behind what is there already. */
+static void add_violated(const struct change *change, size_t i, struct buf *text)
+{
+    const struct phased_add *add = &change->phased->add[i];
+    struct expression_names none = {0};
+
+    if (add->not_null) {
+        buf_text(text, " OR ");
+        change_add_name(text, "", add->name);
+        buf_text(text, " IS NULL");
+    }
+    if (add->check != NULL) {
+        buf_text(text, " OR NOT coalesce((");
+        expression_write(add->check, &none, "", text);
+        buf_text(text, "), 1)");
+    }
+}
+
+const char *change_violated(const struct change *change, struct arena *arena)
+{
+    struct buf text = {0};
+
+    buf_char(&text, '0');
+    for (size_t i = 0; i < change->phased->add_count; i++) {
+        add_violated(change, i, &text);
+    }
+    return change_settle(arena, &text);
+}
+
+const char *change_verify(const struct change *change, struct arena *arena)
+{
+    const char *restored = change->reverse != NULL ? change->reverse : "0";
+    struct buf text = {0};
+
+    buf_text(&text, "SELECT count(*)");
+    buf_print(&text, ", coalesce(sum(%s AND NOT (%s)), 0), ", change->valid, change->consistent);
+    if (change->phased->valid_old != NULL) {
+        buf_print(&text, "coalesce(sum(NOT %s AND NOT (%s)), 0), ", change->valid, restored);
+    } else {
+        buf_text(&text, "0, ");
+    }
+    if (change->reverse != NULL && change->forward != NULL) {
+        buf_print(&text, "coalesce(sum(%s AND (%s) AND NOT (%s)), 0)", change->valid,
+                  change->forward, change->reverse);
+    } else {
+        buf_char(&text, '0');
+    }
+    for (size_t i = 0; i < change->phased->add_count; i++) {
+        buf_text(&text, ", ");
+        if (!change_declares(change, i)) {
+            buf_char(&text, '0');
+            continue;
+        }
+        buf_print(&text, "coalesce(sum(%s AND (0", change->valid);
+        add_violated(change, i, &text);
+        buf_text(&text, ")), 0)");
+    }
+    buf_text(&text, " FROM ");
+    buf_sql_name(&text, str_of(change->shape.table));
+    return change_settle(arena, &text);
+}
+
+const char *change_fault(const struct change *change, struct arena *arena)
+{
+    const char *restored = change->reverse != NULL ? change->reverse : "0";
+    struct buf text = {0};
+
+    buf_print(&text, "(%s AND NOT (%s))", change->valid, change->consistent);
+    if (change->phased->valid_old != NULL) {
+        buf_print(&text, " OR (NOT %s AND NOT (%s))", change->valid, restored);
+    }
+    for (size_t i = 0; i < change->phased->add_count; i++) {
+        add_violated(change, i, &text);
+    }
+    return change_settle(arena, &text);
+}

@@ -1,0 +1,277 @@
+#include "migrator/change_parts.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/check.h"
+#include "migrator/expression.h"
+
+#define NOW_S "CAST(strftime('%s', 'now') AS INTEGER)"
+
+static void add_key_match(const struct change *change, struct buf *out)
+{
+    for (size_t i = 0; i < change->shape.key_count; i++) {
+        buf_text(out, i > 0 ? " AND " : "");
+        if (change->shape.without_rowid) {
+            change_add_name(out, "", change->shape.key[i]);
+            buf_text(out, " = ");
+            change_add_name(out, "NEW.", change->shape.key[i]);
+        } else { /* a quoted rowid could be taken for a string */
+            buf_print(out, "%s = NEW.%s", change->shape.key[i], change->shape.key[i]);
+        }
+    }
+}
+
+static void add_update(const struct change *change, const char *set, struct buf *out)
+{
+    buf_text(out, "UPDATE ");
+    buf_sql_name(out, str_of(change->shape.table));
+    buf_print(out, " SET %s WHERE ", set);
+    add_key_match(change, out);
+}
+
+/* The record of old code's writes: at most one write of that row a granularity. No conflict clause,
+ * because the application's own would override it. */
+static void add_note(const struct change *change, struct buf *out)
+{
+    buf_text(out, "UPDATE lockstep_activity SET written_at = " NOW_S " WHERE migration = ");
+    buf_sql_text(out, str_of(change->migration->name));
+    buf_text(out, " AND (written_at <= " NOW_S " - ");
+    buf_print(out, "%lld", (long long)change->granularity_s);
+    buf_text(out, " OR written_at > " NOW_S "); ");
+}
+
+static void begin_trigger(struct change *change, const char *name, const char *event,
+                          struct buf *out)
+{
+    buf_text(out, "CREATE TRIGGER ");
+    buf_sql_name(out, str_of(name));
+    buf_print(out, " AFTER %s ON ", event);
+    buf_sql_name(out, str_of(change->shape.table));
+    buf_char(out, ' ');
+}
+
+static enum err_code end_trigger(struct change *change, const char *name, bool forward,
+                                 struct arena *arena, struct buf *text, struct err *err)
+{
+    buf_text(text, "END");
+    CHECK(change->trigger_count < CHANGE_TRIGGERS_MAX);
+    change->triggers[change->trigger_count] =
+        (struct change_trigger){name, change_settle(arena, text), forward};
+    return change->triggers[change->trigger_count++].sql != NULL
+               ? ERR_OK
+               : err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static const char *trigger_name(const struct change *change, const char *what, struct arena *arena)
+{
+    return arena_print(arena, "lockstep_%ld_%s", change->migration->number, what);
+}
+
+/* A list of the columns that old code writes, for UPDATE OF; false if there is none. */
+static bool add_old_columns(const struct change *change, bool and_read, struct buf *out)
+{
+    const struct phased *phased = change->phased;
+    bool any = false;
+
+    for (size_t i = 0; i < phased->drop_count; i++) {
+        buf_text(out, any ? ", " : "");
+        change_add_name(out, "", change->drop_now[i]);
+        any = true;
+    }
+    for (size_t c = 0; and_read && c < change->shape.count; c++) {
+        const char *name = change->shape.columns[c].name;
+        bool read = false, dropped = false;
+        for (size_t i = 0; i < phased->add_count; i++) {
+            read = read ||
+                   (phased->add[i].forward != NULL && strcasecmp(phased->add[i].name, name) != 0 &&
+                    expression_uses(phased->add[i].forward, name));
+        }
+        for (size_t i = 0; i < phased->drop_count; i++) {
+            dropped = dropped || strcasecmp(change->drop_now[i], name) == 0;
+        }
+        if (read && !dropped) {
+            buf_text(out, any ? ", " : "");
+            change_add_name(out, "", name);
+            any = true;
+        }
+    }
+    return any;
+}
+
+/* "NEW.a IS NOT OLD.a OR NEW.b IS NOT OLD.b" from a list of quoted names. */
+static void add_changed(const char *quoted_list, struct buf *out)
+{
+    const char *at = quoted_list;
+    bool any = false;
+
+    while (*at != '\0') {
+        const char *end = at + 1; /* behind the opening quote */
+        while (!(end[0] == '"' && end[1] != '"')) {
+            end += end[0] == '"' ? 2 : 1;
+        }
+        end++;
+        buf_print(out, "%sNEW.%.*s COLLATE BINARY IS NOT OLD.%.*s", any ? " OR " : "",
+                  (int)(end - at), at, (int)(end - at), at);
+        any = true;
+        at = strncmp(end, ", ", 2) == 0 ? end + 2 : end;
+    }
+}
+
+static enum err_code forward_insert(struct change *change, struct arena *arena, struct err *err)
+{
+    const char *name = trigger_name(change, "forward_insert", arena);
+    struct buf text = {0};
+
+    begin_trigger(change, name, "INSERT", &text);
+    buf_text(&text, "WHEN ");
+    change_add_each_new(change, "NEW.", " IS NULL", NULL, " AND ", &text);
+    buf_text(&text, " BEGIN ");
+    add_update(change, change->fill, &text);
+    buf_print(&text, " AND %s AND NOT (%s); ", change->valid, change->forward);
+    add_note(change, &text);
+    return end_trigger(change, name, true, arena, &text, err);
+}
+
+static enum err_code forward_update(struct change *change, struct arena *arena, struct err *err)
+{
+    const char *name = trigger_name(change, "forward_update", arena);
+    struct buf text = {0}, columns = {0}, event = {0}, empty = {0};
+
+    if (!add_old_columns(change, true, &columns)) {
+        buf_fini(&columns);
+        return ERR_OK;
+    }
+    buf_text(&event, "UPDATE OF ");
+    buf_text(&event, buf_cstr(&columns));
+    begin_trigger(change, name, buf_cstr(&event), &text);
+    buf_text(&text, "WHEN (");
+    add_changed(buf_cstr(&columns), &text);
+    buf_text(&text, ") AND ");
+    change_add_each_new(change, "NEW.", " IS ", "OLD.", " AND ", &text);
+    buf_text(&text, " BEGIN ");
+    add_update(change, change->fill, &text);
+    buf_print(&text, " AND %s AND NOT (%s); ", change->valid, change->consistent);
+    if (change->phased->valid_old != NULL) {
+        /* What cannot be carried over must not leave the value before it in the new shape. */
+        change_add_each_new(change, "", " = NULL", NULL, ", ", &empty);
+        add_update(change, buf_cstr(&empty), &text);
+        buf_print(&text, " AND NOT %s AND NOT (%s) AND NOT (%s); ", change->valid,
+                  change->consistent, change->unfilled);
+    }
+    buf_fini(&columns);
+    buf_fini(&event);
+    buf_fini(&empty);
+    return end_trigger(change, name, true, arena, &text, err);
+}
+
+/* Records a write by old code: it named a dropped column, and no new one changed. What the reverse
+ * triggers do looks the same, but for this: the row was not consistent before, and old now IS
+ * reverse(new). */
+static enum err_code old_update(struct change *change, const struct change_names *names,
+                                struct arena *arena, struct err *err)
+{
+    const char *name = trigger_name(change, "old_update", arena);
+    struct buf text = {0}, columns = {0}, event = {0};
+    bool when = false;
+
+    if (!add_old_columns(change, false, &columns)) {
+        buf_fini(&columns);
+        return ERR_OK;
+    }
+    buf_text(&event, "UPDATE OF ");
+    buf_text(&event, buf_cstr(&columns));
+    begin_trigger(change, name, buf_cstr(&event), &text);
+    if (change->forward != NULL) {
+        buf_text(&text, "WHEN ");
+        change_add_each_new(change, "NEW.", " IS ", "OLD.", " AND ", &text);
+        when = true;
+    }
+    if (change->reverse != NULL) {
+        buf_text(&text, when ? " AND NOT ((" : "WHEN NOT ((");
+        add_changed(buf_cstr(&columns), &text);
+        buf_text(&text, ") AND (");
+        change_add_reverse(change, names, "NEW.", &text);
+        buf_text(&text, ") AND NOT (");
+        change_add_consistent(change, names, "OLD.", &text);
+        buf_text(&text, "))");
+    }
+    buf_text(&text, change->forward != NULL || change->reverse != NULL ? " BEGIN " : "BEGIN ");
+    add_note(change, &text);
+    buf_fini(&columns);
+    buf_fini(&event);
+    return end_trigger(change, name, true, arena, &text, err);
+}
+
+/* A dropped column that nothing is derived from: an insert that names it is old code's. */
+static enum err_code old_insert(struct change *change, struct arena *arena, struct err *err)
+{
+    const char *name = trigger_name(change, "old_insert", arena);
+    struct buf text = {0};
+
+    begin_trigger(change, name, "INSERT", &text);
+    buf_text(&text, "WHEN ");
+    for (size_t i = 0; i < change->phased->drop_count; i++) {
+        buf_text(&text, i > 0 ? " OR " : "");
+        change_add_name(&text, "NEW.", change->drop_now[i]);
+        buf_text(&text, " IS NOT NULL");
+    }
+    buf_text(&text, " BEGIN ");
+    add_note(change, &text);
+    return end_trigger(change, name, true, arena, &text, err);
+}
+
+static enum err_code reverse_triggers(struct change *change, struct arena *arena, struct err *err)
+{
+    const char *on_update = trigger_name(change, "reverse_update", arena);
+    const char *on_insert = trigger_name(change, "reverse_insert", arena);
+    struct buf text = {0}, event = {0}, columns = {0};
+    enum err_code rc;
+
+    change_add_each_new(change, "", "", NULL, ", ", &columns);
+    buf_text(&event, "UPDATE OF ");
+    buf_text(&event, buf_cstr(&columns));
+    begin_trigger(change, on_update, buf_cstr(&event), &text);
+    buf_text(&text, "WHEN ");
+    add_changed(buf_cstr(&columns), &text);
+    buf_text(&text, " BEGIN ");
+    add_update(change, change->restore, &text);
+    buf_print(&text, " AND NOT (%s)", change->consistent);
+    if (change->phased->valid_old != NULL) { /* it was forward_update that emptied the new shape */
+        buf_print(&text, " AND NOT (%s AND NOT %s)", change->unfilled, change->valid);
+    }
+    buf_text(&text, "; ");
+    buf_fini(&event);
+    buf_fini(&columns);
+    rc = end_trigger(change, on_update, false, arena, &text, err);
+    if (rc) {
+        return rc;
+    }
+    begin_trigger(change, on_insert, "INSERT", &text);
+    buf_text(&text, "WHEN ");
+    change_add_each_new(change, "NEW.", " IS NOT NULL", NULL, " OR ", &text);
+    buf_text(&text, " BEGIN ");
+    add_update(change, change->restore, &text);
+    buf_print(&text, " AND NOT (%s); ", change->consistent);
+    return end_trigger(change, on_insert, false, arena, &text, err);
+}
+
+enum err_code change_triggers(struct change *change, const struct change_names *names,
+                              struct arena *arena, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    if (change->forward != NULL) {
+        rc = forward_insert(change, arena, err);
+        rc = rc ? rc : forward_update(change, arena, err);
+    } else if (change->phased->drop_count > 0) {
+        rc = old_insert(change, arena, err);
+    }
+    if (rc == ERR_OK && change->phased->drop_count > 0) {
+        rc = old_update(change, names, arena, err);
+    }
+    if (rc == ERR_OK && change->reverse != NULL && change->forward != NULL) {
+        rc = reverse_triggers(change, arena, err);
+    }
+    return rc;
+}
