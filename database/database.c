@@ -313,12 +313,39 @@ enum err_code database_maintenance(struct database *db, const struct database_ma
                          database_url(db));
 }
 
-enum err_code database_snapshot(struct database *db, const char *path, struct err *err)
+enum err_code database_snapshot(struct database *db, const char *path,
+                                struct database_copied *copied, struct err *err)
 {
     return db->engine->snapshot != NULL
-               ? db->engine->snapshot(db, path, err)
+               ? db->engine->snapshot(db, path, copied, err)
                : err_set(err, ERR_CONFLICT, "%s: this engine cannot copy itself to a file",
                          database_url(db));
+}
+
+enum err_code database_restore(const char *url, const char *copy, const char *condition,
+                               struct err *err)
+{
+    const char *name = NULL;
+    const struct database_engine *engine = find_engine(url, &name, err);
+
+    if (engine == NULL) {
+        return ERR_INVALID;
+    }
+    return engine->restore != NULL
+               ? engine->restore(name, copy, condition, err)
+               : err_set(err, ERR_CONFLICT, "%.100s: this engine cannot put a file back", url);
+}
+
+void database_users(const char *url, char *out, size_t size)
+{
+    struct err unused = {0};
+    const char *name = NULL;
+    const struct database_engine *engine = find_engine(url, &name, &unused);
+
+    out[0] = '\0';
+    if (engine != NULL && engine->users != NULL) {
+        engine->users(name, out, size);
+    }
 }
 
 int64_t database_log_bytes(struct database *db)

@@ -190,8 +190,21 @@ struct database_maintenance {
 MUST_USE enum err_code
 database_maintenance(struct database *db, const struct database_maintenance *work, struct err *err);
 
-/* Copies the whole database, consistent, to a new file at path (must not exist). */
-MUST_USE enum err_code database_snapshot(struct database *db, const char *path, struct err *err);
+/* Copies the whole database as it is at one moment to a new file at path. The copy was opened and
+ * checked (sound, the same rows in each table), or it is not there: a full disk leaves nothing.
+ * ERR_CONFLICT: path exists; a copy never replaces a file. copied may be NULL. */
+struct database_copied {
+    int64_t tables, rows, bytes;
+};
+MUST_USE enum err_code database_snapshot(struct database *db, const char *path,
+                                         struct database_copied *copied, struct err *err);
+/* Puts a copy in the place of the database that url names, in one transaction: after a crash it is
+ * as it was, or as the copy is. Nobody may have it open, this process neither: ERR_BUSY names who
+ * has. condition: SQL that must be true in the database before, or NULL; ERR_CONFLICT if it is not. */
+MUST_USE enum err_code database_restore(const char *url, const char *copy, const char *condition,
+                                        struct err *err);
+/* Other processes that have the database open, for messages; "" if none is known. */
+void database_users(const char *url, char *out, size_t size);
 
 /* Bytes of the write-ahead log, 0 if there is none, -1 if unknown: a throttle signal. */
 int64_t database_log_bytes(struct database *db);

@@ -25,10 +25,13 @@ struct database_engine {
                            struct database_batch_result *result, struct err *err);
     enum err_code (*maintenance)(struct database *db, const struct database_maintenance *work,
                                  struct err *err); /* NULL: cannot */
-    enum err_code (*snapshot)(struct database *db, const char *path,
+    enum err_code (*snapshot)(struct database *db, const char *path, struct database_copied *copied,
                               struct err *err); /* NULL: cannot */
-    int64_t (*log_bytes)(struct database *db);  /* NULL: unknown */
-    void (*checkpoint)(struct database *db);    /* NULL: nothing to do */
+    enum err_code (*restore)(const char *name, const char *copy, const char *condition,
+                             struct err *err);               /* NULL: cannot */
+    void (*users)(const char *name, char *out, size_t size); /* NULL: unknown */
+    int64_t (*log_bytes)(struct database *db);               /* NULL: unknown */
+    void (*checkpoint)(struct database *db);                 /* NULL: nothing to do */
 };
 
 struct database {

@@ -584,6 +584,8 @@ const struct database_engine database_engine_sqlite = {
     .batch = sqlite_batch,
     .maintenance = sqlite_maintenance,
     .snapshot = sqlite_snapshot,
+    .restore = sqlite_restore,
+    .users = sqlite_users,
     .log_bytes = sqlite_log_bytes,
     .checkpoint = sqlite_checkpoint,
 };

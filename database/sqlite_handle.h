@@ -50,9 +50,15 @@ void sqlite_close_handle(struct database *db);
 /* sqlite_maintenance.c */
 enum err_code sqlite_maintenance(struct database *db, const struct database_maintenance *work,
                                  struct err *err);
-enum err_code sqlite_snapshot(struct database *db, const char *path, struct err *err);
 int64_t sqlite_log_bytes(struct database *db);
 void sqlite_checkpoint(struct database *db);
+/* sqlite_copy.c */
+enum err_code sqlite_snapshot(struct database *db, const char *path, struct database_copied *copied,
+                              struct err *err);
+enum err_code sqlite_restore(const char *path, const char *copy, const char *condition,
+                             struct err *err);
+/* The other processes that have the file open, as far as this one may see them: "python3 (pid 7)". */
+void sqlite_users(const char *path, char *out, size_t size);
 /* sqlite_probe.c */
 enum err_code sqlite_probe(struct database *db, struct database_capabilities *out, struct err *err);
 

@@ -2,7 +2,6 @@
  * What SQLite cannot do inside an ordinary batch, on a connection of its own that is closed
  * afterwards, so that no setting outlives the work. (A database in memory has no second one.)
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,41 +159,6 @@ enum err_code sqlite_maintenance(struct database *db, const struct database_main
         end_in_place(handle, work);
     } else {
         sqlite_close_handle(&handle->db);
-    }
-    return rc;
-}
-
-static enum err_code sync_file(const char *path, struct err *err)
-{
-    int file = open(path, O_RDWR | O_CLOEXEC);
-    bool synced = file >= 0 && fsync(file) == 0;
-
-    if (file >= 0) {
-        (void)close(file);
-    }
-    return synced ? ERR_OK : err_set(err, ERR_IO, "%s: cannot be written to the disk", path);
-}
-
-enum err_code sqlite_snapshot(struct database *db, const char *path, struct err *err)
-{
-    struct sqlite_handle *handle = (struct sqlite_handle *)db;
-    struct stat info;
-    enum err_code rc;
-    char *sql;
-
-    if (stat(path, &info) == 0) {
-        return err_set(err, ERR_CONFLICT, "'%s' exists; a copy never replaces a file", path);
-    }
-    sql = sqlite3_mprintf("VACUUM INTO %Q", path);
-    if (sql == NULL) {
-        return err_set(err, ERR_NOMEM, "out of memory");
-    }
-    rc = sqlite_own(handle, sql, err); /* attaches the copy, hence as a statement of our own */
-    sqlite3_free(sql);
-    if (rc == ERR_OK) {
-        rc = sync_file(path, err); /* VACUUM INTO does not */
-    } else {
-        err_wrap(err, "copy to %s", path);
     }
     return rc;
 }

@@ -187,7 +187,7 @@ static enum err_code recovery_point(struct walk *w)
                       ? given
                       : arena_print(&w->keep, "%s.before-purge-%ld-%sZ",
                                     path != NULL ? path + 1 : url, w->migration->number, compact);
-    return w->recovery != NULL ? database_snapshot(w->m->db, w->recovery, w->err)
+    return w->recovery != NULL ? database_snapshot(w->m->db, w->recovery, NULL, w->err)
                                : err_set(w->err, ERR_NOMEM, "out of memory");
 }
 

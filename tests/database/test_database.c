@@ -427,8 +427,8 @@ static void a_snapshot_is_a_whole_database(void **state)
     (void)unlink(path);
     assert_int_equal(run(*state, "CREATE TABLE t(a)"), ERR_OK);
     assert_int_equal(run(*state, "INSERT INTO t VALUES(1), (2), (3)"), ERR_OK);
-    assert_int_equal(database_snapshot(*state, path, &err), ERR_OK);
-    assert_int_equal(database_snapshot(*state, path, &err), ERR_CONFLICT); /* replaces nothing */
+    assert_int_equal(database_snapshot(*state, path, NULL, &err), ERR_OK);
+    assert_int_equal(database_snapshot(*state, path, NULL, &err), ERR_CONFLICT); /* replaces nothing */
     assert_int_equal(database_open(path, NULL, &copy, &err), ERR_OK);
     assert_int_equal(number(copy, "SELECT count(*) FROM t"), 3);
     database_close(copy);
