@@ -5,6 +5,12 @@
 
 #include "base/log.h"
 
+bool admin_invalid(struct call *call, const char *message)
+{
+    answer_problem(call, 400, err_code_name(ERR_INVALID), "%s", message);
+    return false;
+}
+
 const struct store_flag *admin_flag(struct call *call)
 {
     const struct store_flag *flag = store_find(call->app->store, call->params[0]);

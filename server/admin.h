@@ -26,4 +26,18 @@ void admin_changed(struct call *call, const char *event, const char *what);
  * whatever its code; ERR_CONFLICT, ERR_STALE, ERR_NOT_FOUND and ERR_LIMIT keep their status. */
 void admin_not_changed(struct call *call, const struct err *err);
 
+/* 400 with this message; returns false. */
+bool admin_invalid(struct call *call, const char *message);
+
+/* ---- ties (admin_schema.c) and holds (admin_holds.c) ---- */
+
+/* Stores a tie if the flag bears it. action and event: for audit and log. False: answered. */
+bool admin_put_tie(struct call *call, const struct tie *tie, const char *action, const char *event);
+/* The revisions of a flag and of the environment. */
+void admin_answer_revisions(struct call *call, int status, const char *key);
+
+/* Adds "hold" with its owner and age, if tie (NULL allowed) is held. */
+void admin_put_hold(struct json *out, const struct tie *tie);
+void admin_end_hold(struct tie *tie);
+
 #endif

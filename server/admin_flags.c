@@ -124,7 +124,8 @@ static bool answers_differ(const struct json *before, const struct json *after)
 static bool may_replace(struct call *call, const struct store_flag *flag, const struct json *body)
 {
     const char *reassign = http_query(call->request, "reassign");
-    struct coupling_change change = {.before = flag->document, .after = body};
+    struct coupling_change change = {
+        .before = flag->document, .after = body, .now_ms = clock_wall_ms()};
     struct coupling_refusal why;
     struct err err = {0};
     enum err_code rc;
@@ -197,7 +198,7 @@ void flags_archive(struct call *call)
 {
     struct store_actor who = call_actor(call);
     const struct store_flag *flag = admin_flag(call);
-    struct coupling_change change = {.before = NULL, .after = NULL};
+    struct coupling_change change = {.before = NULL, .after = NULL, .now_ms = clock_wall_ms()};
     struct coupling_refusal why;
     struct err err = {0};
     enum err_code rc;

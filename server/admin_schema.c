@@ -1,5 +1,5 @@
 /*
- * What the migrator asks and says: states, gate facts, holds.
+ * What the migrator asks and says: states and gate facts.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +29,7 @@ static struct json *tie_json(const struct tie *tie)
     json_put_text(out, "new", tie->new_variant);
     json_put_number(out, "lease_s", (double)tie->lease_s);
     json_put_bool(out, "held", tie->held);
+    admin_put_hold(out, tie);
     return out;
 }
 
@@ -46,12 +47,6 @@ void schema_list(struct call *call)
 
 /* ---- reports ---- */
 
-static bool invalid(struct call *call, const char *message)
-{
-    answer_problem(call, 400, err_code_name(ERR_INVALID), "%s", message);
-    return false;
-}
-
 /* Reads the body of a report into tie, whose text it lends. False: answered. */
 static bool read_report(struct call *call, const struct json *body, struct tie *tie)
 {
@@ -67,26 +62,29 @@ static bool read_report(struct call *call, const struct json *body, struct tie *
                         .lease_s = LEASE_DEFAULT_S};
     if (strlen(tie->database_id) > NAME_MAX_BYTES || strlen(tie->migration) > NAME_MAX_BYTES ||
         strlen(tie->label) > NAME_MAX_BYTES) {
-        return invalid(call, "database id, migration and database have at most 200 bytes each");
+        return admin_invalid(call,
+                             "database id, migration and database have at most 200 bytes each");
     }
     if (!tie_state_of(state, &tie->state)) {
-        return invalid(call, "state: must be one of pending, expanded, dual-writing, in-sync, "
+        return admin_invalid(call,
+                             "state: must be one of pending, expanded, dual-writing, in-sync, "
                              "contracted, purged");
     }
     if (tie->flag[0] == '\0') {
-        return invalid(call, "flag: must be {\"key\": \"...\", \"old\": \"off\", \"new\": \"on\"}");
+        return admin_invalid(call,
+                             "flag: must be {\"key\": \"...\", \"old\": \"off\", \"new\": \"on\"}");
     }
     if (strcmp(tie->old_variant, tie->new_variant) == 0) {
-        return invalid(call, "flag: old and new must be different variants");
+        return admin_invalid(call, "flag: old and new must be different variants");
     }
     if (json_get(body, "lease_s") != NULL && (!json_int(json_get(body, "lease_s"), &tie->lease_s) ||
                                               tie->lease_s < 1 || tie->lease_s > LEASE_MAX_S)) {
-        return invalid(call, "lease_s: must be a whole number from 1 to 86400");
+        return admin_invalid(call, "lease_s: must be a whole number from 1 to 86400");
     }
     return true;
 }
 
-static void answer_revisions(struct call *call, int status, const char *key)
+void admin_answer_revisions(struct call *call, int status, const char *key)
 {
     const struct store_flag *flag = store_find(call->app->store, key);
     struct json *out = json_object();
@@ -97,8 +95,7 @@ static void answer_revisions(struct call *call, int status, const char *key)
     answer_json(call, status, out);
 }
 
-/* Stores a tie if the flag bears it. action and event: for audit and log. False: answered. */
-static bool put_tie(struct call *call, const struct tie *tie, const char *action, const char *event)
+bool admin_put_tie(struct call *call, const struct tie *tie, const char *action, const char *event)
 {
     struct store *store = call->app->store;
     struct store_actor who = call_actor(call);
@@ -147,7 +144,8 @@ void schema_report(struct call *call)
                        "migration %s needs the flag '%.128s', which is not here; first run: flags "
                        "create %.128s",
                        tie.migration, tie.flag, tie.flag);
-    } else if (now != NULL && strcmp(now->flag, tie.flag) != 0 && !coupling_releasable(now, 1)) {
+    } else if (now != NULL && strcmp(now->flag, tie.flag) != 0 &&
+               (now->held || now->state != TIE_PENDING)) {
         answer_problem(call, 409, err_code_name(ERR_CONFLICT),
                        "migration %s is tied to flag '%s' and in state %s: its flag can only "
                        "change while it is pending",
@@ -160,22 +158,72 @@ void schema_report(struct call *call)
                                          .report = true};
 
         /* A hold ends where nothing relies on it any more: the range alone decides from here on. */
-        tie.held = now != NULL && now->held && tie.state != TIE_PURGED && tie.state != TIE_PENDING;
+        if (now != NULL && now->held && tie.state != TIE_PURGED && tie.state != TIE_PENDING) {
+            tie.held = true;
+            tie.hold_owner = now->hold_owner;
+            tie.hold_taken_ms = now->hold_taken_ms;
+            tie.hold_renewed_ms = now->hold_renewed_ms;
+        }
         rc = coupling_check(&change, &why);
         if (fell_back(body, now, &tie)) {
-            tie.held = false; /* nothing relies on the flag as it is: it has to be turned off */
+            admin_end_hold(&tie); /* nothing relies on the flag as it is: it has to be turned off */
             rc = ERR_OK;
         }
         if (rc != ERR_OK) {
             answer_refusal(call, rc, &why);
-        } else if (put_tie(call, &tie, "migration.report", "migration-reported")) {
-            answer_revisions(call, 200, tie.flag);
+        } else if (admin_put_tie(call, &tie, "migration.report", "migration-reported")) {
+            admin_answer_revisions(call, 200, tie.flag);
         }
     }
     json_free(body);
 }
 
-/* Ends a tie: of a migration that was given up (pending), or is over and done (purged). */
+/* Whether a tie may be ended that still guards its flag: by an admin who says why, as when the database
+ * is gone. False: answered. */
+static bool may_force_forget(struct call *call, const struct tie *tie)
+{
+    const char *force = http_query(call->request, "force");
+    int64_t alive_s = coupling_hold_alive_s(tie, clock_wall_ms());
+    struct coupling_refusal why = {.detail = ""};
+
+    if (force == NULL || strcmp(force, "true") != 0) {
+        snprintf(why.migration, sizeof why.migration, "%s", tie->migration);
+        if (tie->state != TIE_PURGED) {
+            snprintf(why.command, sizeof why.command, "migrate rollback %s", tie->migration);
+        }
+        snprintf(why.detail, sizeof why.detail,
+                 "migration %s is %s and relies on flag '%s'%s%s; if the database is gone for "
+                 "good, an admin can force it, with a reason",
+                 tie->migration, tie_state_name(tie->state), tie->flag,
+                 tie->state == TIE_PURGED
+                     ? ", which must not answer the old variant any more: archive it when no code "
+                       "asks for it"
+                     : "; first run: ",
+                 why.command);
+        answer_refusal(call, ERR_CONFLICT, &why);
+        return false;
+    }
+    if (call->who.role != ROLE_ADMIN) {
+        answer_problem(call, 403, err_code_name(ERR_DENIED),
+                       "only an admin may end the tie of a migration that is %s (this token's role "
+                       "is %s)",
+                       tie_state_name(tie->state), role_name((enum role)call->who.role));
+        return false;
+    }
+    if (call_actor(call).reason == NULL) {
+        return admin_invalid(call, "a reason is needed: send X-Lockstep-Reason (--reason TEXT)");
+    }
+    if (alive_s > 0) {
+        answer_problem(call, 409, err_code_name(ERR_CONFLICT),
+                       "the hold of migration %s is still in use by %s: stop that migrate first",
+                       tie->migration, tie->hold_owner);
+        return false;
+    }
+    return true;
+}
+
+/* Ends a tie. A pipeline may do so while the migration is pending: it was given up, or its database was
+ * made for a test. In any other state the flag could then break whoever reads the database. */
 void schema_forget(struct call *call)
 {
     struct store *store = call->app->store;
@@ -185,11 +233,12 @@ void schema_forget(struct call *call)
 
     if (tie == NULL) {
         answer_empty(call, 204);
-    } else if (!coupling_releasable(tie, 1)) {
-        answer_problem(call, 409, err_code_name(ERR_CONFLICT),
-                       "migration %s is %s and relies on flag '%s'; first run: migrate rollback %s",
-                       tie->migration, tie_state_name(tie->state), tie->flag, tie->migration);
-    } else if (store_drop_tie(store, &who, tie, &err) != ERR_OK) {
+        return;
+    }
+    if ((tie->state != TIE_PENDING || tie->held) && !may_force_forget(call, tie)) {
+        return;
+    }
+    if (store_drop_tie(store, &who, tie, &err) != ERR_OK) {
         admin_not_changed(call, &err);
     } else {
         admin_changed(call, "migration-forgotten", call->params[1]);
@@ -217,6 +266,7 @@ static struct json *flag_facts(struct call *call, const char *key, const struct 
     json_put_number(facts, "revision", (double)flag->revision);
     json_put_number(facts, "lease_s", tie != NULL ? (double)tie->lease_s : LEASE_DEFAULT_S);
     json_put_bool(facts, "held", tie != NULL && tie->held);
+    admin_put_hold(facts, tie);
     clients_facts(call->app->clients, store_epoch(call->app->store), flag->revision,
                   tie != NULL ? tie->lease_s : LEASE_DEFAULT_S, facts);
     return facts;
@@ -233,7 +283,7 @@ void schema_gate(struct call *call)
     char at[CLOCK_TEXT_BYTES];
 
     if (key == NULL || database_id == NULL || migration == NULL) {
-        (void)invalid(call, "the query needs flag, database_id and migration");
+        (void)admin_invalid(call, "the query needs flag, database_id and migration");
         return;
     }
     tie = store_tie(store, database_id, migration);
@@ -251,59 +301,4 @@ void schema_gate(struct call *call)
     json_put_number(out, "epoch", (double)store_epoch(store));
     json_put_text(out, "at", clock_text(clock_wall_ms(), at));
     answer_json(call, 200, out);
-}
-
-/* ---- holds ---- */
-
-void holds_take(struct call *call)
-{
-    struct store *store = call->app->store;
-    struct json *body = answer_body(call);
-    const char *key = json_get_text(body, "flag", "");
-    const struct store_flag *flag = store_find(store, key);
-    const struct tie *now = store_tie(store, json_get_text(body, "database_id", ""),
-                                      json_get_text(body, "migration", ""));
-    int64_t revision = 0;
-
-    if (body == NULL) {
-        return;
-    }
-    if (!json_int(json_get(body, "flag_revision"), &revision)) {
-        (void)invalid(call, "flag_revision: must be the revision that the gate was told");
-    } else if (flag == NULL) {
-        answer_problem(call, 404, err_code_name(ERR_NOT_FOUND), "no flag '%.128s' is here", key);
-    } else if (now == NULL || strcmp(now->flag, key) != 0) {
-        answer_problem(call, 409, err_code_name(ERR_CONFLICT),
-                       "the flag '%s' is not tied to this migration: its state has to be reported "
-                       "first",
-                       key);
-    } else if (flag->revision != revision) {
-        answer_problem(call, 409, err_code_name(ERR_CONFLICT),
-                       "flag '%s' was changed (revision %lld, the gate saw %lld): look at the gate "
-                       "again",
-                       key, (long long)flag->revision, (long long)revision);
-    } else {
-        struct tie held = *now;
-
-        held.held = true;
-        if (put_tie(call, &held, "hold.take", "hold-taken")) {
-            answer_revisions(call, 201, key);
-        }
-    }
-    json_free(body);
-}
-
-void holds_release(struct call *call)
-{
-    const struct tie *now = store_tie(call->app->store, call->params[0], call->params[1]);
-
-    if (now != NULL && now->held) {
-        struct tie released = *now;
-
-        released.held = false;
-        if (!put_tie(call, &released, "hold.release", "hold-released")) {
-            return;
-        }
-    }
-    answer_empty(call, 204);
 }

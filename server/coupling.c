@@ -214,18 +214,80 @@ static enum err_code check_variants(const struct coupling_change *change,
     return ERR_OK;
 }
 
+int64_t coupling_hold_alive_s(const struct tie *tie, int64_t now_ms)
+{
+    bool renews = tie->hold_renewed_ms > tie->hold_taken_ms;
+    int64_t until_ms = renews ? tie->hold_renewed_ms + COUPLING_RENEW_S * 1000
+                              : tie->hold_taken_ms + (tie->lease_s + COUPLING_RENEW_S) * 1000;
+
+    /* A clock that was put back must not make a hold last for ever. */
+    if (!tie->held || until_ms <= now_ms || tie->hold_taken_ms > now_ms) {
+        return 0;
+    }
+    return (until_ms - now_ms + 999) / 1000;
+}
+
+/* "3 s", "5 min", "7 h", "2 d" */
+static const char *age_text(int64_t ms, char out[32])
+{
+    long long s = ms > 0 ? (long long)(ms / 1000) : 0;
+
+    snprintf(out, 32, "%lld %s",
+             s < 120      ? s
+             : s < 7200   ? s / 60
+             : s < 172800 ? s / 3600
+                          : s / 86400,
+             s < 120      ? "s"
+             : s < 7200   ? "min"
+             : s < 172800 ? "h"
+                          : "d");
+    return out;
+}
+
+/* From contracted on the schema itself must go back first. Before, the hold is for a step that is
+ * under way, or was when whoever took it ended. */
+static enum err_code refuse_held(struct coupling_refusal *why, const struct tie *tie,
+                                 int64_t now_ms)
+{
+    int64_t alive_s = coupling_hold_alive_s(tie, now_ms);
+    char taken[32], renewed[32], word[60], advice[160] = "";
+
+    if (tie->state == TIE_CONTRACTED) {
+        snprintf(why->command, sizeof why->command, "migrate rollback %s --to in-sync",
+                 tie->migration);
+    } else if (alive_s > 0) {
+        snprintf(advice, sizeof advice,
+                 "; it is at work: wait until it is done, or stop it (without a word from it the "
+                 "hold can be ended in %lld s)",
+                 (long long)alive_s);
+    } else {
+        snprintf(why->command, sizeof why->command, "flags unhold %s --reason TEXT", tie->flag);
+        snprintf(advice, sizeof advice,
+                 "; if no migrate is at work any more, run it again, or give the flag free");
+    }
+    if (tie->hold_renewed_ms > tie->hold_taken_ms) {
+        snprintf(word, sizeof word, ", renewed %s ago",
+                 age_text(now_ms - tie->hold_renewed_ms, renewed));
+    } else {
+        snprintf(word, sizeof word, " and not renewed since");
+    }
+    return refuse(why, tie,
+                  "flag '%s' is held as it is by migration %s of %s (%s), which relies on it: "
+                  "taken %s ago by %.100s%s%s",
+                  tie->flag, tie->migration, label_of(tie), tie_state_name(tie->state),
+                  age_text(now_ms - tie->hold_taken_ms, taken),
+                  tie->hold_owner != NULL && tie->hold_owner[0] != '\0' ? tie->hold_owner
+                                                                        : "somebody",
+                  word, advice);
+}
+
 static enum err_code check_holds(const struct coupling_change *change, struct coupling_refusal *why)
 {
     for (size_t i = 0; i < change->tie_count; i++) {
         const struct tie *tie = &change->ties[i];
 
         if (tie->held) {
-            snprintf(why->command, sizeof why->command, "migrate rollback %s%s", tie->migration,
-                     tie->state == TIE_CONTRACTED ? " --to in-sync" : "");
-            return refuse(why, tie,
-                          "flag '%s' is held as it is by migration %s of %s (%s), which relies on "
-                          "it",
-                          tie->flag, tie->migration, label_of(tie), tie_state_name(tie->state));
+            return refuse_held(why, tie, change->now_ms);
         }
     }
     return ERR_OK;

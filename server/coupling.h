@@ -46,7 +46,15 @@ struct tie {
     enum tie_state state;
     int64_t lease_s;
     bool held; /* the migrator is about to take a step that relies on the flag as it is */
+    const char *hold_owner; /* who took the hold; "" unless held */
+    int64_t hold_taken_ms, hold_renewed_ms;
 };
+
+/* How long a hold's owner counts as being at work, in seconds from now_ms on; 0: it gave no sign of
+ * life for COUPLING_RENEW_S (an owner that never renews: for the lease and as long, which is all
+ * that it may wait), so somebody has to look after it. */
+#define COUPLING_RENEW_S 60
+int64_t coupling_hold_alive_s(const struct tie *tie, int64_t now_ms);
 
 struct coupling_refusal {
     char detail[700];  /* for people: what, why, and the command that goes first */
@@ -62,6 +70,7 @@ struct coupling_change {
     /* A migration's report, not a change of the flag: before and after are the same document, holds
      * do not matter, and the advice is for the migrator. */
     bool report;
+    int64_t now_ms; /* wall time, for the age of a hold */
 };
 
 /* ERR_OK, or ERR_CONFLICT with *why filled; ERR_INVALID or ERR_NOMEM with the reason in why->detail

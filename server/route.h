@@ -38,7 +38,7 @@ route_handler flags_evaluate;
 route_handler audit_list, clients_list; /* admin_audit.c */
 route_handler tokens_create, tokens_list, tokens_drop;
 route_handler schema_list, schema_report, schema_forget, schema_gate; /* admin_schema.c */
-route_handler holds_take, holds_release;
+route_handler holds_take, holds_release;                              /* admin_holds.c */
 
 /* Lets pages of the configured origin read the answer, whatever it will be. */
 void ofrep_allow_origin(struct call *call);

@@ -94,9 +94,13 @@ size_t store_tie_count(const struct store *store);
 const struct tie *store_tie_at(const struct store *store, size_t index);
 
 /* Stores what tie says (state, names, lease, held) over what was there; nothing is written if
- * nothing differs. action: "migration.report", "hold.take", "hold.release". */
+ * nothing differs. action: "migration.report", "hold.take", "hold.release",
+ * "hold.force". */
 MUST_USE enum err_code store_put_tie(struct store *store, const struct store_actor *who,
                                      const char *action, const struct tie *tie, struct err *err);
+/* Notes that a hold's owner is still there: no new revision and no audit. tie is the store's own. */
+MUST_USE enum err_code store_renew_hold(struct store *store, const struct tie *tie, int64_t now_ms,
+                                        struct err *err);
 MUST_USE enum err_code store_drop_tie(struct store *store, const struct store_actor *who,
                                       const struct tie *tie, struct err *err);
 

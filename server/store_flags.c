@@ -337,16 +337,25 @@ static char *tie_text(const struct tie *tie)
     json_put_text(json, "new", tie->new_variant);
     json_put_number(json, "lease_s", (double)tie->lease_s);
     json_put_bool(json, "held", tie->held);
+    if (tie->held) {
+        json_put_text(json, "hold_owner", tie->hold_owner != NULL ? tie->hold_owner : "");
+    }
     text = json_print_canonical(json);
     json_free(json);
     return text;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
 }
 
 static bool same_tie(const struct tie *a, const struct tie *b)
 {
     return strcmp(a->flag, b->flag) == 0 && strcmp(a->old_variant, b->old_variant) == 0 &&
            strcmp(a->new_variant, b->new_variant) == 0 && strcmp(a->label, b->label) == 0 &&
-           a->state == b->state && a->lease_s == b->lease_s && a->held == b->held;
+           a->state == b->state && a->lease_s == b->lease_s && a->held == b->held &&
+           same_text(a->hold_owner, b->hold_owner) && a->hold_taken_ms == b->hold_taken_ms;
 }
 
 static void remove_tie(struct store *store, const struct tie *tie)
@@ -389,12 +398,15 @@ static enum err_code commit_tie(struct store *store, const struct store_actor *w
                                       database_int(tie->lease_s),
                                       database_text(tie->label),
                                       database_int(tie->held),
-                                      database_int(clock_wall_ms())};
+                                      database_int(clock_wall_ms()),
+                                      database_text(tie->hold_owner),
+                                      database_int(tie->hold_taken_ms),
+                                      database_int(tie->hold_renewed_ms)};
     struct database_statement put = {
         "INSERT OR REPLACE INTO tie(environment, database_id, migration, flag, state, "
-        "old_variant, new_variant, lease_s, label, held, reported_ms) VALUES(?1, ?2, ?3, ?4, ?5, "
-        "?6, ?7, ?8, ?9, ?10, ?11)",
-        params, 11};
+        "old_variant, new_variant, lease_s, label, held, reported_ms, hold_owner, hold_taken_ms, "
+        "hold_renewed_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        params, 14};
     struct database_statement drop = {
         "DELETE FROM tie WHERE environment = ?1 AND database_id = ?2 AND migration = ?3", params,
         3};
@@ -447,6 +459,27 @@ enum err_code store_put_tie(struct store *store, const struct store_actor *who, 
     }
     free(before);
     free(after);
+    return rc;
+}
+
+enum err_code store_renew_hold(struct store *store, const struct tie *tie, int64_t now_ms,
+                               struct err *err)
+{
+    struct tie *own = &store->ties[tie - store->ties];
+    struct database_value params[] = {
+        database_text(store->environment), database_text(tie->database_id),
+        database_text(tie->migration), database_int(now_ms), database_int(tie->hold_taken_ms)};
+    struct database_statement statement = {
+        "UPDATE tie SET hold_renewed_ms = ?4 WHERE environment = ?1 AND database_id = ?2 AND "
+        "migration = ?3 AND held = 1 AND hold_taken_ms = ?5",
+        params, 5};
+    enum err_code rc = database_batch(
+        store->db, &(struct database_batch){.statements = &statement, .statement_count = 1}, NULL,
+        err);
+
+    if (rc == ERR_OK) {
+        own->hold_renewed_ms = now_ms;
+    }
     return rc;
 }
 

@@ -26,6 +26,7 @@ void store_tie_clear(struct tie *tie)
     free((void *)(uintptr_t)tie->label);
     free((void *)(uintptr_t)tie->old_variant);
     free((void *)(uintptr_t)tie->new_variant);
+    free((void *)(uintptr_t)tie->hold_owner);
 }
 
 bool store_tie_copy(struct tie *to, const struct tie *from)
@@ -37,8 +38,10 @@ bool store_tie_copy(struct tie *to, const struct tie *from)
     to->label = strdup(from->label != NULL ? from->label : "");
     to->old_variant = strdup(from->old_variant);
     to->new_variant = strdup(from->new_variant);
-    if (to->flag == NULL || to->database_id == NULL || to->migration == NULL || to->label == NULL ||
-        to->old_variant == NULL || to->new_variant == NULL) {
+    to->hold_owner = strdup(from->hold_owner != NULL ? from->hold_owner : "");
+    if (to->hold_owner == NULL || to->flag == NULL || to->database_id == NULL ||
+        to->migration == NULL || to->label == NULL || to->old_variant == NULL ||
+        to->new_variant == NULL) {
         store_tie_clear(to);
         return false;
     }
@@ -193,7 +196,8 @@ static enum err_code load_ties(struct store *into, struct err *err)
 
     rc = database_query(into->db,
                         "SELECT flag, database_id, migration, label, old_variant, new_variant, "
-                        "state, lease_s, held FROM tie WHERE environment = ?1 "
+                        "state, lease_s, held, hold_owner, hold_taken_ms, hold_renewed_ms "
+                        "FROM tie WHERE environment = ?1 "
                         "ORDER BY flag, database_id, migration",
                         &environment, 1, &rows, err);
     if (rc != ERR_OK) {
@@ -216,6 +220,9 @@ static enum err_code load_ties(struct store *into, struct err *err)
             .new_variant = database_rows_text(rows, i, 5),
             .lease_s = database_rows_int(rows, i, 7, 0),
             .held = database_rows_int(rows, i, 8, 0) != 0,
+            .hold_owner = database_rows_text(rows, i, 9),
+            .hold_taken_ms = database_rows_int(rows, i, 10, 0),
+            .hold_renewed_ms = database_rows_int(rows, i, 11, 0),
         };
 
         if (!tie_state_of(database_rows_text(rows, i, 6), &tie.state)) {

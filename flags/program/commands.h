@@ -17,6 +17,8 @@ int cmd_rule_add(struct cli *cli, void *ctx);
 int cmd_rule_remove(struct cli *cli, void *ctx);
 int cmd_eval(struct cli *cli, void *ctx);
 int cmd_audit(struct cli *cli, void *ctx);
+int cmd_unhold(struct cli *cli, void *ctx);
+int cmd_untie(struct cli *cli, void *ctx);
 int cmd_clients(struct cli *cli, void *ctx);
 int cmd_token(struct cli *cli, void *ctx);
 

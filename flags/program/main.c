@@ -72,6 +72,18 @@ static const struct cli_command commands[] = {
     {"audit", "[KEY]", "who changed what, newest first", NULL, audit_options, 0, 1, cmd_audit},
     {"archive", "KEY", "retire a flag: clients play their own default", NULL, NULL, 1, 1,
      cmd_archive},
+    {"unhold", "KEY [MIGRATION]", "give a flag free that a migrate held when it was killed",
+     "Needs --reason and an admin's token. First look whether it is really gone: while it is at "
+     "work "
+     "the hold stays. Running migrate again is the better way: it goes on, or gives the flag free "
+     "itself. From contracted on the flag cannot be given free: migrate rollback --to in-sync goes "
+     "first.",
+     NULL, 1, 2, cmd_unhold},
+    {"untie", "KEY [MIGRATION]", "forget that a migration waits for a flag: its database is gone",
+     "Needs --reason, and an admin's token unless the migration is pending. Afterwards nothing "
+     "keeps "
+     "the flag from an answer that the schema does not bear.",
+     NULL, 1, 2, cmd_untie},
     {"clients", "", "which services poll, and what each serves", NULL, NULL, 0, 0, cmd_clients},
     {"token", "create|list|revoke [ID]", "tokens for services and people",
      "A new token is shown once.", token_options, 1, 2, cmd_token},

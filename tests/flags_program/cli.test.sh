@@ -15,6 +15,11 @@ trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
 "$build/flag-server" serve --store "sqlite:$work/flags.db" --listen 127.0.0.1:0 --port-file "$work/port" 2>"$work/log" &
 server=$!
 for _ in $(seq 200); do [ -s "$work/port" ] && break; sleep 0.05; done
+serve() { # again, where it was
+    "$build/flag-server" serve --store "sqlite:$work/flags.db" --listen "127.0.0.1:${url##*:}" 2>>"$work/log" &
+    server=$!
+    for _ in $(seq 200); do curl -sf -o /dev/null "$url/healthz" && break; sleep 0.05; done
+}
 LOCKSTEP_URL=http://127.0.0.1:$(cat "$work/port")
 LOCKSTEP_TOKEN=$(cat "$work/token")
 url=$LOCKSTEP_URL
@@ -28,7 +33,8 @@ plain() {
         -e 's/"(salt|split_salt)": "[0-9a-f]+"/"\1": "SALT"/' \
         -e 's/"epoch": [0-9]+/"epoch": EPOCH/' \
         -e 's/\b[0-9a-f]{16}\b/TOKEN-ID/g' \
-        -e 's/"seconds_ago": [0-9.]+/"seconds_ago": AGO/' -e 's/[0-9]+ s ago/AGO/'
+        -e 's/"seconds_ago": [0-9.]+/"seconds_ago": AGO/' -e 's/[0-9]+ (s|d) ago/AGO/g' \
+        -e 's/ended in [0-9]+ s/ended in SOME s/'
 }
 # flags ARGUMENTS...: a line with the command, what it says, and its exit code if that is not 0
 run() {
@@ -45,6 +51,15 @@ report() { # STATE: what a migrator would say
     curl -sf -o /dev/null -X PUT -H "Authorization: Bearer $LOCKSTEP_TOKEN" \
         -d "{\"state\":\"$1\",\"flag\":{\"key\":\"new-search\"},\"database\":\"sqlite:app.db\"}" \
         "$LOCKSTEP_URL/api/v1/migrations/db1/0002_split" || echo "report $1 failed"
+}
+
+hold() { # as a migrator that is about to contract
+    local revision
+    revision=$(curl -sf -H "Authorization: Bearer $LOCKSTEP_TOKEN" \
+        "$LOCKSTEP_URL/api/v1/gate?flag=new-search&database_id=db1&migration=0002_split" | jq .facts.flag.revision)
+    curl -sf -o /dev/null -H "Authorization: Bearer $LOCKSTEP_TOKEN" "$LOCKSTEP_URL/api/v1/holds" \
+        -d "{\"flag\":\"new-search\",\"database_id\":\"db1\",\"migration\":\"0002_split\",\"flag_revision\":$revision,\"owner\":\"ci-7\"}" ||
+        echo "hold failed"
 }
 
 {
@@ -108,6 +123,23 @@ report() { # STATE: what a migrator would say
     report in-sync
     run on new-search
     run archive new-search
+    run unhold new-search --reason "none"
+    hold
+    run off new-search
+    run unhold new-search
+    run unhold new-search --reason "too early"
+    run untie new-search --reason "too early"
+    sqlite3 "$work/flags.db" "PRAGMA busy_timeout=5000; UPDATE tie SET hold_taken_ms = 1, hold_renewed_ms = 1" >/dev/null
+    kill "$server"; wait "$server"; serve
+    run off new-search
+    run unhold new-search 0009_other --reason "the runner died"
+    run unhold new-search --reason "the runner died"
+    run off new-search --reason "at last"
+    run untie new-search
+    run untie new-search --reason "the database is gone"
+    run untie new-search --reason "the database is gone" --json
+    report in-sync
+    run on new-search
     echo "# mistakes"
     run
     run shw new-search

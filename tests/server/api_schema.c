@@ -1,4 +1,5 @@
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "base/clock.h"
 #include "tests/server/api_schema.h"
@@ -94,6 +96,30 @@ static void assert_says(const char *part)
     }
 }
 
+static struct json *make_token(const char *role, char token[100])
+{
+    char body[200];
+    struct json *made;
+
+    snprintf(body, sizeof body, "{\"role\":\"%s\",\"name\":\"%s of a test\"}", role, role);
+    made = rig_call(rig, 201, "POST", "/api/v1/tokens", NULL, NULL, body);
+    snprintf(token, 100, "%s", json_get_text(made, "token", ""));
+    return made;
+}
+
+/* One event of the audit, the newest. */
+static struct json *newest_event(const char *key)
+{
+    char path[200];
+    struct json *audit, *event;
+
+    snprintf(path, sizeof path, "/api/v1/audit?limit=1&flag=%s", key);
+    audit = rig_call(rig, 200, "GET", path, NULL, NULL, NULL);
+    event = json_copy(json_first(json_get(audit, "events")));
+    json_free(audit);
+    return event;
+}
+
 #define ON "{\"variant\":\"on\"}"
 #define OFF "{\"variant\":\"off\"}"
 #define HALF "{\"ramp\":{\"percent\":50,\"variant\":\"on\"}}"
@@ -145,6 +171,51 @@ static void pending_keeps_the_flag_old(void **state)
     rig_set(rig, 200, "back", "state", "\"off\"");
     report(200, "back", "in-sync");
     rig_does(rig, 409, "DELETE", "/api/v1/migrations/db/m-back", NULL);
+    assert_says("migrate rollback m-back");
+}
+
+/* Without its tie a flag could take a path whose schema is not there: only while it is pending is that
+ * a pipeline's matter. */
+static void a_tie_is_not_forgotten_lightly(void **state)
+{
+    static const char *const states[] = {"expanded", "dual-writing", "in-sync", "contracted",
+                                         "purged"};
+    const char *path = "/api/v1/migrations/db/m-tied";
+    const char *force = "/api/v1/migrations/db/m-tied?force=true";
+    const char *why = "X-Lockstep-Reason: the database was dropped\r\n";
+    char pipeline[100], editor[100];
+    struct json *event;
+
+    (void)state;
+    json_free(make_token("pipeline", pipeline));
+    json_free(make_token("editor", editor));
+    create("tied");
+    report(200, "tied", "pending");
+    json_free(rig_call(rig, 403, "DELETE", path, editor, why, NULL));
+    json_free(rig_call(rig, 204, "DELETE", path, pipeline, NULL, NULL));
+    event = newest_event("tied");
+    assert_string_equal(json_get_text(event, "action", ""), "migration.forget");
+    json_free(event);
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        if (strcmp(states[i], "contracted") == 0) {
+            rig_set(rig, 200, "tied", "fallthrough", ON);
+        }
+        report(200, "tied", states[i]);
+        json_free(rig_call(rig, 409, "DELETE", path, pipeline, why, NULL));
+        assert_says("an admin can force it");
+        json_free(rig_call(rig, 403, "DELETE", force, pipeline, why, NULL));
+        rig_does(rig, 409, "DELETE", path, NULL);
+        rig_does(rig, 400, "DELETE", force, NULL);
+    }
+    report(200, "tied", "contracted");
+    hold(201, "tied", flag_revision("tied"));
+    json_free(rig_call(rig, 409, "DELETE", force, NULL, why, NULL)); /* a migrate is at work */
+    report(200, "tied", "purged");
+    json_free(rig_call(rig, 204, "DELETE", force, NULL, why, NULL));
+    event = newest_event("tied");
+    assert_string_equal(json_get_text(event, "reason", ""), "the database was dropped");
+    json_free(event);
+    rig_set(rig, 200, "tied", "state", "\"off\"");
 }
 
 static void reports_are_checked(void **state)
@@ -242,13 +313,17 @@ static void a_hold_keeps_a_flag_as_it_is(void **state)
     assert_int_equal(flag_revision("held"), revision);
     answer = gate("held");
     assert_true(json_is_true(json_get(flag_facts(answer), "held")));
+    assert_string_equal(json_get_text(json_get(flag_facts(answer), "hold"), "owner", ""), "first");
     json_free(answer);
     rig_set(rig, 409, "held", "state", "\"off\"");
-    assert_says("migrate rollback m-held");
+    assert_says("taken 0 s ago by first, renewed 0 s ago; it is at work: wait");
     rig_set(rig, 409, "held", "description", "\"not even words\"");
     archive(409, "held");
     report(200, "held", "contracted"); /* the holder itself goes on, and the hold stays */
     rig_set(rig, 409, "held", "state", "\"off\"");
+    assert_says("migrate rollback m-held --to in-sync");
+    rig_does(rig, 409, "DELETE", "/api/v1/holds/db/m-held", NULL); /* never when contracted */
+    assert_says("migrate rollback m-held --to in-sync");
     report(200, "held", "in-sync");
     release("held");
     release("held");
@@ -258,6 +333,90 @@ static void a_hold_keeps_a_flag_as_it_is(void **state)
     rig_does(rig, 404, "POST", "/api/v1/holds",
              "{\"flag\":\"no-flag\",\"database_id\":\"db\",\"migration\":\"m\","
              "\"flag_revision\":1}");
+}
+
+static void hold_as(int status, const char *token, const char *owner, int64_t revision)
+{
+    char body[400];
+
+    snprintf(body, sizeof body,
+             "{\"flag\":\"stuck\",\"database_id\":\"db\",\"migration\":\"m-stuck\","
+             "\"flag_revision\":%lld,\"owner\":\"%s\"}",
+             (long long)revision, owner);
+    json_free(rig_call(rig, status, "POST", "/api/v1/holds", token, NULL, body));
+}
+
+/* The hold is as old as a test would have to wait for: its times are moved in the store. */
+static void age_hold(int seconds)
+{
+    char sql[200];
+    sqlite3 *db = NULL;
+
+    assert_int_equal(sqlite3_open(rig->store + strlen("sqlite:"), &db), SQLITE_OK);
+    (void)sqlite3_busy_timeout(db, 5000);
+    snprintf(sql, sizeof sql,
+             "UPDATE tie SET hold_taken_ms = hold_taken_ms - %d000, hold_renewed_ms = "
+             "hold_renewed_ms - %d000 WHERE held",
+             seconds, seconds);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    assert_int_equal(rig_stop(rig, SIGTERM), 0);
+    rig_serve(rig, NULL);
+}
+
+static void a_hold_whose_owner_died_is_ended_by_an_admin(void **state)
+{
+    const char *path = "/api/v1/holds/db/m-stuck?force=true", *why = "X-Lockstep-Reason: died\r\n";
+    char pipeline[100];
+    struct json *answer, *event;
+    int64_t revision;
+    double before;
+
+    (void)state;
+    json_free(make_token("pipeline", pipeline));
+    create("stuck");
+    report(200, "stuck", "in-sync");
+    rig_set(rig, 200, "stuck", "fallthrough", ON);
+    revision = flag_revision("stuck");
+    hold_as(400, pipeline,
+            "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234"
+            "5678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+            "01234567890123456789012345678901234567890",
+            revision);
+    hold_as(201, pipeline, "ci-7 pid 99", revision);
+    answer = gate("stuck");
+    before = json_number(json_get(answer, "revision"), -1);
+    json_free(answer);
+    hold_as(201, pipeline, "ci-7 pid 99",
+            revision); /* renewed: no new revision, nothing in audit */
+    answer = gate("stuck");
+    assert_true(json_number(json_get(answer, "revision"), -2) == before);
+    assert_string_equal(json_get_text(json_get(flag_facts(answer), "hold"), "owner", ""),
+                        "ci-7 pid 99");
+    assert_true(json_number(json_get(json_get(flag_facts(answer), "hold"), "alive_s"), 0) > 0);
+    json_free(answer);
+    json_free(rig_call(rig, 403, "DELETE", path, pipeline, why, NULL));
+    rig_does(rig, 400, "DELETE", path, NULL); /* without a reason */
+    json_free(rig_call(rig, 409, "DELETE", path, NULL, why, NULL));
+    assert_says("still in use by ci-7 pid 99");
+    age_hold(59);
+    json_free(rig_call(rig, 409, "DELETE", path, NULL, why, NULL));
+    hold_as(201, pipeline, "ci-7 pid 99", revision); /* it is back, and at work */
+    age_hold(10);
+    json_free(rig_call(rig, 409, "DELETE", path, NULL, why, NULL));
+    age_hold(400);
+    rig_set(rig, 409, "stuck", "state", "\"off\"");
+    assert_says("by ci-7 pid 99");
+    assert_says("flags unhold stuck --reason TEXT");
+    json_free(rig_call(rig, 204, "DELETE", path, NULL, why, NULL));
+    event = newest_event("stuck");
+    assert_string_equal(json_get_text(event, "action", ""), "hold.force");
+    assert_string_equal(json_get_text(event, "reason", ""), "died");
+    assert_string_equal(json_get_text(json_get(event, "before"), "hold_owner", ""), "ci-7 pid 99");
+    json_free(event);
+    rig_set(rig, 200, "stuck", "state", "\"off\"");
+    hold_as(409, pipeline, "ci-7 pid 99", revision); /* if it wakes up after all, it is told */
+    json_free(rig_call(rig, 204, "DELETE", path, NULL, why, NULL));
 }
 
 static void poll(const char *name, const char *tag, bool lease, int status)
@@ -352,15 +511,14 @@ static void who_evaluates_over_ofrep_has_no_lease(void **state)
     (void)state;
     create("shop");
     report(200, "shop", "in-sync");
-    made = rig_call(rig, 201, "POST", "/api/v1/tokens", NULL, NULL,
-                    "{\"role\":\"sdk-client\",\"name\":\"web shop\"}");
-    snprintf(token, sizeof token, "%s", json_get_text(made, "token", ""));
-    assert_null(without_lease("shop", "web shop")); /* a token that nobody uses is no client */
+    made = make_token("sdk-client", token);
+    assert_null(
+        without_lease("shop", "sdk-client of a test")); /* a token that nobody uses is no client */
     gated = gate("shop");
     readers = json_number(json_get(flag_facts(gated), "clients"), -1);
     json_free(gated);
     json_free(rig_call(rig, 200, "POST", "/ofrep/v1/evaluate/flags/shop", token, NULL, "{}"));
-    one = without_lease("shop", "web shop");
+    one = without_lease("shop", "sdk-client of a test");
     assert_non_null(one);
     assert_string_equal(json_get_text(one, "kind", ""), "ofrep");
     assert_string_equal(json_get_text(one, "instance", ""), json_get_text(made, "id", "?"));
@@ -370,10 +528,11 @@ static void who_evaluates_over_ofrep_has_no_lease(void **state)
     json_free(one);
     rig_set(rig, 200, "shop", "fallthrough", ON);
     json_free(rig_call(rig, 200, "POST", "/ofrep/v1/evaluate/flags", token, NULL, "{}"));
-    one = without_lease("shop", "web shop");
+    one = without_lease("shop", "sdk-client of a test");
     assert_true(json_number(json_get(one, "revision"), 0) > (double)revision);
     json_free(one);
-    assert_int_equal(behind("shop", "web shop"), 0); /* it reads no rulesets: nothing to wait for */
+    assert_int_equal(behind("shop", "sdk-client of a test"),
+                     0); /* it reads no rulesets: nothing to wait for */
     gated = gate("shop");
     assert_true(json_number(json_get(flag_facts(gated), "clients"), -1) == readers);
     json_free(gated);
@@ -417,10 +576,12 @@ int api_schema_tests(struct rig *of)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_flag_waits_for_its_schema),
         cmocka_unit_test(pending_keeps_the_flag_old),
+        cmocka_unit_test(a_tie_is_not_forgotten_lightly),
         cmocka_unit_test(reports_are_checked),
         cmocka_unit_test(a_repeated_report_changes_nothing),
         cmocka_unit_test(a_gate_is_told_the_facts),
         cmocka_unit_test(a_hold_keeps_a_flag_as_it_is),
+        cmocka_unit_test(a_hold_whose_owner_died_is_ended_by_an_admin),
         cmocka_unit_test(clients_confirm_what_they_serve),
         cmocka_unit_test(who_evaluates_over_ofrep_has_no_lease),
         cmocka_unit_test(clients_see_the_tie),

@@ -200,7 +200,7 @@ static void a_held_flag_takes_no_change(void **state)
     (void)state;
     tie.held = true;
     assert_int_equal(check(flags[2].members, &tie, 1, &why), ERR_CONFLICT);
-    assert_string_equal(why.command, "migrate rollback 0002_split");
+    assert_string_equal(why.command, ""); /* it was taken just now: nothing but to wait */
     {
         struct json *flag = flag_with(flags[2].members);
         struct coupling_change change = {
@@ -212,6 +212,61 @@ static void a_held_flag_takes_no_change(void **state)
         assert_int_equal(coupling_check(&change, &why), ERR_CONFLICT);
         json_free(flag);
     }
+}
+
+#define MINUTE INT64_C(60000)
+
+static void a_hold_says_whose_it_is_and_how_old(void **state)
+{
+    static const struct {
+        enum tie_state state;
+        int64_t taken_ago_ms, renewed_ago_ms, alive_s;
+        const char *says, *command;
+    } cases[] = {
+        {TIE_IN_SYNC, 3000, 3000, 357,
+         "taken 3 s ago by ci-7 and not renewed since; it is at work: wait until it is done, or "
+         "stop it "
+         "(without a word from it the hold can be ended in 357 s)",
+         ""},
+        {TIE_IN_SYNC, 5 * MINUTE, 5 * MINUTE, 60, "taken 5 min ago by ci-7", ""},
+        {TIE_IN_SYNC, 6 * MINUTE, 6 * MINUTE, 0, "no migrate is at work any more, run it again",
+         "flags unhold f --reason TEXT"},
+        {TIE_IN_SYNC, 300 * MINUTE, 2 * MINUTE / 4, 30, "taken 5 h ago by ci-7, renewed 30 s ago",
+         ""},
+        {TIE_IN_SYNC, 6 * MINUTE, MINUTE, 0, "", "flags unhold f --reason TEXT"},
+        {TIE_DUAL_WRITING, 5000 * MINUTE, 4990 * MINUTE, 0, "taken 3 d ago",
+         "flags unhold f --reason TEXT"},
+        {TIE_CONTRACTED, 3000, 3000, 357, "", "migrate rollback 0002_split --to in-sync"},
+        {TIE_CONTRACTED, 5000 * MINUTE, 5000 * MINUTE, 0, "",
+         "migrate rollback 0002_split --to in-sync"},
+        /* the clock was put back */
+        {TIE_IN_SYNC, -5000 * MINUTE, -5000 * MINUTE, 0, "taken 0 s ago",
+         "flags unhold f --reason TEXT"},
+    };
+    struct json *flag = flag_with(flags[2].members);
+    const int64_t now = INT64_C(1700000000000);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct tie tie = tie_in(cases[i].state);
+        struct coupling_refusal why;
+        struct coupling_change change = {
+            .before = flag, .after = flag, .ties = &tie, .tie_count = 1, .now_ms = now};
+
+        tie.held = true;
+        tie.hold_owner = "ci-7";
+        tie.hold_taken_ms = now - cases[i].taken_ago_ms;
+        tie.hold_renewed_ms = now - cases[i].renewed_ago_ms;
+        assert_int_equal(coupling_hold_alive_s(&tie, now), cases[i].alive_s);
+        assert_int_equal(coupling_check(&change, &why), ERR_CONFLICT);
+        assert_string_equal(why.command, cases[i].command);
+        if (strstr(why.detail, cases[i].says) == NULL) {
+            fail_msg("\"%s\" is not in %s", cases[i].says, why.detail);
+        }
+        tie.held = false;
+        assert_int_equal(coupling_hold_alive_s(&tie, now), 0);
+    }
+    json_free(flag);
 }
 
 static void archiving_needs_a_migration_at_rest(void **state)
@@ -375,6 +430,7 @@ int main(void)
         cmocka_unit_test(two_migrations_allow_what_both_bear),
         cmocka_unit_test(refusals_name_the_command),
         cmocka_unit_test(a_held_flag_takes_no_change),
+        cmocka_unit_test(a_hold_says_whose_it_is_and_how_old),
         cmocka_unit_test(archiving_needs_a_migration_at_rest),
         cmocka_unit_test(tied_variants_keep_name_and_value),
         cmocka_unit_test(clients_are_told_what_is_safe),
