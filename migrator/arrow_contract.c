@@ -120,6 +120,9 @@ enum err_code arrow_uncontract(struct arrow *a)
     for (size_t i = 0; rc == ERR_OK && i < after.trigger_count; i++) {
         work_sql(a->work, after.triggers[i].sql);
     }
+    if (rc == ERR_OK) {
+        arrow_compile_triggers(a, &after);
+    }
     arrow_start_activity(a);
     return rc;
 }

@@ -1,5 +1,7 @@
 #include "migrator/arrow_parts.h"
 
+#include <strings.h>
+
 #include "base/buf.h"
 #include "migrator/table_text.h"
 
@@ -25,6 +27,55 @@ static void drop_trigger(struct arrow *a, const char *name)
     buf_text(&sql, "DROP TRIGGER IF EXISTS ");
     buf_sql_name(&sql, str_of(name));
     arrow_statement(a, &sql);
+}
+
+/* The name that a column of the table has in change. */
+static const char *name_in(const struct change *change, const char *column)
+{
+    for (size_t i = 0; i < change->phased->drop_count; i++) {
+        if (strcasecmp(column, change->drop_aside[i]) == 0) {
+            return change->drop_now[i];
+        }
+    }
+    return column;
+}
+
+void arrow_compile_triggers(struct arrow *a, const struct change *change)
+{
+    const struct shape *shape = &change->shape;
+    struct buf update = {0}, insert = {0};
+    const char *any = NULL;
+
+    buf_text(&update, "UPDATE ");
+    buf_sql_name(&update, str_of(shape->table));
+    buf_text(&update, " SET ");
+    for (size_t i = 0; i < shape->count; i++) {
+        const char *name = name_in(change, shape->columns[i].name);
+        if (shape->columns[i].generated) {
+            continue;
+        }
+        buf_text(&update, any != NULL ? ", " : "");
+        buf_sql_name(&update, str_of(name));
+        buf_text(&update, " = ");
+        buf_sql_name(&update, str_of(name));
+        any = name;
+    }
+    if (change->trigger_count == 0 || any == NULL) {
+        buf_fini(&update);
+        return;
+    }
+    buf_text(&update, " WHERE 0");
+    arrow_statement(a, &update);
+    buf_text(&insert, "INSERT INTO ");
+    buf_sql_name(&insert, str_of(shape->table));
+    buf_char(&insert, '(');
+    buf_sql_name(&insert, str_of(any));
+    buf_text(&insert, ") SELECT ");
+    buf_sql_name(&insert, str_of(any));
+    buf_text(&insert, " FROM ");
+    buf_sql_name(&insert, str_of(shape->table));
+    buf_text(&insert, " WHERE 0");
+    arrow_statement(a, &insert);
 }
 
 void arrow_drop_triggers(struct arrow *a, bool forward, bool reverse)

@@ -21,6 +21,9 @@ struct arrow {
 /* Adds the statement and empties sql. */
 void arrow_statement(struct arrow *a, struct buf *sql);
 void arrow_begin_alter(const struct arrow *a, struct buf *sql); /* "ALTER TABLE t" */
+/* Has the engine read the triggers that were just made: two statements that touch no row fire them
+ * all, and one that does not compile undoes the arrow, not the application's next write. */
+void arrow_compile_triggers(struct arrow *a, const struct change *change);
 void arrow_drop_triggers(struct arrow *a, bool forward, bool reverse);
 void arrow_drop_column(struct arrow *a, const char *name);
 /* Renames under the quoting that the definition has, so that the text comes back as it was. */

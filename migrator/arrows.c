@@ -43,6 +43,7 @@ static void dual_write(struct arrow *a)
 
     arrow_demand_schema(a);
     create_triggers(a);
+    arrow_compile_triggers(a, a->change);
     arrow_start_activity(a);
     work_sql_with(a->work,
                   "UPDATE lockstep_journal SET triggers_at = " DATABASE_NOW_MS

@@ -14,8 +14,10 @@
 #define MIGRATOR_CHANGE_H
 
 #include "base/arena.h"
+#include "base/json.h"
 #include "migrator/folder.h"
 #include "migrator/shape.h"
+#include "migrator/state.h"
 
 #define CHANGE_TRIGGERS_MAX 6u
 
@@ -76,6 +78,9 @@ const char *change_violated(const struct change *change, struct arena *arena);
 /* A condition for rows that verification finds fault with. */
 const char *change_fault(const struct change *change, struct arena *arena);
 
+/* Adds to notes what the application would notice of it, from state from on. */
+void change_notes(const struct change *change, enum mig_state from, struct json *notes,
+                  struct arena *arena);
 /* The objects of the application that name a dropped column: they would follow its rename, and
  * hinder its removal. Comma-separated; "" if none. */
 const char *change_dependents(const struct change *change, struct arena *arena);

@@ -8,8 +8,8 @@
 #include "base/buf.h"
 #include "base/nearest.h"
 #include "database/sql_scan.h"
-#include "migrator/change.h"
-#include "migrator/expression.h"
+#include "migrator/change_parts.h"
+#include "migrator/sql_function.h"
 #include "migrator/table_text.h"
 
 #define NAMES_MAX 200u /* columns that a misspelt name is compared with */
@@ -72,6 +72,17 @@ static enum err_code check_type(const struct checking *c, const struct phased_ad
                : err_set(c->err, ERR_INVALID, "the type of \"%.60s\" is broken", add->name);
 }
 
+static bool is_strict_type(const char *type)
+{
+    static const char *const types[] = {"INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY"};
+    bool is = false;
+
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        is = is || strcasecmp(type, types[i]) == 0;
+    }
+    return is;
+}
+
 static enum err_code check_add(const struct checking *c, size_t i)
 {
     const struct phased_add *add = &c->change->phased->add[i];
@@ -99,6 +110,12 @@ static enum err_code check_add(const struct checking *c, size_t i)
         return err_set(c->err, ERR_CONFLICT,
                        "table \"%.60s\" has lost the column \"%.60s\" that expand added",
                        c->change->shape.table, add->name);
+    }
+    if (c->change->shape.strict && (add->type == NULL || !is_strict_type(add->type))) {
+        return err_set(c->err, ERR_INVALID,
+                       "the table is STRICT, so the type of \"%.60s\" must be INTEGER, REAL, TEXT, "
+                       "BLOB or ANY",
+                       add->name);
     }
     return add->type != NULL ? check_type(c, add) : ERR_OK;
 }
@@ -256,9 +273,11 @@ static enum err_code compiles(const struct checking *c, const char *text,
 
 /* new_side: it is made from the new columns, else from the old ones. */
 static enum err_code check_expression(const struct checking *c, const char *what, const char *text,
-                                      const struct expression_names *names, bool new_side)
+                                      const struct expression_names *names, bool new_side,
+                                      bool constraint)
 {
-    enum err_code rc = expression_check(text, names, c->err);
+    enum err_code rc = constraint ? expression_check_constraint(text, names, c->err)
+                                  : expression_check(text, names, c->err);
 
     for (size_t i = 0; rc == ERR_OK && i < names->count; i++) {
         bool wrong = new_side ? is_dropped(c, names->names[i]) : is_added(c, names->names[i]);
@@ -274,49 +293,63 @@ static enum err_code check_expression(const struct checking *c, const char *what
     return rc;
 }
 
+/* What the expression gives must fit the column of a STRICT table, or the trigger that stores it
+ * fails with the application's statement. */
+static enum err_code check_strict(const struct checking *c, const char *what, const char *text,
+                                  const struct expression_names *names, const char *type)
+{
+    unsigned holds = shape_classes(&c->change->shape, type);
+    unsigned takes = holds == SQL_REAL   ? SQL_REAL | SQL_INTEGER
+                     : holds == SQL_TEXT ? SQL_TEXT | SQL_REAL | SQL_INTEGER
+                                         : holds;
+
+    if ((expression_classes(text, names) & ~takes) == 0) {
+        return ERR_OK;
+    }
+    return err_set(c->err, ERR_INVALID,
+                   "%s: the table is STRICT, and this may give a value that %s cannot hold; write "
+                   "CAST(... AS %s) around it, in: %.100s",
+                   what, type, type, text);
+}
+
+static enum err_code check_made(const struct checking *c, const char *what, const char *name,
+                                const char *text, const struct expression_names *names,
+                                const char *type, bool new_side)
+{
+    const char *where = arena_print(c->arena, "%s of \"%s\"", what, name);
+    enum err_code rc;
+
+    if (text == NULL) {
+        return ERR_OK;
+    }
+    if (where == NULL) {
+        return err_set(c->err, ERR_NOMEM, "out of memory");
+    }
+    rc = check_expression(c, where, text, names, new_side, false);
+    return rc ? rc : check_strict(c, where, text, names, type);
+}
+
 static enum err_code check_expressions(const struct checking *c)
 {
     const struct phased *phased = c->change->phased;
-    size_t room = c->change->shape.count + phased->add_count + phased->drop_count + 1, count = 0;
-    const char **names = arena_zero(c->arena, room, sizeof *names);
-    const char **written = arena_zero(c->arena, room, sizeof *written);
-    struct expression_names list;
-    enum err_code rc = ERR_OK;
+    struct change_names names;
+    enum err_code rc = change_names_of(c->change, c->arena, &names, c->err);
 
-    if (names == NULL || written == NULL) {
-        return err_set(c->err, ERR_NOMEM, "out of memory");
-    }
-    for (size_t i = 0; i < phased->drop_count; i++) {
-        names[count] = phased->drop[i].name;
-        written[count++] = c->change->drop_now[i];
-    }
-    for (size_t i = 0; i < phased->add_count; i++) {
-        names[count++] = phased->add[i].name;
-    }
-    for (size_t i = 0; i < c->change->shape.count; i++) {
-        names[count++] = c->change->shape.columns[i].name;
-    }
-    list = (struct expression_names){names, written, count};
     for (size_t i = 0; rc == ERR_OK && i < phased->add_count; i++) {
         const struct phased_add *add = &phased->add[i];
-        if (add->forward != NULL) {
-            rc = check_expression(c, arena_print(c->arena, "forward of \"%s\"", add->name),
-                                  add->forward, &list, false);
-        }
+        rc = check_made(c, "forward", add->name, add->forward, &names.list, add->type, false);
         if (rc == ERR_OK && add->check != NULL) {
             rc = check_expression(c, arena_print(c->arena, "check of \"%s\"", add->name),
-                                  add->check, &list, true);
+                                  add->check, &names.list, true, true);
         }
     }
     for (size_t i = 0; rc == ERR_OK && i < phased->drop_count; i++) {
-        if (phased->drop[i].reverse != NULL) {
-            rc = check_expression(c,
-                                  arena_print(c->arena, "reverse of \"%s\"", phased->drop[i].name),
-                                  phased->drop[i].reverse, &list, true);
-        }
+        const struct shape_column *column = change_dropped(c->change, i);
+        rc = check_made(c, "reverse", phased->drop[i].name, phased->drop[i].reverse, &names.list,
+                        column != NULL ? column->type : NULL, true);
     }
     if (rc == ERR_OK && phased->valid_old != NULL) {
-        rc = check_expression(c, "valid_old", phased->valid_old, &list, false);
+        rc = check_expression(c, "valid_old", phased->valid_old, &names.list, false, false);
     }
     return rc;
 }

@@ -13,10 +13,13 @@
 struct change_names {
     struct expression_names list;
     const char **names, **written;
+    unsigned *classes;
 };
 
 MUST_USE enum err_code change_names_of(const struct change *change, struct arena *arena,
                                        struct change_names *out, struct err *err);
+/* A dropped column under whichever of its names the table has it; NULL: it is not there. */
+const struct shape_column *change_dropped(const struct change *change, size_t drop);
 /* Whether an expression names any column at all. */
 bool change_reads_columns(const char *text, const struct change_names *names);
 

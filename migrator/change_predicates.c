@@ -20,26 +20,41 @@ enum err_code change_names_of(const struct change *change, struct arena *arena,
                               struct change_names *out, struct err *err)
 {
     const struct phased *phased = change->phased;
-    size_t room = change->shape.count + phased->add_count + phased->drop_count;
+    const struct shape *shape = &change->shape;
+    size_t room = shape->count + phased->add_count + phased->drop_count;
     size_t count = 0;
 
     out->names = arena_zero(arena, room + 1, sizeof *out->names);
     out->written = arena_zero(arena, room + 1, sizeof *out->written);
-    if (out->names == NULL || out->written == NULL) {
+    out->classes = arena_zero(arena, room + 1, sizeof *out->classes);
+    if (out->names == NULL || out->written == NULL || out->classes == NULL) {
         return err_set(err, ERR_NOMEM, "out of memory");
     }
     for (size_t i = 0; i < phased->drop_count; i++) {
+        const struct shape_column *column = change_dropped(change, i);
+        out->classes[count] = shape_classes(shape, column != NULL ? column->type : NULL);
         out->names[count] = phased->drop[i].name;
         out->written[count++] = change->drop_now[i];
     }
     for (size_t i = 0; i < phased->add_count; i++) {
+        out->classes[count] = shape_classes(shape, phased->add[i].type);
         out->names[count++] = phased->add[i].name;
     }
-    for (size_t i = 0; i < change->shape.count; i++) {
-        out->names[count++] = change->shape.columns[i].name;
+    for (size_t i = 0; i < shape->count; i++) {
+        out->classes[count] = shape_classes(shape, shape->columns[i].type);
+        out->names[count++] = shape->columns[i].name;
     }
-    out->list = (struct expression_names){out->names, out->written, count};
+    out->list = (struct expression_names){out->names, out->written, out->classes, count};
     return ERR_OK;
+}
+
+const struct shape_column *change_dropped(const struct change *change, size_t drop)
+{
+    const struct shape_column *column = shape_column(&change->shape, change->drop_now[drop]);
+
+    /* Renamed since the shape was read. */
+    column = column != NULL ? column : shape_column(&change->shape, change->drop_aside[drop]);
+    return column != NULL ? column : shape_column(&change->shape, change->drop_old[drop]);
 }
 
 /* Whether an expression names any column at all. */
@@ -128,10 +143,7 @@ void change_add_reverse(const struct change *change, const struct change_names *
             continue;
         }
         buf_text(out, any ? " AND " : "");
-        const struct shape_column *column = shape_column(&change->shape, change->drop_now[i]);
-        if (column == NULL) { /* renamed since the shape was read */
-            column = shape_column(&change->shape, change->drop_aside[i]);
-        }
+        const struct shape_column *column = change_dropped(change, i);
         add_same(prefix, change->drop_now[i], column != NULL && holds_real(column->type),
                  phased->drop[i].reverse, names, out);
         any = true;

@@ -1,191 +1,230 @@
-#include "migrator/expression.h"
+#include "migrator/expression_tokens.h"
 
 #include <string.h>
 #include <strings.h>
 
-#include "database/sql_scan.h"
+/* ---- tokens ---- */
 
-#define NOT_FOUND ((size_t)-1)
-
-/* Whether the token may name a column: not a function, nor what follows AS in CAST, COLLATE or a
- * dot. */
-struct context {
-    struct sql_token before, token, after;
-    bool has_after;
-};
-
-/* Walks with one token of sight to both sides. */
-struct walk {
-    struct sql_scan scan;
-    struct context now;
-    bool started, more;
-};
-
-static bool walk_next(struct walk *walk)
+void expression_tokens_read(const char *text, struct expression_tokens *out)
 {
-    if (!walk->started) {
-        walk->started = true;
-        walk->more = sql_scan_next(&walk->scan, &walk->now.token);
-        if (!walk->more) {
-            return false;
+    struct sql_scan scan = sql_scan_start(str_of(text));
+    struct sql_token token;
+
+    out->count = 0;
+    out->too_many = false;
+    while (sql_scan_next(&scan, &token)) {
+        if (out->count == EXPRESSION_TOKENS_MAX) {
+            out->too_many = true;
+            break;
         }
-    } else {
-        if (!walk->now.has_after) {
-            return false;
-        }
-        walk->now.before = walk->now.token;
-        walk->now.token = walk->now.after;
+        out->at[out->count++] = token;
     }
-    walk->now.has_after = sql_scan_next(&walk->scan, &walk->now.after);
-    return true;
+    out->unclosed = scan.unterminated != NULL;
 }
 
-static bool may_be_column(const struct context *now)
+static bool opens(const struct expression_tokens *t, size_t i)
 {
-    if (now->token.kind != SQL_WORD && now->token.kind != SQL_QUOTED) {
-        return false;
-    }
-    if (now->has_after && sql_token_punct(&now->after, '(') && now->token.kind == SQL_WORD) {
-        return false;
-    }
-    return now->before.text.at == NULL ||
-           !(sql_token_is(&now->before, "AS") || sql_token_is(&now->before, "COLLATE"));
+    return i < t->count && sql_token_punct(&t->at[i], '(');
 }
 
-static size_t find(const struct expression_names *names, const struct sql_token *token)
+bool expression_may_be_column(const struct expression_tokens *t, size_t i)
+{
+    const struct sql_token *token = &t->at[i];
+
+    if (token->kind != SQL_WORD && token->kind != SQL_QUOTED) {
+        return false;
+    }
+    if (token->kind == SQL_WORD && opens(t, i + 1)) {
+        return false;
+    }
+    return i == 0 || !(sql_token_is(&t->at[i - 1], "AS") || sql_token_is(&t->at[i - 1], "COLLATE"));
+}
+
+size_t expression_find(const struct expression_names *names, const struct sql_token *token)
 {
     for (size_t i = 0; i < names->count; i++) {
         if (sql_token_names(token, names->names[i])) {
             return i;
         }
     }
-    return NOT_FOUND;
+    return EXPRESSION_NO_NAME;
 }
 
-static const char *forbidden(const struct context *now)
+bool expression_is_call(const struct expression_tokens *t, size_t i)
 {
-    static const struct {
-        const char *word;
-        bool function; /* a column may be called so */
-    } unsteady[] = {{"CURRENT_TIME", false},      {"CURRENT_DATE", false},
-                    {"CURRENT_TIMESTAMP", false}, {"random", true},
-                    {"randomblob", true},         {"changes", true},
-                    {"total_changes", true},      {"last_insert_rowid", true}};
-    const struct sql_token *token = &now->token;
+    static const char *const words[] = {"AND",  "OR",       "NOT",    "IN",   "IS",    "BETWEEN",
+                                        "CASE", "WHEN",     "THEN",   "ELSE", "CAST",  "LIKE",
+                                        "GLOB", "AS",       "ESCAPE", "END",  "MATCH", "REGEXP",
+                                        "NULL", "DISTINCT", "FROM"};
 
-    if (sql_token_punct(token, ';')) {
-        return "it must be one expression, without ';'";
+    if (t->at[i].kind != SQL_WORD || !opens(t, i + 1) ||
+        (i > 0 && sql_token_is(&t->at[i - 1], "AS"))) { /* CAST(x AS DECIMAL(10, 2)) */
+        return false;
     }
-    if (token->kind == SQL_PARAM) {
-        return "it must not hold parameters";
-    }
-    if (sql_token_is(token, "SELECT") || sql_token_is(token, "EXISTS")) {
-        return "it must read this row alone, without a sub-query";
-    }
-    if (sql_token_punct(token, '.')) {
-        return "it must name columns without the table's name";
-    }
-    for (size_t i = 0; i < sizeof unsteady / sizeof unsteady[0]; i++) {
-        if (sql_token_is(token, unsteady[i].word) &&
-            (!unsteady[i].function || !may_be_column(now))) {
-            return "it must give the same value for the same row every time";
+    for (size_t k = 0; k < sizeof words / sizeof words[0]; k++) {
+        if (sql_token_is(&t->at[i], words[k])) {
+            return false;
         }
     }
-    if ((sql_token_is(token, "iif") || sql_token_is(token, "floor") ||
-         sql_token_is(token, "unixepoch")) &&
-        !may_be_column(now)) {
-        return "an application's older SQLite may not have that function";
-    }
-    if (sql_token_is(token, "VALUES")) {
-        return "it must read this row alone, without a sub-query";
-    }
-    if (now->before.text.at != NULL && sql_token_is(&now->before, "IN") &&
-        !sql_token_punct(token, '(')) {
-        return "it must read this row alone, without another table";
-    }
-    if (token->kind == SQL_STRING && token->text.len == 11 &&
-        strncasecmp(token->text.at, "'localtime'", 11) == 0) {
-        return "it must give the same value for the same row every time";
-    }
-    if (sql_token_punct(token, '(') && now->has_after && sql_token_punct(&now->after, ')') &&
-        (sql_token_is(&now->before, "datetime") || sql_token_is(&now->before, "date") ||
-         sql_token_is(&now->before, "time") || sql_token_is(&now->before, "julianday"))) {
-        return "it must give the same value for the same row every time";
-    }
-    if (token->kind == SQL_STRING && token->text.len == 5 &&
-        strncasecmp(token->text.at, "'now'", 5) == 0) {
-        return "it must give the same value for the same row every time";
-    }
-    return NULL;
+    return true;
 }
 
-enum err_code expression_check(const char *text, const struct expression_names *names,
-                               struct err *err)
+size_t expression_close(const struct expression_tokens *t, size_t open)
 {
-    struct walk walk = {.scan = sql_scan_start(str_of(text))};
-    int depth = 0;
-    bool any = false;
+    size_t depth = 0, i = open;
 
-    while (walk_next(&walk)) {
-        const struct sql_token *token = &walk.now.token;
-        const char *why = forbidden(&walk.now);
-        any = true;
-        depth += sql_token_punct(token, '(') ? 1 : sql_token_punct(token, ')') ? -1 : 0;
-        if (why == NULL && depth < 0) {
-            why = "a ')' without its '('";
-        }
-        if (why == NULL && token->kind == SQL_QUOTED && find(names, token) == NOT_FOUND) {
-            return err_set(err, ERR_INVALID, "%.*s is no column of the table, in: %.100s",
-                           (int)(token->text.len < 60 ? token->text.len : 60), token->text.at,
-                           text);
-        }
-        if (why != NULL) {
-            return err_set(err, ERR_INVALID, "%s, in: %.100s", why, text);
+    for (; i < t->count; i++) {
+        depth += sql_token_punct(&t->at[i], '(');
+        if (sql_token_punct(&t->at[i], ')') && --depth == 0) {
+            break;
         }
     }
-    if (walk.scan.unterminated != NULL || depth != 0 || !any) {
-        return err_set(err, ERR_INVALID, "%s, in: %.100s",
-                       walk.scan.unterminated != NULL ? "something quoted is never closed"
-                       : any                          ? "a '(' is never closed"
-                                                      : "it is empty",
-                       text);
-    }
-    return ERR_OK;
+    return i;
 }
+
+size_t expression_argument_end(const struct expression_tokens *t, size_t from, size_t close)
+{
+    size_t i = from;
+
+    while (i < close && !sql_token_punct(&t->at[i], ',')) {
+        i = opens(t, i) ? expression_close(t, i) + 1 : i + 1;
+    }
+    return i < close ? i : close;
+}
+
+bool expression_pair(const struct expression_tokens *t, size_t i, char first, char second)
+{
+    return i + 1 < t->count && sql_token_punct(&t->at[i], first) &&
+           sql_token_punct(&t->at[i + 1], second) && t->at[i + 1].text.at == t->at[i].text.at + 1;
+}
+
+/* ---- questions ---- */
 
 bool expression_uses(const char *text, const char *column)
 {
-    struct walk walk = {.scan = sql_scan_start(str_of(text))};
+    struct expression_tokens t;
 
-    while (walk_next(&walk)) {
-        if (may_be_column(&walk.now) && sql_token_names(&walk.now.token, column)) {
+    expression_tokens_read(text, &t);
+    for (size_t i = 0; i < t.count; i++) {
+        if (expression_may_be_column(&t, i) && sql_token_names(&t.at[i], column)) {
             return true;
         }
     }
     return false;
 }
 
+bool expression_is(const char *text, const char *column)
+{
+    struct expression_tokens t;
+
+    expression_tokens_read(text, &t);
+    return t.count == 1 && !t.unclosed && expression_may_be_column(&t, 0) &&
+           sql_token_names(&t.at[0], column);
+}
+
+/* ---- writing ---- */
+
+struct writing {
+    const struct expression_tokens *t;
+    const struct expression_names *names;
+    const char *prefix;
+    struct buf *out;
+    const char *end; /* of the token before, where one follows it without a blank */
+};
+
+static void write_range(struct writing *w, size_t from, size_t to);
+
+static void write_guarded(struct writing *w, enum sql_guard guard, size_t from, size_t to)
+{
+    static const char *const times[] = {"now", "subsec", "subsecond"};
+
+    w->end = NULL;
+    switch (guard) {
+    case SQL_GUARD_JSON: /* appended: nothing, or NULL, which takes the rest with it */
+        buf_text(w->out, "((");
+        write_range(w, from, to);
+        buf_text(w->out, ") || substr(nullif(json_valid(");
+        w->end = NULL;
+        write_range(w, from, to);
+        buf_text(w->out, "), 0), 2))");
+        break;
+    case SQL_GUARD_MIN:
+        buf_text(w->out, "nullif(");
+        write_range(w, from, to);
+        buf_text(w->out, ", -9223372036854775808)");
+        break;
+    case SQL_GUARD_TIME:
+        for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+            buf_text(w->out, "nullif((");
+        }
+        write_range(w, from, to);
+        for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+            buf_print(w->out, ") COLLATE NOCASE, '%s')", times[i]);
+        }
+        break;
+    case SQL_GUARD_NONE: write_range(w, from, to); break;
+    }
+    w->end = NULL;
+}
+
+/* The call at token i; returns its ')'. */
+static size_t write_call(struct writing *w, size_t i, const struct sql_function *f)
+{
+    size_t close = expression_close(w->t, i + 1), at = i + 2;
+
+    buf_add(w->out, w->t->at[i].text.at, w->t->at[i].text.len);
+    buf_char(w->out, '(');
+    w->end = NULL;
+    for (size_t k = 0; at < close; k++) {
+        size_t end = expression_argument_end(w->t, at, close);
+        bool literal =
+            end == at + 1 && (w->t->at[at].kind == SQL_STRING || w->t->at[at].kind == SQL_NUMBER);
+        bool guarded = k >= f->guarded_from && k < f->guarded_to;
+        buf_text(w->out, k > 0 ? ", " : "");
+        w->end = NULL;
+        write_guarded(
+            w, guarded && !(literal && f->guard != SQL_GUARD_JSON) ? f->guard : SQL_GUARD_NONE, at,
+            end);
+        at = end + 1;
+    }
+    buf_char(w->out, ')');
+    w->end = close < w->t->count ? w->t->at[close].text.at + 1 : NULL;
+    return close;
+}
+
+static void write_range(struct writing *w, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        const struct sql_token *token = &w->t->at[i];
+        const struct sql_function *f =
+            expression_is_call(w->t, i) ? sql_function_find(token->text) : NULL;
+        size_t name = expression_may_be_column(w->t, i) ? expression_find(w->names, token)
+                                                        : EXPRESSION_NO_NAME;
+
+        if (w->end != NULL && w->end != token->text.at) {
+            buf_char(w->out, ' '); /* blanks, line ends and comments: one line, LF, no comments */
+        }
+        w->end = token->text.at + token->text.len;
+        if (f != NULL && f->guard != SQL_GUARD_NONE) {
+            i = write_call(w, i, f);
+        } else if (name == EXPRESSION_NO_NAME) {
+            buf_add(w->out, token->text.at, token->text.len);
+        } else {
+            const char *const *written = w->names->written;
+            buf_text(w->out, w->prefix);
+            buf_sql_name(w->out,
+                         str_of(written != NULL && written[name] != NULL ? written[name]
+                                                                         : w->names->names[name]));
+        }
+    }
+}
+
 void expression_write(const char *text, const struct expression_names *names, const char *prefix,
                       struct buf *out)
 {
-    struct walk walk = {.scan = sql_scan_start(str_of(text))};
-    const char *end = NULL;
+    struct expression_tokens t;
+    struct writing w = {&t, names, prefix, out, NULL};
 
-    while (walk_next(&walk)) {
-        const struct sql_token *token = &walk.now.token;
-        size_t i = may_be_column(&walk.now) ? find(names, token) : NOT_FOUND;
-
-        if (end != NULL && end != token->text.at) {
-            buf_char(out, ' '); /* blanks, line ends and comments: one line, LF, no comments */
-        }
-        end = token->text.at + token->text.len;
-        if (i == NOT_FOUND) {
-            buf_add(out, token->text.at, token->text.len);
-            continue;
-        }
-        buf_text(out, prefix);
-        buf_sql_name(out,
-                     str_of(names->written != NULL && names->written[i] != NULL ? names->written[i]
-                                                                                : names->names[i]));
-    }
+    expression_tokens_read(text, &t);
+    write_range(&w, 0, t.count);
 }

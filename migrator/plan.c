@@ -80,6 +80,11 @@ static struct json *shown(const struct database_statement *statement)
 /* Our own bookkeeping is the same in every phase, and not what a reviewer looks for. */
 static bool is_bookkeeping(const char *sql)
 {
+    size_t len = strlen(sql);
+
+    if (len > 8 && strcmp(sql + len - 8, " WHERE 0") == 0) {
+        return true; /* that the triggers compile */
+    }
     return strstr(sql, "lockstep_journal") != NULL || strstr(sql, "lockstep_lock") != NULL ||
            strncmp(sql, "DELETE FROM lockstep_activity", 29) == 0 ||
            strncmp(sql, "INSERT OR REPLACE INTO lockstep_activity", 40) == 0;
@@ -340,6 +345,7 @@ static enum err_code put_notes(struct planning *p, enum mig_state from)
                                         object->name));
         }
     }
+    change_notes(&p->change, from, notes, &p->arena);
     if (*dependents != '\0') {
         add_text(notes,
                  arena_print(&p->arena, "contract waits until these change: %s", dependents));

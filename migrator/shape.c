@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/buf.h"
+#include "migrator/sql_function.h"
 #include "migrator/table_text.h"
 
 static const char *keep(struct arena *arena, const struct database_rows *rows, size_t row,
@@ -83,6 +84,7 @@ static enum err_code read_key(struct arena *arena, struct shape *out, struct err
     static const char *const rowids[] = {"rowid", "_rowid_", "oid"};
 
     out->without_rowid = table_text_without_rowid(str_of(out->sql));
+    out->strict = table_text_strict(str_of(out->sql));
     out->key = arena_zero(arena, out->count + 1, sizeof *out->key);
     if (out->key == NULL) {
         return err_set(err, ERR_NOMEM, "out of memory");
@@ -143,6 +145,25 @@ enum err_code shape_read(struct database *db, const char *table, struct arena *a
     rc = rc ? rc : read_columns(db, arena, out, err);
     rc = rc ? rc : read_key(arena, out, err);
     return rc ? rc : read_objects(db, arena, out, err);
+}
+
+unsigned shape_classes(const struct shape *shape, const char *type)
+{
+    static const struct {
+        const char *type;
+        unsigned classes;
+    } types[] = {{"INTEGER", SQL_INTEGER},
+                 {"INT", SQL_INTEGER},
+                 {"REAL", SQL_REAL},
+                 {"TEXT", SQL_TEXT},
+                 {"BLOB", SQL_BLOB}};
+
+    for (size_t i = 0; shape->strict && type != NULL && i < sizeof types / sizeof types[0]; i++) {
+        if (strcasecmp(type, types[i].type) == 0) {
+            return types[i].classes;
+        }
+    }
+    return SQL_ANY;
 }
 
 const struct shape_column *shape_column(const struct shape *shape, const char *name)

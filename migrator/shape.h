@@ -29,6 +29,7 @@ struct shape {
     const char **key; /* the columns that a row is found by; rowid's usable name, or the key */
     size_t key_count;
     bool without_rowid;
+    bool strict;                  /* a value of another type than the column's is an error */
     struct shape_object *objects; /* indexes of the table; all triggers and views */
     size_t object_count;
 };
@@ -36,6 +37,8 @@ struct shape {
 /* ERR_NOT_FOUND: no such table. ERR_INVALID: a view or a virtual table, or no way to find a row. */
 MUST_USE enum err_code shape_read(struct database *db, const char *table, struct arena *arena,
                                   struct shape *out, struct err *err);
+/* The storage classes (enum sql_class) that a column of this type can hold in this table. */
+unsigned shape_classes(const struct shape *shape, const char *type);
 const struct shape_column *shape_column(const struct shape *shape, const char *name);
 
 /* Whether the table has a row. */

@@ -171,21 +171,33 @@ void table_text_remove(struct str sql, struct str definition, struct buf *out)
 
 /* ---- questions ---- */
 
-bool table_text_without_rowid(struct str sql)
+/* Whether word stands behind the columns, where a table's options are. */
+static bool has_option(struct str sql, const char *before, const char *word)
 {
     struct sql_scan scan = sql_scan_start(sql);
     struct sql_token token;
-    bool without = false;
+    bool opened = false, ready = before == NULL;
     int depth = 0;
 
     while (sql_scan_next(&scan, &token)) {
-        if (depth == 0 && without && sql_token_is(&token, "ROWID")) {
+        if (depth == 0 && opened && ready && sql_token_is(&token, word)) {
             return true;
         }
-        without = sql_token_is(&token, "WITHOUT");
+        ready = before == NULL || sql_token_is(&token, before);
+        opened = opened || sql_token_punct(&token, '(');
         depth = depth_after(&token, depth);
     }
     return false;
+}
+
+bool table_text_without_rowid(struct str sql)
+{
+    return has_option(sql, "WITHOUT", "ROWID");
+}
+
+bool table_text_strict(struct str sql)
+{
+    return has_option(sql, NULL, "STRICT");
 }
 
 bool table_text_expression_names(struct str sql, const char *column)

@@ -27,6 +27,7 @@ void table_text_replace(struct str sql, struct str piece, struct str with, struc
 void table_text_remove(struct str sql, struct str definition, struct buf *out);
 
 bool table_text_without_rowid(struct str sql);
+bool table_text_strict(struct str sql);
 
 /* Whether a CHECK, a generated column or another parenthesised expression behind CHECK, AS or
  * DEFAULT names the column. */

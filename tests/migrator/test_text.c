@@ -108,7 +108,7 @@ static void questions_about_a_table(void **state)
 
 static const char *const names[] = {"Email", "a b", "date"};
 static const char *const written[] = {"lockstep_1_Email", NULL, NULL};
-static const struct expression_names list = {names, written, 3};
+static const struct expression_names list = {names, written, NULL, 3};
 
 static void expressions_are_written_anew(void **state)
 {
@@ -119,7 +119,11 @@ static void expressions_are_written_anew(void **state)
         {"lower(email) || \"A b\"", "NEW.", "lower(NEW.\"lockstep_1_Email\") || NEW.\"a b\""},
         {"'Email' || 1", "OLD.", "'Email' || 1"},
         {"a -- comment\n +\r\n Email", "", "a + \"lockstep_1_Email\""},
-        {"date(date)", "", "date(\"date\")"},
+        {"lower(date)", "", "lower(\"date\")"},
+        {"abs(Email)+1", "NEW.", "abs(nullif(NEW.\"lockstep_1_Email\", -9223372036854775808))+1"},
+        {"json_type( Email )", "",
+         "json_type(((\"lockstep_1_Email\") || substr(nullif(json_valid(\"lockstep_1_Email\"), 0), "
+         "2)))"},
         {"CAST(Email AS date)", "", "CAST(\"lockstep_1_Email\" AS date)"},
         {"Email COLLATE date", "", "\"lockstep_1_Email\" COLLATE date"},
     };

@@ -1,0 +1,1 @@
+SELECT id, kind, by_name FROM event ORDER BY id;

@@ -1,0 +1,1 @@
+SELECT id, quote(body) FROM event ORDER BY id;

@@ -1,0 +1,1 @@
+INSERT INTO event(body, kind) VALUES('{"kind": "by new"}', 'by new');

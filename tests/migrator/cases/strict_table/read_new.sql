@@ -1,0 +1,1 @@
+SELECT id, amount, typeof(amount), label FROM reading ORDER BY id;

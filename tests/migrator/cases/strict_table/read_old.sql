@@ -1,0 +1,1 @@
+SELECT id, value, typeof(value), unit FROM reading ORDER BY id;

@@ -1,0 +1,1 @@
+INSERT INTO reading(amount, label) VALUES(60, '60 ?');

@@ -1,0 +1,1 @@
+INSERT INTO event(body) VALUES('{"kind": "login"}'), ('{"kind": null}');
