@@ -353,9 +353,13 @@ int64_t database_log_bytes(struct database *db)
     return db->engine->log_bytes != NULL ? db->engine->log_bytes(db) : -1;
 }
 
-void database_checkpoint(struct database *db)
+void database_checkpoint(struct database *db, struct database_log *out)
 {
+    struct database_log unused;
+
+    out = out != NULL ? out : &unused;
+    *out = (struct database_log){.bytes = -1};
     if (db->engine->checkpoint != NULL) {
-        db->engine->checkpoint(db);
+        db->engine->checkpoint(db, out);
     }
 }

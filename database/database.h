@@ -146,18 +146,24 @@ struct database_batch {
     size_t statement_count;
     const struct database_guard *after;
     size_t after_count;
+    int64_t hold_max_us; /* what runs for longer is undone with ERR_TIMEOUT; 0: no such bound */
 };
 
 struct database_batch_result {
     int64_t changes; /* rows that the statements themselves changed, summed, without triggers */
-    int64_t hold_us; /* how long the write lock was held; -1 if the engine cannot tell */
+    int64_t hold_us; /* how long the write lock was held, COMMIT and what it syncs included; -1 if
+                        the engine cannot tell; set on failure too */
+    int64_t
+        commit_us; /* of that, what COMMIT took: waits for the disk that no smaller batch saves */
     int64_t
         *statement_changes; /* one a statement; the caller's array of statement_count, or NULL */
 };
 
 /* All or nothing. On any failure nothing was changed and no transaction is open. A failed guard
  * returns its code and refusal; a failed statement the engine's message and which one.
- * result may be NULL. */
+ * Where readers block (see capabilities), COMMIT waits for them for some milliseconds only, because
+ * new ones are kept out meanwhile: then all of it is undone, and tried again a little later, until
+ * the busy timeout is over. result may be NULL. */
 MUST_USE enum err_code database_batch(struct database *db, const struct database_batch *batch,
                                       struct database_batch_result *result, struct err *err);
 
@@ -206,9 +212,16 @@ MUST_USE enum err_code database_restore(const char *url, const char *copy, const
 /* Other processes that have the database open, for messages; "" if none is known. */
 void database_users(const char *url, char *out, size_t size);
 
-/* Bytes of the write-ahead log, 0 if there is none, -1 if unknown: a throttle signal. */
+/* Bytes in use of the write-ahead log as this connection's last commit left it (before the first:
+ * of its file), 0 if there is none, -1 if unknown: a throttle signal. */
 int64_t database_log_bytes(struct database *db);
-/* Asks for a checkpoint that waits for nobody (SQLite: wal_checkpoint(PASSIVE)). */
-void database_checkpoint(struct database *db);
+
+struct database_log {
+    int64_t bytes; /* in use; -1: unknown, as while another process makes a checkpoint */
+    int64_t left;  /* of them, that a checkpoint could not take over: a reader still needs them */
+};
+/* Asks for a checkpoint that waits for nobody and blocks nobody (SQLite: PASSIVE). out may be
+ * NULL. */
+void database_checkpoint(struct database *db, struct database_log *out);
 
 #endif

@@ -28,10 +28,10 @@ struct database_engine {
     enum err_code (*snapshot)(struct database *db, const char *path, struct database_copied *copied,
                               struct err *err); /* NULL: cannot */
     enum err_code (*restore)(const char *name, const char *copy, const char *condition,
-                             struct err *err);               /* NULL: cannot */
-    void (*users)(const char *name, char *out, size_t size); /* NULL: unknown */
-    int64_t (*log_bytes)(struct database *db);               /* NULL: unknown */
-    void (*checkpoint)(struct database *db);                 /* NULL: nothing to do */
+                             struct err *err);                         /* NULL: cannot */
+    void (*users)(const char *name, char *out, size_t size);           /* NULL: unknown */
+    int64_t (*log_bytes)(struct database *db);                         /* NULL: unknown */
+    void (*checkpoint)(struct database *db, struct database_log *out); /* NULL: nothing to do */
 };
 
 struct database {

@@ -412,42 +412,50 @@ static int note_log(void *ctx, sqlite3 *sqlite, const char *name, int pages)
 static void checkpoint_if_long(struct sqlite_handle *handle)
 {
     if (handle->log_pages >= CHECKPOINT_PAGES) {
-        sqlite_checkpoint(&handle->db);
-        handle->log_pages = 0;
+        struct database_log unused;
+        sqlite_checkpoint(&handle->db, &unused); /* if it took all over, the next commit begins it
+                                                    anew */
     }
+}
+
+static enum err_code in_transaction(struct sqlite_handle *handle,
+                                    const struct database_batch *batch,
+                                    struct database_batch_result *result, struct err *err)
+{
+    enum err_code rc = sqlite_guards(handle, batch->before, batch->before_count, err);
+
+    if (rc == ERR_OK) {
+        rc = sqlite_statements(handle, batch->statements, batch->statement_count, result, err);
+    }
+    return rc ? rc : sqlite_guards(handle, batch->after, batch->after_count, err);
 }
 
 static enum err_code sqlite_batch(struct database *db, const struct database_batch *batch,
                                   struct database_batch_result *result, struct err *err)
 {
     struct sqlite_handle *handle = handle_of(db);
-    int64_t since_us;
-    enum err_code rc;
+    struct sqlite_patience patience = sqlite_patience(handle);
+    bool again = true;
+    enum err_code rc = ERR_OK;
 
     if (handle->read_only) {
         return err_set(err, ERR_DENIED, "%s was opened only for reading", database_url(db));
     }
-    rc = sqlite_own(handle, "BEGIN IMMEDIATE", err);
+    while (again) {
+        result->changes = 0;
+        rc = sqlite_begin(handle, &patience, batch->hold_max_us, err);
+        if (rc) {
+            break;
+        }
+        rc = in_transaction(handle, batch, result, err);
+        rc = sqlite_end(handle, &patience, rc, &again, err);
+    }
+    result->hold_us = patience.hold_us;
+    result->commit_us = patience.commit_us;
     if (rc) {
-        return rc;
-    }
-    since_us = clock_monotonic_us();
-    rc = sqlite_guards(handle, batch->before, batch->before_count, err);
-    if (rc == ERR_OK) {
-        rc = sqlite_statements(handle, batch->statements, batch->statement_count, result, err);
-    }
-    if (rc == ERR_OK) {
-        rc = sqlite_guards(handle, batch->after, batch->after_count, err);
-    }
-    if (rc == ERR_OK) {
-        rc = sqlite_own(handle, "COMMIT", err); /* deferred foreign keys may still refuse it */
-    }
-    if (rc) {
-        sqlite_undo(handle);
         result->changes = 0;
         return rc;
     }
-    result->hold_us = clock_monotonic_us() - since_us;
     checkpoint_if_long(handle);
     return ERR_OK;
 }

@@ -22,7 +22,9 @@ struct sqlite_handle {
     bool own_statement; /* the driver itself is speaking: BEGIN, COMMIT, VACUUM INTO are allowed */
     bool read_only;
     int busy_timeout_ms;
-    int log_pages; /* of the write-ahead log, as the last commit left it */
+    int log_pages;       /* of the write-ahead log, as the last commit left it */
+    int64_t page_bytes;  /* 0: not asked yet */
+    int64_t deadline_us; /* of the transaction that has one */
     uint64_t clock;
     struct sqlite_kept kept[SQLITE_STATEMENTS_KEPT];
 };
@@ -34,6 +36,23 @@ enum err_code sqlite_error(sqlite3 *sqlite, const char *what, struct err *err);
 enum err_code sqlite_own(struct sqlite_handle *handle, const char *sql, struct err *err);
 /* ROLLBACK, if a transaction is open. */
 void sqlite_undo(struct sqlite_handle *handle);
+
+/* sqlite_commit.c: a transaction that readers may keep from its end. */
+struct sqlite_patience {
+    int64_t until_us;  /* no try begins behind it */
+    int64_t since_us;  /* when this try got the lock */
+    int64_t hold_us;   /* the longest of all tries */
+    int64_t commit_us; /* of the last one */
+    int commit_wait_ms;
+};
+struct sqlite_patience sqlite_patience(const struct sqlite_handle *handle);
+/* BEGIN IMMEDIATE. What runs longer than hold_max_us from then on is interrupted (0: nothing is). */
+enum err_code sqlite_begin(struct sqlite_handle *handle, struct sqlite_patience *patience,
+                           int64_t hold_max_us, struct err *err);
+/* Ends the try: COMMIT if rc is ERR_OK so far, else ROLLBACK. *again: readers stood in the way, all
+ * of it is undone, and after this pause it may be tried again. */
+enum err_code sqlite_end(struct sqlite_handle *handle, struct sqlite_patience *patience,
+                         enum err_code rc, bool *again, struct err *err);
 
 /* Runs the batch's guards or statements on an open transaction. */
 enum err_code sqlite_guards(struct sqlite_handle *handle, const struct database_guard *guards,
@@ -51,7 +70,7 @@ void sqlite_close_handle(struct database *db);
 enum err_code sqlite_maintenance(struct database *db, const struct database_maintenance *work,
                                  struct err *err);
 int64_t sqlite_log_bytes(struct database *db);
-void sqlite_checkpoint(struct database *db);
+void sqlite_checkpoint(struct database *db, struct database_log *out);
 /* sqlite_copy.c */
 enum err_code sqlite_snapshot(struct database *db, const char *path, struct database_copied *copied,
                               struct err *err);

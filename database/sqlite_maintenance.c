@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "database/sql_scan.h"
 #include "database/sqlite_handle.h"
 
@@ -125,7 +124,8 @@ enum err_code sqlite_maintenance(struct database *db, const struct database_main
     struct sqlite_handle *handle = (struct sqlite_handle *)db;
     const char *path = sqlite3_db_filename(handle->sqlite, "main");
     bool in_place = path == NULL || *path == '\0';
-    int64_t since_us = 0;
+    struct sqlite_patience patience;
+    bool again = true;
     enum err_code rc = in_place ? ERR_OK : sqlite_open_again(handle, &handle, err);
 
     if (rc) {
@@ -141,20 +141,18 @@ enum err_code sqlite_maintenance(struct database *db, const struct database_main
     if (rc == ERR_OK && !in_place) {
         rc = sqlite_own(handle, MAP_PAGES, err);
     }
-    if (rc == ERR_OK) {
-        rc = sqlite_own(handle, "BEGIN IMMEDIATE", err);
-        since_us = clock_monotonic_us();
-    }
-    if (rc == ERR_OK) {
-        rc = work_in_transaction(handle, work, err);
-    }
-    if (rc == ERR_OK) {
-        rc = sqlite_own(handle, "COMMIT", err);
+    patience = sqlite_patience(handle);
+    while (rc == ERR_OK && again) {
+        rc = sqlite_begin(handle, &patience, 0, err);
+        if (rc == ERR_OK) {
+            rc = work_in_transaction(handle, work, err);
+            rc = sqlite_end(handle, &patience, rc, &again, err);
+            rc = again ? ERR_OK : rc;
+        }
     }
     if (rc == ERR_OK && work->hold_us != NULL) {
-        *work->hold_us = clock_monotonic_us() - since_us;
+        *work->hold_us = patience.hold_us;
     }
-    sqlite_undo(handle);
     if (in_place) {
         end_in_place(handle, work);
     } else {
@@ -163,20 +161,41 @@ enum err_code sqlite_maintenance(struct database *db, const struct database_main
     return rc;
 }
 
-int64_t sqlite_log_bytes(struct database *db)
+/* Of the write-ahead log: a frame is a page with a header of 24 bytes. */
+static int64_t frame_bytes(struct sqlite_handle *handle)
 {
-    const char *log =
-        sqlite3_filename_wal(sqlite3_db_filename(((struct sqlite_handle *)db)->sqlite, "main"));
-    struct stat info;
+    struct database_rows *rows = NULL;
+    struct err unused = {0};
 
-    if (log == NULL || *log == '\0') {
-        return 0;
+    if (handle->page_bytes == 0 &&
+        database_query(&handle->db, "PRAGMA page_size", NULL, 0, &rows, &unused) == ERR_OK) {
+        handle->page_bytes = database_rows_int(rows, 0, 0, 4096);
+        database_rows_free(rows);
     }
-    return stat(log, &info) == 0 ? (int64_t)info.st_size : 0;
+    return (handle->page_bytes > 0 ? handle->page_bytes : 4096) + 24;
 }
 
-void sqlite_checkpoint(struct database *db)
+int64_t sqlite_log_bytes(struct database *db)
 {
-    (void)sqlite3_wal_checkpoint_v2(((struct sqlite_handle *)db)->sqlite, NULL,
-                                    SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    struct sqlite_handle *handle = (struct sqlite_handle *)db;
+    const char *log = sqlite3_filename_wal(sqlite3_db_filename(handle->sqlite, "main"));
+    struct stat info;
+
+    if (handle->log_pages > 0) { /* the file stays as long as it once was */
+        return handle->log_pages * frame_bytes(handle);
+    }
+    return log != NULL && *log != '\0' && stat(log, &info) == 0 ? (int64_t)info.st_size : 0;
+}
+
+void sqlite_checkpoint(struct database *db, struct database_log *out)
+{
+    struct sqlite_handle *handle = (struct sqlite_handle *)db;
+    int frames = -1, taken = -1;
+
+    if (sqlite3_wal_checkpoint_v2(handle->sqlite, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames,
+                                  &taken) == SQLITE_OK &&
+        frames >= 0) {
+        out->bytes = frames * frame_bytes(handle);
+        out->left = (frames - taken) * frame_bytes(handle);
+    }
 }

@@ -1,5 +1,6 @@
 #include "migrator/backfill.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -7,14 +8,18 @@
 #include "migrator/ranges.h"
 
 #define BUSY_TRIES 12 /* each waits for the driver's own busy timeout first */
+#define LOG_WAIT_US 50000
 
 struct backfill {
     struct migrate *m;
+    size_t index;
     const struct migration *migration;
     const char *sql;
     enum mig_state state;
     char digest[DIGEST_HEX_BYTES];
-    int64_t done, total, batch;
+    int64_t done, total;
+    int64_t batch;         /* rows that the next one may have */
+    int64_t free_since_us; /* when the lock was given back */
     struct backfill_result *result;
     struct err *err;
 };
@@ -25,7 +30,7 @@ static void show(const struct backfill *b, int64_t done, bool last)
 
     if (b->m->options.progress != NULL) {
         b->m->options.progress(b->m->options.progress_ctx, b->migration->name, "backfill",
-                               (uint64_t)(done < 0 ? 0 : done), (uint64_t)(last ? done : total));
+                               (uint64_t)done, (uint64_t)(last ? done : total));
     }
 }
 
@@ -36,93 +41,164 @@ static const char *resume_at(struct backfill *b, const struct journal_row *row)
         strcmp(row->digest, b->digest) != 0) {
         return NULL;
     }
-    b->done = row->rows_done;
+    b->done = row->cursor != NULL ? row->rows_done : 0;
     return row->cursor;
 }
 
-static enum err_code run_batch(struct backfill *b, const struct range *range,
-                               struct database_batch_result *out)
+/* ---- one batch ---- */
+
+/* Takes the next piece, as large as rows and bytes allow; and reads it, so that no page has to come
+ * from the disk while the lock is held. */
+static enum err_code choose(struct backfill *b, struct range *range, bool *more, int64_t *rows)
 {
+    int64_t bytes = 0, wanted = b->batch;
+    enum err_code rc = range_next(range, b->m->db, wanted, more, b->err);
+
+    while (rc == ERR_OK && *more) {
+        rc = range_measure(range, b->m->db, rows, &bytes, b->err);
+        if (rc || bytes <= BACKFILL_BYTES_MAX || *rows <= 1) {
+            break;
+        }
+        wanted = *rows * BACKFILL_BYTES_MAX / bytes;
+        wanted = wanted < 1 ? 1 : wanted >= *rows ? *rows - 1 : wanted;
+        rc = range_shrink(range, b->m->db, wanted, b->err);
+    }
+    return rc;
+}
+
+static void build(struct backfill *b, const struct range *range, int64_t rows, struct work *work)
+{
+    struct database_value params[RANGE_PARAMS_MAX];
+    char *place = range->up_to != NULL ? place_text(range->up_to) : NULL;
     struct database_value progress[] = {
         database_text(b->migration->name),
-        database_text(range->up_to),
+        database_text(place),
         database_text(b->digest),
-        database_int(b->done + b->batch < b->total && !range->last ? b->done + b->batch : b->total),
-        database_int(b->total),
+        database_int(b->done + rows),
+        database_int(b->total > b->done + rows && !range->last ? b->total : b->done + rows),
         database_int(range->last),
     };
-    struct work work = {0};
     struct buf sql = {0};
-    int64_t changes[8] = {0};
-    enum err_code rc;
+    size_t count;
 
     buf_text(&sql, b->sql);
-    range_condition(range, &sql);
-    work_sql(&work, buf_cstr(&sql));
-    work.failed = work.failed || buf_failed(&sql);
+    count = range_condition(range, &sql, params);
+    work_sql_with(work, buf_cstr(&sql), count, params);
+    work->failed = work->failed || buf_failed(&sql) || (range->up_to != NULL && place == NULL);
     buf_fini(&sql);
-    journal_demand(&work, b->migration->name, b->state);
-    work_sql_with(&work,
+    journal_demand(work, b->migration->name, b->state);
+    work_sql_with(work,
                   "UPDATE lockstep_journal SET cursor = ?2, digest = ?3, rows_done = ?4, "
                   "rows_total = ?5, backfill_done = ?6 WHERE migration = ?1",
                   6, progress);
-    out->statement_changes = changes;
+    free(place);
+}
+
+/* ERR_TIMEOUT: it was too long, and nothing of it was done. */
+static enum err_code run_batch(struct backfill *b, const struct range *range, int64_t rows,
+                               struct database_batch_result *out)
+{
+    int64_t changes[8] = {0};
+    struct work work = {.hold_max_us = rows > 1 ? BACKFILL_CUT_US : 0};
+    enum err_code rc;
+
+    *out = (struct database_batch_result){.statement_changes = changes};
+    build(b, range, rows, &work);
     for (int try = 0;; try++) {
         rc = work_run(&work, b->m->db, try == 0 ? &b->m->lock : NULL, out, b->err);
+        b->free_since_us = clock_monotonic_us();
         if (rc != ERR_BUSY || try == BUSY_TRIES) {
             break;
         }
+        session_tell_wait(b->m, b->index, b->err->msg);
         clock_sleep_us(50000);
     }
     b->result->changed += rc == ERR_OK ? changes[0] : 0;
+    if (out->hold_us > b->result->longest_hold_us) {
+        b->result->longest_hold_us = out->hold_us;
+    }
+    out->statement_changes = NULL;
     work_fini(&work);
     return rc;
 }
 
-/* The pause that other writers need, longer while the log grows faster than it is taken over. */
-static void rest(const struct backfill *b, int64_t hold_us)
+/* Slowly up, down at once. A COMMIT takes what the disk takes: what is left is for the rows. */
+static void adapt(struct backfill *b, int64_t rows, const struct database_batch_result *out)
 {
-    clock_sleep_us(hold_us > BACKFILL_PAUSE_MIN_US ? hold_us : BACKFILL_PAUSE_MIN_US);
-    for (int i = 0; i < 20 && database_log_bytes(b->m->db) > BACKFILL_LOG_BYTES; i++) {
-        database_checkpoint(b->m->db);
-        clock_sleep_us(20000);
+    int64_t aim = BACKFILL_HOLD_US - out->commit_us;
+    int64_t work_us = out->hold_us - out->commit_us;
+
+    aim = aim > BACKFILL_WORK_US ? aim : BACKFILL_WORK_US;
+    if (work_us > aim + aim / 2) {
+        b->batch = rows * aim / work_us;
+    } else if (work_us > aim) {
+        b->batch -= b->batch / 8;
+    } else if (rows >= b->batch) { /* a batch that its bytes cut short says nothing of its rows */
+        b->batch += b->batch / 4 + 1;
     }
+    b->batch = b->batch < 1 ? 1 : b->batch > BACKFILL_ROWS_MAX ? BACKFILL_ROWS_MAX : b->batch;
 }
 
-static void adapt(struct backfill *b, int64_t hold_us)
+/* ---- between batches ---- */
+
+/* While a reader keeps the log from being taken over, each batch would make it longer still. */
+static enum err_code wait_for_log(struct backfill *b)
 {
-    if (hold_us > BACKFILL_HOLD_MAX_US) {
-        b->batch /= 2;
-    } else if (hold_us < BACKFILL_HOLD_US) {
-        b->batch += b->batch / 2;
+    struct database_log log;
+    enum err_code rc = ERR_OK;
+
+    if (database_log_bytes(b->m->db) <= BACKFILL_LOG_BYTES) {
+        return ERR_OK;
     }
-    b->batch = b->batch < BACKFILL_ROWS_MIN   ? BACKFILL_ROWS_MIN
-               : b->batch > BACKFILL_ROWS_MAX ? BACKFILL_ROWS_MAX
-                                              : b->batch;
+    for (database_checkpoint(b->m->db, &log);
+         rc == ERR_OK && log.bytes > BACKFILL_LOG_BYTES && log.left > 0;
+         database_checkpoint(b->m->db, &log)) {
+        session_tell_wait(b->m, b->index,
+                          "a reader that keeps the write-ahead log from being taken over");
+        clock_sleep_us(LOG_WAIT_US);
+        rc = lock_beat(b->m->db, &b->m->lock, b->err);
+    }
+    return rc;
+}
+
+/* The pause that other writers need. What was read meanwhile counts: the lock was free. */
+static void rest(const struct backfill *b, int64_t hold_us)
+{
+    int64_t wanted = hold_us / 2 > BACKFILL_PAUSE_MIN_US ? hold_us / 2 : BACKFILL_PAUSE_MIN_US;
+    int64_t went = clock_monotonic_us() - b->free_since_us;
+
+    if (went < wanted) {
+        clock_sleep_us(wanted - went);
+    }
 }
 
 static enum err_code run(struct backfill *b, struct range *range)
 {
     bool more = true;
-    enum err_code rc = range_next(range, b->m->db, b->batch, &more, b->err);
+    struct database_batch_result out = {0};
+    int64_t rows = 0;
+    enum err_code rc = choose(b, range, &more, &rows);
 
     while (rc == ERR_OK && more) {
-        struct database_batch_result out = {0};
-        rc = run_batch(b, range, &out);
+        if (b->free_since_us != 0) {
+            rest(b, out.hold_us);
+        }
+        rc = run_batch(b, range, rows, &out);
+        if (rc == ERR_TIMEOUT && rows > 1) {
+            b->batch = rows / 4 > 0 ? rows / 4 : 1;
+            rc = range_shrink(range, b->m->db, b->batch, b->err);
+            rc = rc ? rc : range_measure(range, b->m->db, &rows, &(int64_t){0}, b->err);
+            continue;
+        }
         if (rc) {
             break;
         }
-        b->done += b->batch;
+        b->done += rows;
         b->result->batches++;
-        if (out.hold_us > b->result->longest_hold_us) {
-            b->result->longest_hold_us = out.hold_us;
-        }
-        show(b, range->last ? b->total : b->done, range->last);
-        adapt(b, out.hold_us);
-        if (!range->last) {
-            rest(b, out.hold_us);
-        }
-        rc = range_next(range, b->m->db, b->batch, &more, b->err);
+        show(b, b->done, range->last);
+        adapt(b, rows, &out);
+        rc = wait_for_log(b);
+        rc = rc ? rc : choose(b, range, &more, &rows);
     }
     return rc;
 }
@@ -132,10 +208,11 @@ enum err_code backfill_run(struct migrate *m, size_t index, const struct change 
                            struct err *err)
 {
     struct backfill b = {.m = m,
+                         .index = index,
                          .migration = &m->folder.at[index],
                          .sql = sql,
                          .state = state,
-                         .batch = 2 * BACKFILL_ROWS_MIN,
+                         .batch = BACKFILL_ROWS_FIRST,
                          .result = result,
                          .err = err};
     struct range range;
@@ -148,6 +225,7 @@ enum err_code backfill_run(struct migrate *m, size_t index, const struct change 
     if (rc) {
         return rc;
     }
+    b.done = range.up_to != NULL ? b.done : 0;
     result->rows = b.total;
     show(&b, b.done, false);
     rc = run(&b, &range);

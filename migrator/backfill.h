@@ -1,10 +1,13 @@
 /*
  * backfill - one UPDATE over a whole table in small batches that a live file bears.
  *
- * Each batch holds the write lock for a few milliseconds, and leaves it free for as long: what
- * other writers wait for is the pause, not the batch. The place that was reached is stored in the
- * same batch, bound to the statement's digest, so that a killed run goes on where it was. The
- * statement's own condition lets rows that are done alone, so that running it twice is harmless.
+ * A batch is as large as may run in a few milliseconds: by rows as the last ones went, and by bytes
+ * as a look at the rows themselves says, which is taken before the lock and brings them into
+ * memory. One that takes longer after all is interrupted, undone and cut. Behind each the lock stays
+ * free for a while: what other writers wait for is the pause, not the batch. The place that was
+ * reached is stored in the same batch, bound to the statement's digest, so that a killed run goes
+ * on where it was. The statement's own condition lets rows that are done alone, so that running it
+ * twice is harmless.
  */
 #ifndef MIGRATOR_BACKFILL_H
 #define MIGRATOR_BACKFILL_H
@@ -12,12 +15,15 @@
 #include "migrator/change.h"
 #include "migrator/session.h"
 
-#define BACKFILL_HOLD_US 5000 /* aimed at: well below the first steps of SQLite's busy handler */
-#define BACKFILL_HOLD_MAX_US 15000 /* above it, batches shrink at once */
+#define BACKFILL_HOLD_US 6000 /* aimed at: well below the first steps of SQLite's busy handler */
+#define BACKFILL_WORK_US 3000 /* but no less than that before COMMIT, however slow the disk is */
+#define BACKFILL_HOLD_MAX_US 15000 /* expected, but for what a single row or a slow disk takes */
+#define BACKFILL_CUT_US 12000      /* a batch that runs so long is undone; COMMIT comes on top */
 #define BACKFILL_PAUSE_MIN_US 2000 /* measured: below it, other writers starve */
-#define BACKFILL_ROWS_MIN 200
+#define BACKFILL_ROWS_FIRST 50     /* nothing is known of the table yet */
 #define BACKFILL_ROWS_MAX 20000
-#define BACKFILL_LOG_BYTES (64 << 20) /* above it, wait for a checkpoint */
+#define BACKFILL_BYTES_MAX (512 << 10) /* of the rows of one batch; what is long is counted */
+#define BACKFILL_LOG_BYTES (32 << 20)  /* above it, wait until a checkpoint takes it over */
 
 struct backfill_result {
     int64_t rows;    /* in the table */

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/buf.h"
+#include "database/sql_scan.h"
 #include "migrator/sql_function.h"
 #include "migrator/table_text.h"
 
@@ -79,32 +80,82 @@ static enum err_code read_columns(struct database *db, struct arena *arena, stru
     return out->columns != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "out of memory");
 }
 
-static enum err_code read_key(struct arena *arena, struct shape *out, struct err *err)
+/* The collation that a column is compared with where nothing else is said: "BINARY" if its
+ * definition names none. */
+static bool has_collation(const struct shape *shape, const char *column, const char *collation)
+{
+    struct str definition = {0};
+    struct sql_scan scan;
+    struct sql_token token;
+    bool named = false, same = strcasecmp(collation, "BINARY") == 0;
+
+    if (!table_text_column(str_of(shape->sql), column, &definition)) {
+        return false;
+    }
+    scan = sql_scan_start(definition);
+    while (sql_scan_next(&scan, &token)) {
+        if (named) {
+            same = sql_token_names(&token, collation);
+        }
+        named = sql_token_is(&token, "COLLATE");
+    }
+    return same;
+}
+
+/* A key that is the table itself runs as its index does, which may differ from its columns. */
+static enum err_code read_primary_key(struct database *db, struct arena *arena, struct shape *out,
+                                      struct err *err)
+{
+    struct database_value param = database_text(out->table);
+    struct database_rows *rows = NULL;
+    enum err_code rc = database_query(
+        db,
+        "SELECT k.name, k.coll, k.\"desc\" FROM pragma_index_list(?1) AS i, "
+        "pragma_index_xinfo(i.name) AS k WHERE i.origin = 'pk' AND k.\"key\" ORDER BY k.seqno",
+        &param, 1, &rows, err);
+
+    if (rc) {
+        return rc;
+    }
+    out->key_count = database_rows_count(rows);
+    out->key = arena_zero(arena, out->key_count + 1, sizeof *out->key);
+    out->key_collation = arena_zero(arena, out->key_count + 1, sizeof *out->key_collation);
+    out->key_down = arena_zero(arena, out->key_count + 1, sizeof *out->key_down);
+    if (out->key == NULL || out->key_collation == NULL || out->key_down == NULL) {
+        rc = err_set(err, ERR_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; rc == ERR_OK && i < out->key_count; i++) {
+        out->key[i] = keep(arena, rows, i, 0);
+        if (!has_collation(out, out->key[i], database_rows_text(rows, i, 1))) {
+            out->key_collation[i] = keep(arena, rows, i, 1);
+        }
+        out->key_down[i] = database_rows_int(rows, i, 2, 0) != 0;
+    }
+    database_rows_free(rows);
+    return rc;
+}
+
+static enum err_code read_key(struct database *db, struct arena *arena, struct shape *out,
+                              struct err *err)
 {
     static const char *const rowids[] = {"rowid", "_rowid_", "oid"};
+    enum err_code rc = ERR_OK;
 
     out->without_rowid = table_text_without_rowid(str_of(out->sql));
     out->strict = table_text_strict(str_of(out->sql));
-    out->key = arena_zero(arena, out->count + 1, sizeof *out->key);
-    if (out->key == NULL) {
-        return err_set(err, ERR_NOMEM, "out of memory");
-    }
-    if (!out->without_rowid) {
-        for (size_t i = 0; i < 3 && out->key_count == 0; i++) {
+    if (out->without_rowid) {
+        rc = read_primary_key(db, arena, out, err);
+    } else {
+        out->key = arena_zero(arena, 1, sizeof *out->key);
+        rc = out->key != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "out of memory");
+        for (size_t i = 0; rc == ERR_OK && i < 3 && out->key_count == 0; i++) {
             if (shape_column(out, rowids[i]) == NULL) {
                 out->key[out->key_count++] = rowids[i];
             }
         }
     }
-    for (int place = 1; out->without_rowid && place <= (int)out->count; place++) {
-        for (size_t i = 0; i < out->count; i++) {
-            if (out->columns[i].primary_key == place) {
-                out->key[out->key_count++] = out->columns[i].name;
-            }
-        }
-    }
-    return out->key_count > 0
-               ? ERR_OK
+    return rc || out->key_count > 0
+               ? rc
                : err_set(err, ERR_INVALID,
                          "the rows of \"%.80s\" cannot be told apart: its columns hide rowid, "
                          "_rowid_ and oid",
@@ -143,7 +194,7 @@ enum err_code shape_read(struct database *db, const char *table, struct arena *a
     *out = (struct shape){0};
     rc = read_text(db, table, arena, out, err);
     rc = rc ? rc : read_columns(db, arena, out, err);
-    rc = rc ? rc : read_key(arena, out, err);
+    rc = rc ? rc : read_key(db, arena, out, err);
     return rc ? rc : read_objects(db, arena, out, err);
 }
 

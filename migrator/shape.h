@@ -28,6 +28,8 @@ struct shape {
     size_t count;
     const char **key; /* the columns that a row is found by; rowid's usable name, or the key */
     size_t key_count;
+    const char **key_collation; /* of the key's own index; NULL, all or one: that of the column */
+    bool *key_down;             /* DESC in it; NULL: none is */
     bool without_rowid;
     bool strict;                  /* a value of another type than the column's is an error */
     struct shape_object *objects; /* indexes of the table; all triggers and views */

@@ -43,15 +43,18 @@ static void show_end(const struct pass *p)
 
 static enum err_code one_range(struct pass *p, const char *select, const struct range *range)
 {
+    struct database_value params[RANGE_PARAMS_MAX];
     struct database_rows *rows = NULL;
     struct buf sql = {0};
+    size_t params_used;
     enum err_code rc;
 
     buf_text(&sql, select);
     buf_text(&sql, " WHERE 1");
-    range_condition(range, &sql);
-    rc = buf_failed(&sql) ? err_set(p->err, ERR_NOMEM, "out of memory")
-                          : database_query(p->m->db, buf_cstr(&sql), NULL, 0, &rows, p->err);
+    params_used = range_condition(range, &sql, params);
+    rc = buf_failed(&sql)
+             ? err_set(p->err, ERR_NOMEM, "out of memory")
+             : database_query(p->m->db, buf_cstr(&sql), params, params_used, &rows, p->err);
     buf_fini(&sql);
     if (rc) {
         return rc;
@@ -72,8 +75,10 @@ static enum err_code one_range(struct pass *p, const char *select, const struct 
 /* NOT NULL is loosened while both shapes live, and old code can write what it never reads. */
 static enum err_code one_range_nulls(struct pass *p, const struct range *range)
 {
+    struct database_value params[RANGE_PARAMS_MAX];
     struct database_rows *rows = NULL;
     struct buf sql = {0};
+    size_t params_used;
     enum err_code rc;
 
     if (*p->nulls == '\0') {
@@ -84,9 +89,10 @@ static enum err_code one_range_nulls(struct pass *p, const struct range *range)
     buf_text(&sql, " WHERE (");
     buf_text(&sql, p->nulls);
     buf_char(&sql, ')');
-    range_condition(range, &sql);
-    rc = buf_failed(&sql) ? err_set(p->err, ERR_NOMEM, "out of memory")
-                          : database_query(p->m->db, buf_cstr(&sql), NULL, 0, &rows, p->err);
+    params_used = range_condition(range, &sql, params);
+    rc = buf_failed(&sql)
+             ? err_set(p->err, ERR_NOMEM, "out of memory")
+             : database_query(p->m->db, buf_cstr(&sql), params, params_used, &rows, p->err);
     buf_fini(&sql);
     if (rc == ERR_OK) {
         int64_t count = database_rows_int(rows, 0, 0, 0);

@@ -28,7 +28,8 @@ struct work {
     size_t before_count, after_count;
     const char *checks[WORK_CHECKS_MAX + 1]; /* queries that must return no row; a maintenance */
     size_t check_count;
-    bool edits_schema; /* runs as a maintenance that may write sqlite_master */
+    int64_t hold_max_us; /* undone with ERR_TIMEOUT if it runs for longer; 0: no bound */
+    bool edits_schema;   /* runs as a maintenance that may write sqlite_master */
     bool failed;
 };
 

@@ -365,6 +365,7 @@ static void a_file_without_permission_is_said_to_be_one(void **state)
 static void the_journal_mode_changes_only_if_asked_for(void **state)
 {
     struct database *db = NULL;
+    struct database_log log;
 
     assert_int_equal(run(*state, "CREATE TABLE t(a)"), ERR_OK);
     assert_int_equal(database_log_bytes(*state), 0);
@@ -373,7 +374,9 @@ static void the_journal_mode_changes_only_if_asked_for(void **state)
         ERR_OK);
     assert_int_equal(run(db, "INSERT INTO t VALUES(1)"), ERR_OK);
     assert_true(database_log_bytes(db) > 0);
-    database_checkpoint(db);
+    database_checkpoint(db, &log);
+    assert_true(log.bytes > 0);
+    assert_int_equal(log.left, 0);
     database_close(db);
 }
 
@@ -428,7 +431,8 @@ static void a_snapshot_is_a_whole_database(void **state)
     assert_int_equal(run(*state, "CREATE TABLE t(a)"), ERR_OK);
     assert_int_equal(run(*state, "INSERT INTO t VALUES(1), (2), (3)"), ERR_OK);
     assert_int_equal(database_snapshot(*state, path, NULL, &err), ERR_OK);
-    assert_int_equal(database_snapshot(*state, path, NULL, &err), ERR_CONFLICT); /* replaces nothing */
+    assert_int_equal(database_snapshot(*state, path, NULL, &err),
+                     ERR_CONFLICT); /* replaces nothing */
     assert_int_equal(database_open(path, NULL, &copy, &err), ERR_OK);
     assert_int_equal(number(copy, "SELECT count(*) FROM t"), 3);
     database_close(copy);

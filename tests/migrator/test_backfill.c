@@ -1,0 +1,258 @@
+/*
+ * The backfill's pieces: every kind of key, what a batch may hold, how long it may hold the lock,
+ * and where it goes on after it was stopped.
+ */
+#include "tests/migrator/unit.h"
+
+#include <math.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "migrator/migrate.h"
+#include "migrator/ranges.h"
+#include "tests/migrator/play.h"
+
+static char db[512], folder[512];
+
+static int setup(void **state)
+{
+    (void)state;
+    snprintf(db, sizeof db, "%s", scratch("backfill.db"));
+    snprintf(folder, sizeof folder, "%s", scratch("backfill"));
+    play_remove(db);
+    play_remove(folder);
+    assert_int_equal(mkdir(folder, 0755), 0);
+    return 0;
+}
+
+static void migration(const char *text)
+{
+    char path[700];
+
+    snprintf(path, sizeof path, "%s/0001_fill/migration.json", folder);
+    play_write(path, text);
+}
+
+#define UPPER                                                                                      \
+    "{\"table\": \"t\", \"add\": {\"b\": {\"type\": \"TEXT\"}}, \"forward\": {\"b\": "             \
+    "\"upper(a)\"}}"
+
+#define NUMBERS(count)                                                                             \
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " #count ") "
+
+/* ---- keys ---- */
+
+static const struct {
+    const char *name, *table, *fill;
+} keys[] = {
+    {"rowid", "CREATE TABLE t(a TEXT)",
+     NUMBERS(700) "INSERT INTO t(rowid, a) SELECT i * 3 - 900, 'x' || i FROM n"},
+    {"rowid at both ends", "CREATE TABLE t(a TEXT)",
+     NUMBERS(
+         700) "INSERT INTO t(rowid, a) SELECT CASE WHEN i < 351 THEN -9223372036854775807 - 1 + "
+              "i - 1 ELSE 9223372036854775807 - (i - 351) END, 'x' || i FROM n"},
+    {"a hidden rowid", "CREATE TABLE t(a TEXT, rowid TEXT, _rowid_ TEXT)",
+     NUMBERS(700) "INSERT INTO t(a, rowid) SELECT 'x' || i, 'same' FROM n"},
+    {"NULL in a key that is none", "CREATE TABLE t(k TEXT PRIMARY KEY, a TEXT)",
+     NUMBERS(700) "INSERT INTO t SELECT CASE WHEN i % 2 THEN 'k' || i END, 'x' || i FROM n"},
+    {"composite", "CREATE TABLE t(k INT, l TEXT, a TEXT, PRIMARY KEY(k, l)) WITHOUT ROWID",
+     NUMBERS(700) "INSERT INTO t SELECT i % 7, 'l' || i, 'x' || i FROM n"},
+    {"composite, both down",
+     "CREATE TABLE t(k INT, l TEXT, a TEXT, PRIMARY KEY(k DESC, l DESC)) WITHOUT ROWID",
+     NUMBERS(700) "INSERT INTO t SELECT i % 7, 'l' || i, 'x' || i FROM n"},
+    {"composite, down and up",
+     "CREATE TABLE t(k INT, l TEXT, m INT, a TEXT, PRIMARY KEY(k DESC, l, m DESC)) WITHOUT ROWID",
+     NUMBERS(700) "INSERT INTO t SELECT i % 7, 'l' || (i % 5), i, 'x' || i FROM n"},
+    {"NUL bytes", "CREATE TABLE t(k TEXT PRIMARY KEY, a TEXT) WITHOUT ROWID",
+     NUMBERS(700) "INSERT INTO t SELECT CAST(X'6100' AS TEXT) || i || CAST(X'00' AS TEXT), 'x' || "
+                  "i FROM n"},
+    {"blobs and quotes", "CREATE TABLE t(k PRIMARY KEY, a TEXT) WITHOUT ROWID",
+     NUMBERS(700) "INSERT INTO t SELECT CASE i % 3 WHEN 0 THEN CAST(i AS BLOB) WHEN 1 THEN '''' || "
+                  "i ELSE i * 0.1 END, 'x' || i FROM n"},
+    {"reals", "CREATE TABLE t(k REAL PRIMARY KEY, a TEXT) WITHOUT ROWID",
+     NUMBERS(698) "INSERT INTO t SELECT 1e10 + i / 3.0e5, 'x' || i FROM n UNION ALL SELECT -9e999, "
+                  "'y' UNION ALL SELECT 9e999, 'z'"},
+    {"NOCASE", "CREATE TABLE t(k TEXT COLLATE NOCASE PRIMARY KEY, a TEXT) WITHOUT ROWID",
+     NUMBERS(700) "INSERT INTO t SELECT CASE WHEN i % 2 THEN 'K' ELSE 'k' END || i, 'x' || i FROM "
+                  "n"},
+    {"an index that tells apart what its column does not",
+     "CREATE TABLE t(k TEXT COLLATE NOCASE, a TEXT, PRIMARY KEY(k COLLATE BINARY)) WITHOUT ROWID",
+     NUMBERS(350) "INSERT INTO t SELECT 'K' || i, 'x' || i FROM n UNION ALL SELECT 'k' || i, 'y' "
+                  "|| i FROM n"},
+    {"an index that runs otherwise than its column",
+     "CREATE TABLE t(k TEXT, l INT, a TEXT, PRIMARY KEY(k COLLATE NOCASE, l)) WITHOUT ROWID",
+     NUMBERS(700) "INSERT INTO t SELECT CASE WHEN i % 2 THEN 'K' ELSE 'k' END || (i % 9), i, 'x' "
+                  "|| i FROM n"},
+};
+
+/* Filled, each row once, and counted right. */
+static void every_kind_of_key(void **state)
+{
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        const struct json *step;
+        sqlite3 *app;
+        setup(state);
+        app = app_open(db);
+        app_run(app, "PRAGMA journal_mode = WAL"); /* fewer waits for the disk */
+        app_run(app, keys[i].table);
+        app_run(app, keys[i].fill);
+        if (app_number(app, "SELECT count(*) FROM t") != 700) {
+            fail_msg("%s: not 700 rows", keys[i].name);
+        }
+        migration(UPPER);
+        PLAY(play_apply(db, folder, "in-sync", &play_err));
+        step = json_first(json_get(play_report(), "steps"));
+        while (json_next(step) != NULL) {
+            step = json_next(step);
+        }
+        if (json_number(json_get(step, "backfilled"), 0) != 700 ||
+            json_number(json_get(step, "batches"), 0) < 3 ||
+            app_number(app, "SELECT count(*) FROM t WHERE b IS NOT upper(a)") != 0 ||
+            app_number(app, "SELECT rows_done = 700 AND rows_total = 700 AND backfill_done FROM "
+                            "lockstep_journal") != 1) {
+            fail_msg("%s: %.0f rows in %.0f batches", keys[i].name,
+                     json_number(json_get(step, "backfilled"), 0),
+                     json_number(json_get(step, "batches"), 0));
+        }
+        app_close(app);
+    }
+}
+
+/* A piece is found by the key's own index: nothing is sorted, nothing before it is read. */
+static void no_piece_is_sorted_or_searched(void **state)
+{
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        struct database *database = NULL;
+        struct arena arena = {0};
+        struct shape shape;
+        struct range range;
+        struct database_value params[RANGE_PARAMS_MAX];
+        struct database_rows *rows = NULL;
+        struct err err = {0};
+        struct buf sql = {0};
+        bool more;
+        sqlite3 *app;
+        size_t count;
+
+        setup(state);
+        app = app_open(db);
+        app_run(app, keys[i].table);
+        app_run(app, keys[i].fill);
+        app_close(app);
+        assert_int_equal(database_open(db, NULL, &database, &err), ERR_OK);
+        assert_int_equal(shape_read(database, "t", &arena, &shape, &err), ERR_OK);
+        assert_int_equal(range_start(&range, &shape, NULL, &err), ERR_OK);
+        assert_int_equal(range_next(&range, database, 100, &more, &err), ERR_OK);
+        assert_int_equal(range_next(&range, database, 100, &more, &err), ERR_OK);
+        buf_text(&sql, "EXPLAIN QUERY PLAN SELECT ");
+        range_key_columns(&shape, &sql);
+        buf_text(&sql, " FROM t WHERE 1");
+        count = range_condition(&range, &sql, params);
+        if (database_query(database, buf_cstr(&sql), params, count, &rows, &err) != ERR_OK) {
+            fail_msg("%s: %s", buf_cstr(&sql), err.msg);
+        }
+        if (database_rows_count(rows) != 1 ||
+            strncmp(database_rows_text(rows, 0, 3), "SEARCH t USING ", 15) != 0) {
+            fail_msg("%s: %s", keys[i].name, database_rows_text(rows, 0, 3));
+        }
+        database_rows_free(rows);
+        buf_fini(&sql);
+        range_fini(&range);
+        arena_fini(&arena);
+        database_close(database);
+    }
+}
+
+static void a_place_survives_as_text(void **state)
+{
+    static const char *const texts[] = {"i-9223372036854775808", "i0,r0x1.999999999999ap-4",
+                                        "t,b,n", "t610062,b00ff", "rinf,r-inf"};
+    static const char *const none[] = {"",     "17", "'a'", "i",    "x1",   "i1,",
+                                       "i1,i", "t6", "i1 ", "t61,", "i1i2", "tzz"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        size_t count = 1;
+        struct place *place;
+        char *text;
+        for (const char *p = texts[i]; *p != '\0'; p++) {
+            count += *p == ',';
+        }
+        place = place_read(texts[i], count);
+        assert_non_null(place);
+        text = place_text(place);
+        assert_string_equal(text, texts[i]);
+        free(text);
+        free(place);
+        assert_null(place_read(texts[i], count + 1));
+    }
+    for (size_t i = 0; i < COUNT(none); i++) {
+        if (place_read(none[i], 1) != NULL) {
+            fail_msg("'%s' was read", none[i]);
+        }
+    }
+}
+
+/* ---- what a batch may hold ---- */
+
+static double step_number(const char *key)
+{
+    const struct json *step = json_first(json_get(play_report(), "steps"));
+
+    while (json_next(step) != NULL) {
+        step = json_next(step);
+    }
+    return json_number(json_get(step, key), -1);
+}
+
+/* Rows of some megabytes go one by one, from the first on. */
+static void long_rows_go_one_by_one(void **state)
+{
+    sqlite3 *app = app_open(db);
+
+    (void)state;
+    app_run(app, "CREATE TABLE t(a TEXT, body TEXT)");
+    app_run(app,
+            NUMBERS(6) "INSERT INTO t SELECT 'x' || i, CAST(zeroblob(2000000) AS TEXT) FROM n");
+    app_run(app, NUMBERS(300) "INSERT INTO t SELECT 'x' || i, 'short' FROM n");
+    migration(UPPER);
+    PLAY(play_apply(db, folder, "in-sync", &play_err));
+    assert_int_equal((int)step_number("backfilled"), 306);
+    assert_true(step_number("batches") >= 8);
+    assert_int_equal(app_number(app, "SELECT count(*) FROM t WHERE b IS NULL"), 0);
+    app_close(app);
+}
+
+/* What the bytes do not tell: an expression that takes long. The batch is cut, not waited for. */
+static void a_slow_expression_is_cut(void **state)
+{
+    sqlite3 *app = app_open(db);
+
+    (void)state;
+    app_run(app, "CREATE TABLE t(a TEXT)");
+    app_run(app, NUMBERS(200) "INSERT INTO t SELECT 'x' || i FROM n");
+    /* an application's trigger that takes some 2 ms for a row */
+    app_run(app, "CREATE TABLE slow(n)");
+    app_run(app, "CREATE TRIGGER slows AFTER UPDATE ON t BEGIN INSERT INTO slow SELECT count(*) "
+                 "FROM (" NUMBERS(4000) "SELECT i FROM n); END");
+    migration(UPPER);
+    PLAY(play_apply(db, folder, "in-sync", &play_err));
+    assert_int_equal((int)step_number("backfilled"), 200);
+    assert_int_equal(app_number(app, "SELECT count(*) FROM slow"), 200);
+    assert_true(step_number("batches") >= 10);
+    app_close(app);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind_of_key),
+        cmocka_unit_test(no_piece_is_sorted_or_searched),
+        cmocka_unit_test(a_place_survives_as_text),
+        cmocka_unit_test_setup(long_rows_go_one_by_one, setup),
+        cmocka_unit_test_setup(a_slow_expression_is_cut, setup),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
