@@ -29,11 +29,15 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "server/listen.h"
+#include "server/peers.h"
 
 enum {
     LOOPS_DEFAULT = 2,
     LOOPS_MAX = 16,
+    HEAD_TIMEOUT_S = 10,
+    TELL_US = 10000000,  /* at most so often a line about connections that had to go */
     IDLE_TIMEOUT_S = 75, /* longer than the SDK's poll interval, so that it keeps its connection */
     CONNECTION_POOL = 8 << 10, /* request line and headers; more is answered 431 by the library */
     BODY_FIRST = 1024,
@@ -46,6 +50,8 @@ struct http_loop {
     struct http_server *server;
     struct MHD_Daemon *daemon;
     pthread_t thread;
+    struct peers *peers;
+    int64_t told_us; /* when the log was told of peers that had to go */
     int poll_fd, event_fd, listen_fd;
     int incomplete; /* requests whose body is still coming */
     int unanswered; /* requests that are here whole */
@@ -56,6 +62,7 @@ struct http_server {
     struct http_options options;
     struct http_loop loops[LOOPS_MAX];
     unsigned loop_count, port, connections_max;
+    struct addresses *addresses;
     atomic_bool stopping;
     atomic_ullong requests;
     char id_prefix[17]; /* makes request ids of two runs differ */
@@ -72,6 +79,7 @@ struct http_server {
 struct exchange {
     struct http_loop *loop;
     struct MHD_Connection *connection;
+    struct peer *peer;
     struct http_request request;
     struct http_reply reply;
     struct arena arena;
@@ -133,6 +141,37 @@ static void *see_url(void *cls, const char *uri, struct MHD_Connection *connecti
     return strlen(uri) > LIMIT_URL_BYTES ? &url_too_long : NULL;
 }
 
+static struct peer *peer_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info != NULL ? info->socket_context : NULL;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct http_loop *loop = cls;
+    const union MHD_ConnectionInfo *info;
+    const struct sockaddr *address;
+    int fd;
+
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        peers_remove(loop->peers, *socket_context);
+        *socket_context = NULL;
+        return;
+    }
+    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    address = info != NULL ? info->client_addr : NULL;
+    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    fd = info != NULL ? info->connect_fd : -1;
+    *socket_context = peers_add(loop->peers, fd, address, clock_monotonic_us());
+    if (*socket_context == NULL) {
+        (void)shutdown(fd, SHUT_RDWR); /* out of memory: nobody would watch over it */
+    }
+}
+
 static bool fit_for_id(const char *text)
 {
     size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
@@ -151,6 +190,8 @@ static struct exchange *begin(struct http_loop *loop, struct MHD_Connection *con
     }
     x->loop = loop;
     x->connection = connection;
+    x->peer = peer_of(connection);
+    peers_enter(loop->peers, x->peer, PEER_BODY, clock_monotonic_us());
     x->request.method = method;
     x->request.path = path;
     x->request.body = (struct str){"", 0};
@@ -177,6 +218,7 @@ static void finish(void *cls, struct MHD_Connection *connection, void **con_cls,
     if (x == NULL || (void *)x == (void *)&url_too_long) {
         return;
     }
+    peers_enter(x->loop->peers, x->peer, PEER_IDLE, clock_monotonic_us());
     x->loop->incomplete -= !x->complete;
     x->loop->unanswered -= x->complete;
     if (x->reply.kind == HTTP_BODY_HEAP) { /* never handed over */
@@ -420,11 +462,13 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     if (*upload_data_size != 0) {
         bool taken = take_piece(x, upload_data, *upload_data_size);
 
+        peers_took(x->peer, *upload_data_size);
         *upload_data_size = 0;
         return taken ? MHD_YES : MHD_NO;
     }
     if (!x->complete) {
         x->complete = true;
+        peers_enter(loop->peers, x->peer, PEER_BUSY, clock_monotonic_us());
         loop->incomplete--;
         loop->unanswered++;
         x->request.body = (struct str){x->body != NULL ? x->body : "", x->body_len};
@@ -441,6 +485,26 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 
 /* ---- loops ---- */
 
+/* Shuts down who is overdue, and tells the log now and then. Returns when to look again, as
+ * peers_expire() does. */
+static int watch_peers(struct http_loop *loop)
+{
+    int64_t now_us = clock_monotonic_us();
+    int due_ms = peers_expire(loop->peers, now_us);
+    struct peers_counts counts;
+
+    if (now_us - loop->told_us < TELL_US) {
+        return due_ms;
+    }
+    counts = peers_counts(loop->peers);
+    if (counts.slow + counts.crowded + counts.address > 0) {
+        loop->told_us = now_us;
+        log_event(LOG_WARN, "connections-shut", "too_slow=%u made_room=%u of_one_address=%u",
+                  counts.slow, counts.crowded, counts.address);
+    }
+    return due_ms;
+}
+
 /* Waits for an event or for the moment libmicrohttpd asks for, at most wait_ms (-1: no end), and
  * lets it work. Returns whether there was anything to do. */
 static bool turn(struct http_loop *loop, int wait_ms)
@@ -448,8 +512,11 @@ static bool turn(struct http_loop *loop, int wait_ms)
     MHD_UNSIGNED_LONG_LONG timeout;
     struct epoll_event events[2];
     bool due = false;
-    int n;
+    int n, watch_ms = watch_peers(loop);
 
+    if (watch_ms >= 0 && (wait_ms < 0 || watch_ms < wait_ms)) {
+        wait_ms = watch_ms;
+    }
     if (MHD_get_timeout(loop->daemon, &timeout) == MHD_YES &&
         (wait_ms < 0 || timeout < (MHD_UNSIGNED_LONG_LONG)wait_ms)) {
         wait_ms = timeout > 3600000 ? 3600000 : (int)timeout;
@@ -512,6 +579,14 @@ static enum err_code start_loop(struct http_server *server, struct http_loop *lo
     struct epoll_event event = {.events = EPOLLIN, .data = {.fd = 0}};
 
     loop->server = server;
+    loop->peers = peers_new(
+        &(struct peers_options){.connections_max = server->connections_max / server->loop_count,
+                                .head_us = (int64_t)server->options.head_timeout_s * 1000000,
+                                .idle_us = (int64_t)server->options.idle_timeout_s * 1000000,
+                                .addresses = server->addresses});
+    if (loop->peers == NULL) {
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
     loop->listen_fd = dup(listen_fd);
     loop->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     loop->poll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -521,11 +596,11 @@ static enum err_code start_loop(struct http_server *server, struct http_loop *lo
     loop->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, loop,
         MHD_OPTION_LISTEN_SOCKET, loop->listen_fd, MHD_OPTION_NOTIFY_COMPLETED, finish, NULL,
-        MHD_OPTION_URI_LOG_CALLBACK, see_url, NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
-        MHD_OPTION_CONNECTION_LIMIT, server->connections_max / server->loop_count,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_POOL, MHD_OPTION_CONNECTION_TIMEOUT,
-        server->options.idle_timeout_s, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop, MHD_OPTION_URI_LOG_CALLBACK, see_url,
+        NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_CONNECTION_LIMIT,
+        server->connections_max / server->loop_count, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_POOL, MHD_OPTION_CONNECTION_TIMEOUT, server->options.idle_timeout_s,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
     if (loop->daemon == NULL) {
         return err_set(err, ERR_IO, "start the server: libmicrohttpd refused to start");
     }
@@ -552,11 +627,14 @@ static void complete_options(struct http_server *server)
     options->loops = options->loops > LOOPS_MAX ? LOOPS_MAX : options->loops;
     options->body_bytes_max =
         options->body_bytes_max == 0 ? LIMIT_BODY_BYTES : options->body_bytes_max;
+    options->head_timeout_s =
+        options->head_timeout_s == 0 ? HEAD_TIMEOUT_S : options->head_timeout_s;
     options->idle_timeout_s =
         options->idle_timeout_s == 0 ? IDLE_TIMEOUT_S : options->idle_timeout_s;
     server->connections_max =
         listen_room(options->connections_max == 0 ? LIMIT_CONNECTIONS : options->connections_max);
     server->loop_count = options->loops;
+    server->addresses = addresses_new(options->per_address, server->connections_max);
 }
 
 enum err_code http_start(const struct http_options *options, struct http_server **out,
@@ -577,6 +655,10 @@ enum err_code http_start(const struct http_options *options, struct http_server 
     (void)random_hex(8, server->id_prefix);
     for (unsigned i = 0; i < LOOPS_MAX; i++) {
         server->loops[i].listen_fd = server->loops[i].event_fd = server->loops[i].poll_fd = -1;
+    }
+    if (server->addresses == NULL) {
+        free(server);
+        return err_set(err, ERR_NOMEM, "out of memory");
     }
     rc = listen_open(options->address, options->port, &listen_fd, &server->port, err);
     if (rc == ERR_OK && pthread_create(&server->worker, NULL, run_worker, server) != 0) {
@@ -638,9 +720,11 @@ void http_stop(struct http_server *server)
         } else {
             close_fd(loop->listen_fd);
         }
+        peers_free(loop->peers);
         close_fd(loop->event_fd);
         close_fd(loop->poll_fd);
     }
+    addresses_free(server->addresses);
     pthread_cond_destroy(&server->wake);
     pthread_mutex_destroy(&server->mutex);
     free(server);

@@ -10,6 +10,7 @@
  * not wait for anything there. Where it has to (a disk, a lock), it returns HTTP_DEFER and is
  * called again with the same request on the one worker thread, in order of arrival; what only the
  * worker touches needs no lock. A handler is called when the body is complete: never before.
+ * Whoever sends too slowly is shut down (server/peers.h).
  *
  * This module knows nothing of flags, tokens or JSON.
  */
@@ -76,6 +77,8 @@ struct http_options {
     unsigned port;            /* 0: the system picks */
     unsigned loops;           /* 0: 2 */
     unsigned connections_max; /* 0: LIMIT_CONNECTIONS, or what the open-file limit allows */
+    unsigned per_address;     /* connections of one address; 0: see addresses_new() */
+    unsigned head_timeout_s;  /* for a whole request head; 0: 10 */
     size_t body_bytes_max;    /* 0: LIMIT_BODY_BYTES */
     unsigned idle_timeout_s;  /* 0: 75 */
     http_handler *handle;

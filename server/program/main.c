@@ -170,10 +170,22 @@ static int serve(struct cli *cli, struct app *app, const struct http_options *op
     return 0;
 }
 
+static bool whole_number(const char *text, unsigned *out)
+{
+    size_t len = strlen(text);
+
+    if (len == 0 || len > 6 || strspn(text, "0123456789") != len) {
+        return false;
+    }
+    *out = (unsigned)strtoul(text, NULL, 10);
+    return *out > 0;
+}
+
 static int run_serve(struct cli *cli, void *ctx)
 {
     const char *url = store_url(cli);
     const char *listen = cli_option(cli, "listen");
+    const char *per_address = cli_option(cli, "connections-per-address");
     char address[LISTEN_ADDRESS_BYTES];
     struct http_options options = {.address = address, .handle = app_handle};
     struct app app;
@@ -188,6 +200,9 @@ static int run_serve(struct cli *cli, void *ctx)
     if (listen_parse(listen != NULL ? listen : "127.0.0.1:8080", address, &options.port, &err) !=
         ERR_OK) {
         return cli_fail(cli, &err);
+    }
+    if (per_address != NULL && !whole_number(per_address, &options.per_address)) {
+        return cli_usage(cli, "--connections-per-address must be a whole number from 1");
     }
     /* Before any thread is made, so that all inherit it and the signals come to sigwait() alone. */
     sigemptyset(&signals);
@@ -217,6 +232,8 @@ static const struct cli_option serve_options[] = {
     {"store", 's', "URL", "the database that init made", false},
     {"listen", 'l', "ADDRESS:PORT", "default 127.0.0.1:8080; port 0 picks a free one", false},
     {"port-file", 'p', "FILE", "write the port here once requests are answered", false},
+    {"connections-per-address", 0, "N",
+     "connections of one address at once (default: a quarter of all; loopback: all)", false},
     {"cors-origin", 'c', "ORIGIN", "let pages of this origin call OFREP (default: none)", false},
     {0}};
 
