@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "database/sql_scan.h"
 #include "migrator/arrow_parts.h"
+#include "migrator/arrow_table.h"
 
 /* ---- expanded <-> dual-writing <-> in-sync ---- */
 
@@ -146,6 +147,10 @@ static void fresh(struct arrow *a)
 
 static enum err_code build(struct arrow *a, enum mig_state from, enum mig_state to)
 {
+    if (a->change->table != NULL) {
+        return table_arrow_build(a->m, (size_t)(a->migration - a->m->folder.at), a->change, from,
+                                 to, a->work, a->err);
+    }
     switch (to) {
     case MIG_PENDING: return arrow_unexpand(a);
     case MIG_EXPANDED:
@@ -230,7 +235,8 @@ static enum err_code run_arrow(struct migrate *m, size_t index, const struct cha
     rc = build(&a, from, to);
     if (rc == ERR_OK) {
         move_journal(&a, from, to);
-        rc = from == MIG_PENDING && to == MIG_EXPANDED ? arrow_remember(&a) : ERR_OK;
+        rc = from == MIG_PENDING && to == MIG_EXPANDED && change->table == NULL ? arrow_remember(&a)
+                                                                                : ERR_OK;
     }
     if (rc == ERR_OK) {
         journal_history(&work, &(struct history){.migration = a.migration->name,

@@ -2,11 +2,18 @@
 
 #include <string.h>
 
-static void choose_granularity(struct change *change)
-{
-    int64_t quarter_s = change->phased->old_writes_idle_ms / 4000;
+#include "migrator/table_change.h"
 
-    change->granularity_s = quarter_s < 1 ? 1 : quarter_s > 60 ? 60 : quarter_s;
+int64_t change_granularity_s(const struct phased *phased)
+{
+    int64_t quarter_s = phased->old_writes_idle_ms / 4000;
+
+    return quarter_s < 1 ? 1 : quarter_s > 60 ? 60 : quarter_s;
+}
+
+bool change_sets_aside(const struct change *change)
+{
+    return change->table != NULL ? change->table->old_name != NULL : change->phased->drop_count > 0;
 }
 
 /* The names as the table has them: the migration may have written them in another case. */
@@ -40,6 +47,9 @@ enum err_code change_read(struct database *db, const struct migration *migration
     struct change_names names = {0};
     enum err_code rc;
 
+    if (migration->phased->kind != PHASED_COLUMNS) {
+        return table_change_read(db, migration, expanded, set_aside, arena, out, err);
+    }
     *out = (struct change){.migration = migration, .phased = migration->phased};
     rc = shape_read(db, migration->phased->table, arena, &out->shape, err);
     if (rc) {
@@ -50,7 +60,7 @@ enum err_code change_read(struct database *db, const struct migration *migration
     if (rc) {
         return rc;
     }
-    choose_granularity(out);
+    out->granularity_s = change_granularity_s(out->phased);
     rc = change_check(db, out, expanded, arena, err);
     rc = rc ? rc : change_names_of(out, arena, &names, err);
     rc = rc ? rc : change_predicates(out, &names, arena, err);

@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "base/buf.h"
 #include "migrator/folder.h"
 #include "migrator/shape.h"
 #include "migrator/state.h"
@@ -26,11 +27,14 @@ struct change_trigger {
     bool forward; /* installed for old code: gone from contract on */
 };
 
+struct table_change;
+
 struct change {
     const struct migration *migration;
     const struct phased *phased;
-    struct shape shape;
-    bool set_aside; /* the dropped columns have their set-aside names now */
+    struct table_change *table; /* of a whole table (table_change.h); NULL: of columns */
+    struct shape shape; /* of a renamed table: the old one; a created one's before it is there */
+    bool set_aside;     /* the dropped columns (or table) have their set-aside names now */
     const char *drop_old[PHASED_COLUMNS_MAX]; /* the dropped columns' names as they were created */
     const char *drop_now[PHASED_COLUMNS_MAX]; /* and as they are now: old or set aside */
     const char *drop_aside[PHASED_COLUMNS_MAX]; /* lockstep_<number>_<name> */
@@ -73,6 +77,14 @@ const char *change_backfill(const struct change *change, struct arena *arena);
 const char *change_restore(const struct change *change, struct arena *arena);
 /* SELECT of rows, mismatches, invalid, lost and violators a declared constraint, without a range. */
 const char *change_verify(const struct change *change, struct arena *arena);
+/* Rows that came into the mirror and have no counterpart; like the two above, which run behind it.
+ * NULL: there are none to look for. back: in the old table. */
+const char *change_extras(const struct change *change, bool back);
+/* Whether contract sets something aside that purge removes. */
+bool change_sets_aside(const struct change *change);
+/* How exactly old code's writes are recorded; and the statement that records one. */
+int64_t change_granularity_s(const struct phased *phased);
+void change_add_note(const struct change *change, struct buf *out);
 /* A condition for rows that violate what is declared for the added columns; "0" if nothing is. */
 const char *change_violated(const struct change *change, struct arena *arena);
 /* A condition for rows that verification finds fault with. */
@@ -83,6 +95,7 @@ void change_notes(const struct change *change, enum mig_state from, struct json 
                   struct arena *arena);
 /* The objects of the application that name a dropped column: they would follow its rename, and
  * hinder its removal. Comma-separated; "" if none. */
-const char *change_dependents(const struct change *change, struct arena *arena);
+const char *change_dependents(struct database *db, const struct change *change,
+                              struct arena *arena);
 
 #endif

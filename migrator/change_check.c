@@ -10,6 +10,7 @@
 #include "database/sql_scan.h"
 #include "migrator/change_parts.h"
 #include "migrator/sql_function.h"
+#include "migrator/table_change.h"
 #include "migrator/table_text.h"
 
 #define NAMES_MAX 200u /* columns that a misspelt name is compared with */
@@ -373,12 +374,16 @@ enum err_code change_check(struct database *db, const struct change *change, boo
     return rc;
 }
 
-const char *change_dependents(const struct change *change, struct arena *arena)
+const char *change_dependents(struct database *db, const struct change *change, struct arena *arena)
 {
     const struct shape *shape = &change->shape;
     struct buf names = {0};
     const char *out;
 
+    if (change->table != NULL) {
+        out = table_dependents(db, change, arena);
+        return out != NULL ? out : "schema, which could not be read";
+    }
     for (size_t i = 0; i < shape->object_count; i++) {
         const struct shape_object *object = &shape->objects[i];
         bool named = false, table = false;

@@ -1,6 +1,7 @@
 #include "migrator/change_parts.h"
 
 #include "migrator/expression.h"
+#include "migrator/table_change.h"
 
 /* ---- columns ---- */
 
@@ -47,6 +48,9 @@ const char *change_backfill(const struct change *change, struct arena *arena)
 {
     struct buf text = {0};
 
+    if (change->table != NULL) {
+        return change->table->backfill;
+    }
     if (change->fill == NULL) {
         return NULL;
     }
@@ -61,6 +65,9 @@ const char *change_restore(const struct change *change, struct arena *arena)
 {
     struct buf text = {0};
 
+    if (change->table != NULL) {
+        return change->table->restore;
+    }
     if (change->restore == NULL) {
         return NULL;
     }
@@ -68,6 +75,13 @@ const char *change_restore(const struct change *change, struct arena *arena)
     buf_sql_name(&text, str_of(change->shape.table));
     buf_print(&text, " SET %s WHERE NOT (%s)", change->restore, change->consistent);
     return change_settle(arena, &text);
+}
+
+const char *change_extras(const struct change *change, bool back)
+{
+    return change->table == NULL ? NULL
+           : back                ? change->table->restore_extras
+                                 : change->table->extras;
 }
 
 /* "col IS NULL OR NOT coalesce((check), 1)", joined by OR behind what is there already. */
@@ -104,6 +118,9 @@ const char *change_verify(const struct change *change, struct arena *arena)
     const char *restored = change->reverse != NULL ? change->reverse : "0";
     struct buf text = {0};
 
+    if (change->table != NULL) {
+        return change->table->verify;
+    }
     buf_text(&text, "SELECT count(*)");
     buf_print(&text, ", coalesce(sum(%s AND NOT (%s)), 0), ", change->valid, change->consistent);
     if (change->phased->valid_old != NULL) {
@@ -137,6 +154,9 @@ const char *change_fault(const struct change *change, struct arena *arena)
     const char *restored = change->reverse != NULL ? change->reverse : "0";
     struct buf text = {0};
 
+    if (change->table != NULL) {
+        return change->table->fault;
+    }
     buf_print(&text, "(%s AND NOT (%s))", change->valid, change->consistent);
     if (change->phased->valid_old != NULL) {
         buf_print(&text, " OR (NOT %s AND NOT (%s))", change->valid, restored);

@@ -32,7 +32,7 @@ static void add_update(const struct change *change, const char *set, struct buf 
 
 /* The record of old code's writes: at most one write of that row a granularity. No conflict clause,
  * because the application's own would override it. */
-static void add_note(const struct change *change, struct buf *out)
+void change_add_note(const struct change *change, struct buf *out)
 {
     buf_text(out, "UPDATE lockstep_activity SET written_at = " NOW_S " WHERE migration = ");
     buf_sql_text(out, str_of(change->migration->name));
@@ -129,7 +129,7 @@ static enum err_code forward_insert(struct change *change, struct arena *arena, 
     buf_text(&text, " BEGIN ");
     add_update(change, change->fill, &text);
     buf_print(&text, " AND %s AND NOT (%s); ", change->valid, change->forward);
-    add_note(change, &text);
+    change_add_note(change, &text);
     return end_trigger(change, name, true, arena, &text, err);
 }
 
@@ -197,7 +197,7 @@ static enum err_code old_update(struct change *change, const struct change_names
         buf_text(&text, "))");
     }
     buf_text(&text, change->forward != NULL || change->reverse != NULL ? " BEGIN " : "BEGIN ");
-    add_note(change, &text);
+    change_add_note(change, &text);
     buf_fini(&columns);
     buf_fini(&event);
     return end_trigger(change, name, true, arena, &text, err);
@@ -217,7 +217,7 @@ static enum err_code old_insert(struct change *change, struct arena *arena, stru
         buf_text(&text, " IS NOT NULL");
     }
     buf_text(&text, " BEGIN ");
-    add_note(change, &text);
+    change_add_note(change, &text);
     return end_trigger(change, name, true, arena, &text, err);
 }
 

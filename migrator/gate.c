@@ -141,13 +141,11 @@ static enum err_code judge_contract(struct judging *j, struct migrate *m,
                                     const struct change *change)
 {
     struct arena arena = {0};
-    const char *dependents = change_dependents(change, &arena);
+    const char *dependents = change_dependents(m->db, change, &arena);
     char why[300];
 
-    (void)m;
     (void)snprintf(why, sizeof why,
-                   "the application's own %s names a column that is set aside; change it first",
-                   dependents);
+                   "the application's own %s names what is set aside; change it first", dependents);
     judge(j, "nothing-depends-on-old", true, *dependents == '\0', *dependents == '\0' ? "" : why,
           NULL);
     arena_fini(&arena);

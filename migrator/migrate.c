@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "migrator/flag_link.h"
+#include "migrator/phased_table.h"
 #include "migrator/plain.h"
 #include "migrator/session.h"
 #include "migrator/shape.h"
@@ -364,8 +365,8 @@ static enum err_code check_later(const struct migrate *m, size_t index, struct e
     for (size_t i = index + 1; i < m->folder.count && phased != NULL; i++) {
         const struct migration *later = &m->folder.at[i];
         if (session_state(m, i) != MIG_PENDING &&
-            (later->phased != NULL ? strcasecmp(later->phased->table, phased->table) == 0
-                                   : session_mentions(later->up, phased->table))) {
+            (later->phased != NULL ? phased_share_table(later->phased, phased)
+                                   : session_mentions_any(later->up, phased))) {
             return err_set(err, ERR_CONFLICT,
                            "%.80s came later on the same table: take that one back first",
                            later->name);

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/nearest.h"
 #include "migrator/facts.h"
+#include "migrator/phased_table.h"
 
 #define OLD_WRITES_IDLE_MS (60 * 60 * 1000) /* the default gate: no write by old code for 1 h */
 #define LEASE_S 300
@@ -382,6 +383,9 @@ static enum err_code check_sense(struct reader *reader)
     const struct phased *phased = reader->phased;
     bool derives = false;
 
+    if (phased->kind != PHASED_COLUMNS) {
+        return ERR_OK; /* phased_table_read() has seen to it */
+    }
     if (phased->add_count == 0 && phased->drop_count == 0) {
         return err_set(reader->err, ERR_INVALID,
                        "it changes nothing: \"add\" or \"drop\" names the columns");
@@ -415,9 +419,24 @@ static enum err_code check_sense(struct reader *reader)
 
 static enum err_code read_document(struct reader *reader, const struct json *json)
 {
-    static const char *const names[] = {"description",     "table",     "add",   "forward", "drop",
-                                        "reverse",         "valid_old", "lossy", "flag",    "gates",
-                                        "old_writes_idle", "lease_s",   NULL};
+    static const char *const names[] = {"description",
+                                        "table",
+                                        "add",
+                                        "forward",
+                                        "drop",
+                                        "reverse",
+                                        "valid_old",
+                                        "lossy",
+                                        "flag",
+                                        "gates",
+                                        "old_writes_idle",
+                                        "lease_s",
+                                        "create_table",
+                                        "drop_table",
+                                        "rename_table",
+                                        "rename_indexes",
+                                        "needs",
+                                        NULL};
     struct phased *phased = reader->phased;
     enum err_code rc;
 
@@ -431,10 +450,11 @@ static enum err_code read_document(struct reader *reader, const struct json *jso
     if (rc == ERR_OK && json_get(json, "description") != NULL) {
         rc = take_text(reader, "description", json_get(json, "description"), &phased->description);
     }
-    if (rc == ERR_OK && json_get(json, "table") == NULL) {
+    rc = rc ? rc : phased_table_read(json, reader->arena, phased, reader->err);
+    if (rc == ERR_OK && phased->kind == PHASED_COLUMNS && json_get(json, "table") == NULL) {
         rc = err_set(reader->err, ERR_INVALID, "\"table\" is missing");
     }
-    if (rc == ERR_OK) {
+    if (rc == ERR_OK && phased->kind == PHASED_COLUMNS) {
         rc = take_text(reader, "table", json_get(json, "table"), &phased->table);
     }
     if (rc == ERR_OK && json_get(json, "valid_old") != NULL) {

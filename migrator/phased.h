@@ -32,9 +32,24 @@ struct phased_drop {
 
 enum phased_gate { PHASED_GATE_DUAL_WRITE, PHASED_GATE_CONTRACT, PHASED_GATE_PURGE, PHASED_GATES };
 
+/* What becomes of the table: a migration of a whole table changes no columns. */
+enum phased_kind { PHASED_COLUMNS, PHASED_CREATE_TABLE, PHASED_DROP_TABLE, PHASED_RENAME_TABLE };
+
+struct phased_index { /* of a renamed table: names of indexes are unique in a database */
+    const char *old_name, *new_name;
+};
+
 struct phased {
     const char *description; /* "" if none */
+    enum phased_kind kind;
     const char *table;
+    const char *rename_to;     /* RENAME_TABLE alone */
+    const char *const *create; /* CREATE_TABLE: its statement, then those of its indexes */
+    size_t create_count;
+    struct phased_index *indexes; /* RENAME_TABLE: those that are named by hand */
+    size_t index_count;
+    const char *const *needs; /* migrations that must be purged (or applied) before, as written */
+    size_t needs_count;
     struct phased_add *add;
     size_t add_count;
     struct phased_drop *drop;

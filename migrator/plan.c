@@ -14,10 +14,12 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "database/sql_scan.h"
+#include "migrator/arrow_table.h"
 #include "migrator/arrows.h"
 #include "migrator/backfill.h"
 #include "migrator/plain.h"
 #include "migrator/scratch.h"
+#include "migrator/table_change.h"
 #include "migrator/table_text.h"
 #include "migrator/walk.h"
 
@@ -163,6 +165,9 @@ static char *with_column(const struct shape *shape, const char *text, const char
 
 static enum err_code predict_expanded(struct planning *p)
 {
+    if (p->change.table != NULL) {
+        return ERR_OK; /* what is generated for a table names nothing that expand makes */
+    }
     const struct phased *phased = p->change.phased;
     struct shape *shape = &p->change.shape;
     struct shape_column *columns =
@@ -200,12 +205,17 @@ static enum err_code predict_expanded(struct planning *p)
     return shape->sql != NULL ? ERR_OK : err_set(p->err, ERR_NOMEM, "out of memory");
 }
 
-static void predict_contracted(struct planning *p)
+static enum err_code predict_contracted(struct planning *p)
 {
+    if (p->change.table != NULL) {
+        struct change now = p->change;
+        return table_change_named(&now, true, &p->arena, &p->change, p->err);
+    }
     p->change.set_aside = true;
     for (size_t i = 0; i < p->change.phased->drop_count; i++) {
         p->change.drop_now[i] = p->change.drop_aside[i];
     }
+    return ERR_OK;
 }
 
 /* ---- phases ---- */
@@ -261,6 +271,23 @@ static void put_waits(struct planning *p, struct json *phase, bool contract)
     (void)json_put(phase, "waits_for", waits);
 }
 
+static enum err_code plan_purge_table(struct planning *p)
+{
+    bool empties = change_sets_aside(&p->change);
+    const char *emptying = empties ? table_emptying(&p->change, &p->arena) : NULL;
+    struct json *phase = phase_new(p, "purge", MIG_PURGED, empties ? (double)p->rows : 0,
+                                   empties ? BACKFILL_HOLD_MAX_US / 1000.0 : SHORT_MS);
+
+    if (emptying != NULL) {
+        (void)json_append(json_get(p->out, "notes"),
+                          json_string(arena_print(&p->arena,
+                                                  "purge first empties %s in batches, and from "
+                                                  "then on there is no way back",
+                                                  p->change.table->aside)));
+    }
+    return put_arrow(p, phase, MIG_CONTRACTED, MIG_PURGED);
+}
+
 static enum err_code plan_arrow(struct planning *p, enum mig_state from)
 {
     enum mig_state to = (enum mig_state)(from + 1);
@@ -282,9 +309,11 @@ static enum err_code plan_arrow(struct planning *p, enum mig_state from)
         phase = phase_new(p, "contract", to, rows, SHORT_MS + rows / SCAN_ROWS_PER_MS);
         rc = put_arrow(p, phase, from, to);
         put_waits(p, phase, true);
-        predict_contracted(p);
-        return rc;
+        return rc ? rc : predict_contracted(p);
     case MIG_CONTRACTED:
+        if (p->change.table != NULL) {
+            return plan_purge_table(p);
+        }
         return put_arrow(p, phase_new(p, "purge", to, rows, SHORT_MS + rows / REWRITE_ROWS_PER_MS),
                          from, to);
     default: return ERR_OK;
@@ -318,7 +347,7 @@ static bool fires_on_any_update(const struct shape_object *object, const char *t
 static enum err_code put_notes(struct planning *p, enum mig_state from)
 {
     const struct phased *phased = p->change.phased;
-    const char *dependents = change_dependents(&p->change, &p->arena);
+    const char *dependents = change_dependents(p->m->db, &p->change, &p->arena);
     struct json *notes = json_get(p->out, "notes");
     struct database_rows *rows = NULL;
     struct buf sql = {0};
@@ -434,7 +463,7 @@ static enum err_code plan_phased(struct planning *p, enum mig_state from, enum m
     }
     *fresh = *fresh && rc == ERR_OK && p->rows == 0 && !filled;
     if (*fresh) {
-        const char *dependents = change_dependents(&p->change, &p->arena);
+        const char *dependents = change_dependents(p->m->db, &p->change, &p->arena);
         if (*dependents != '\0') {
             add_text(json_get(p->out, "notes"),
                      arena_print(&p->arena, "fails until these change: %s", dependents));

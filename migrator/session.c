@@ -5,6 +5,7 @@
 
 #include "base/digest.h"
 #include "database/sql_scan.h"
+#include "migrator/phased_table.h"
 #include "migrator/shape.h"
 
 #define ENVIRONMENT_DEFAULT "development"
@@ -179,14 +180,19 @@ bool session_mentions(struct str sql, const char *table)
     return false;
 }
 
+bool session_mentions_any(struct str sql, const struct phased *phased)
+{
+    return session_mentions(sql, phased->table) ||
+           (phased->rename_to != NULL && session_mentions(sql, phased->rename_to));
+}
+
 bool session_shares_table(const struct migrate *m, size_t before, size_t index)
 {
     const struct migration *wanted = &m->folder.at[index];
     const struct phased *phased = m->folder.at[before].phased;
 
-    return phased != NULL &&
-           (wanted->phased != NULL ? strcasecmp(phased->table, wanted->phased->table) == 0
-                                   : session_mentions(wanted->up, phased->table));
+    return phased != NULL && (wanted->phased != NULL ? phased_share_table(phased, wanted->phased)
+                                                     : session_mentions_any(wanted->up, phased));
 }
 
 const struct migration *session_in_the_way(const struct migrate *m, size_t index)
@@ -206,8 +212,8 @@ bool session_rests_on_pending(const struct migrate *m, size_t index)
     for (size_t i = 0; phased != NULL && i < index; i++) {
         const struct migration *before = &m->folder.at[i];
         if (session_state(m, i) == MIG_PENDING &&
-            (before->phased != NULL ? strcasecmp(before->phased->table, phased->table) == 0
-                                    : session_mentions(before->up, phased->table))) {
+            (before->phased != NULL ? phased_share_table(before->phased, phased)
+                                    : session_mentions_any(before->up, phased))) {
             return true;
         }
     }

@@ -16,8 +16,8 @@ static const char *keep(struct arena *arena, const struct database_rows *rows, s
     return arena_text(arena, text != NULL ? text : "", text != NULL ? strlen(text) : 0);
 }
 
-static enum err_code read_text(struct database *db, const char *table, struct arena *arena,
-                               struct shape *out, struct err *err)
+static enum err_code read_text(struct database *db, const char *table, bool aside,
+                               struct arena *arena, struct shape *out, struct err *err)
 {
     struct database_value param = database_text(table);
     struct database_rows *rows = NULL;
@@ -42,7 +42,7 @@ static enum err_code read_text(struct database *db, const char *table, struct ar
             rc = err_set(err, ERR_NOMEM, "out of memory");
         } else if (strncasecmp(out->sql, "CREATE VIRTUAL", 14) == 0 ||
                    strncasecmp(out->table, "sqlite_", 7) == 0 ||
-                   strncasecmp(out->table, "lockstep_", 9) == 0) {
+                   (!aside && strncasecmp(out->table, "lockstep_", 9) == 0)) {
             rc = err_set(err, ERR_INVALID, "\"%.80s\" is no ordinary table", table);
         }
     }
@@ -186,13 +186,13 @@ static enum err_code read_objects(struct database *db, struct arena *arena, stru
     return out->objects != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "out of memory");
 }
 
-enum err_code shape_read(struct database *db, const char *table, struct arena *arena,
-                         struct shape *out, struct err *err)
+static enum err_code read_whole(struct database *db, const char *table, bool aside,
+                                struct arena *arena, struct shape *out, struct err *err)
 {
     enum err_code rc;
 
     *out = (struct shape){0};
-    rc = read_text(db, table, arena, out, err);
+    rc = read_text(db, table, aside, arena, out, err);
     rc = rc ? rc : read_columns(db, arena, out, err);
     rc = rc ? rc : read_key(db, arena, out, err);
     return rc ? rc : read_objects(db, arena, out, err);
@@ -215,6 +215,18 @@ unsigned shape_classes(const struct shape *shape, const char *type)
         }
     }
     return SQL_ANY;
+}
+
+enum err_code shape_read(struct database *db, const char *table, struct arena *arena,
+                         struct shape *out, struct err *err)
+{
+    return read_whole(db, table, false, arena, out, err);
+}
+
+enum err_code shape_read_aside(struct database *db, const char *table, struct arena *arena,
+                               struct shape *out, struct err *err)
+{
+    return read_whole(db, table, true, arena, out, err);
 }
 
 const struct shape_column *shape_column(const struct shape *shape, const char *name)

@@ -41,6 +41,9 @@ MUST_USE enum err_code shape_read(struct database *db, const char *table, struct
                                   struct shape *out, struct err *err);
 /* The storage classes (enum sql_class) that a column of this type can hold in this table. */
 unsigned shape_classes(const struct shape *shape, const char *type);
+/* The same for a table that has one of our names, because it was set aside. */
+MUST_USE enum err_code shape_read_aside(struct database *db, const char *table, struct arena *arena,
+                                        struct shape *out, struct err *err);
 const struct shape_column *shape_column(const struct shape *shape, const char *name);
 
 /* Whether the table has a row. */

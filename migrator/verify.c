@@ -265,7 +265,8 @@ enum err_code verify_run(struct migrate *m, size_t index, const struct change *c
         verification_fini(out);
         return rc;
     }
-    if (change->phased->drop_count == 0 && session_state(m, index) >= MIG_IN_SYNC) {
+    if (change->table == NULL && change->phased->drop_count == 0 &&
+        session_state(m, index) >= MIG_IN_SYNC) {
         /* Nothing is restored from an added column, so a value that differs from the derived one
          * is what new code wrote: to repair it would be to overwrite it. */
         own = out->mismatches;

@@ -1,3 +1,5 @@
+#include "migrator/arrow_table.h"
+#include "migrator/table_change.h"
 #include "migrator/walk_part.h"
 
 #include <stdio.h>
@@ -16,7 +18,7 @@ enum err_code walk_validate(struct migrate *m, size_t index, struct err *err)
     struct change change;
     enum err_code rc = change_read(m->db, &m->folder.at[index], false, false, &arena, &change, err);
 
-    rc = rc ? rc : way_check_triggers(&change, err);
+    rc = rc || change.table != NULL ? rc : way_check_triggers(&change, err);
     arena_fini(&arena);
     return rc;
 }
@@ -37,7 +39,9 @@ static enum err_code is_fresh(struct walk *w, bool *out)
 
     *out = w->m->fresh && (!w->request->explicit_to || w->request->to >= MIG_CONTRACTED);
     if (*out) {
-        rc = shape_has_rows(w->m->db, w->change.shape.table, &rows, w->err);
+        rc = w->change.table != NULL
+                 ? table_change_has_rows(w->m->db, &w->change, &rows, w->err)
+                 : shape_has_rows(w->m->db, w->change.shape.table, &rows, w->err);
         *out = !rows;
     }
     return rc;
@@ -103,6 +107,9 @@ static enum err_code forward_in_sync(struct walk *w)
         rc = backfill_run(w->m, w->index, &w->change, sql, MIG_DUAL_WRITING, &result, w->err);
     }
     rc = rc ? rc : walk_check_rows(w, true, &v);
+    if (rc == ERR_OK && v.mismatches > 0 && change_extras(&w->change, false) != NULL) {
+        rc = walk_fill_again(w, false, MIG_DUAL_WRITING, &v);
+    }
     if (rc == ERR_OK && !v.clean) {
         rc = walk_refuse_unclean(w, &v);
     }
@@ -195,12 +202,16 @@ static enum err_code forward_purge(struct walk *w)
 {
     const char *reason;
     int64_t revision = 0;
-    enum err_code rc = walk_pass_gate(w, PHASED_GATE_PURGE, walk_reverify_contracted, &revision);
+    bool begun = w->change.table != NULL && table_purge_begun(w->m, w->index);
+    enum err_code rc =
+        begun ? ERR_OK /* by a run that did not come to its end */
+              : walk_pass_gate(w, PHASED_GATE_PURGE, walk_reverify_contracted, &revision);
 
     if (rc || w->stop) {
         return rc;
     }
-    rc = w->phased->drop_count > 0 ? recovery_point(w) : ERR_OK;
+    rc = change_sets_aside(&w->change) && !begun ? recovery_point(w) : ERR_OK;
+    rc = rc ? rc : table_prepare(w->m, w->index, &w->change, MIG_CONTRACTED, MIG_PURGED, w->err);
     if (rc) {
         return rc;
     }

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "migrator/backfill.h"
 #include "migrator/flag_link.h"
+#include "migrator/arrow_table.h"
 #include "migrator/walk_part.h"
 #include "migrator/way_back.h"
 
@@ -21,9 +22,13 @@ static enum err_code back_to_in_sync(struct walk *w)
     enum err_code rc = walk_check_rows(w, false, &v);
 
     if (rc == ERR_OK && v.mismatches > 0 && sql != NULL) {
-        rc = backfill_run(w->m, w->index, &w->change, sql, MIG_CONTRACTED, &result, w->err);
-        verification_fini(&v);
-        rc = rc ? rc : walk_check_rows(w, false, &v);
+        if (change_extras(&w->change, true) != NULL) {
+            rc = walk_fill_again(w, true, MIG_CONTRACTED, &v);
+        } else {
+            rc = backfill_run(w->m, w->index, &w->change, sql, MIG_CONTRACTED, &result, w->err);
+            verification_fini(&v);
+            rc = rc ? rc : walk_check_rows(w, false, &v);
+        }
     }
     if (rc == ERR_OK && v.mismatches > 0) {
         rc = walk_refuse_unclean(w, &v);
@@ -147,8 +152,11 @@ enum err_code walk_back(struct migrate *m, size_t index, const struct walk_reque
     walk_init(&walk, m, index, request, steps, NULL, err);
     rc = check_back(&walk);
     rc = rc ? rc : walk_read_change(&walk);
+    if (rc == ERR_OK && walk.change.table != NULL) {
+        rc = table_way_back_check(m, index, &walk.change, request->to, err);
+    }
     if (rc == ERR_OK && request->to == MIG_PENDING) {
-        rc = way_back_check(m, index, &walk.change, err);
+        rc = walk.change.table != NULL ? ERR_OK : way_back_check(m, index, &walk.change, err);
     }
     while (rc == ERR_OK && session_state(m, index) > request->to) {
         rc = one_back(&walk);

@@ -2,6 +2,8 @@
  * Gates, verification and waits, for both ways.
  */
 #include "migrator/walk_part.h"
+#include "migrator/backfill.h"
+#include "migrator/arrow_table.h"
 
 #include <stdio.h>
 
@@ -37,8 +39,9 @@ enum err_code walk_read_change(struct walk *w)
 enum err_code walk_move(struct walk *w, enum mig_state to, const char *reason)
 {
     enum mig_state from = session_state(w->m, w->index);
-    enum err_code rc = arrow_run(w->m, w->index, &w->change, from, to, reason, w->steps, w->err);
+    enum err_code rc = table_prepare(w->m, w->index, &w->change, from, to, w->err);
 
+    rc = rc ? rc : arrow_run(w->m, w->index, &w->change, from, to, reason, w->steps, w->err);
     return rc ? rc : walk_read_change(w);
 }
 
@@ -145,6 +148,20 @@ enum err_code walk_check_rows(struct walk *w, bool deep, struct verification *v)
 
     rc = rc ? rc : verify_store(w->m, w->index, v, w->err);
     return rc;
+}
+
+enum err_code walk_fill_again(struct walk *w, bool back, enum mig_state state,
+                              struct verification *v)
+{
+    const char *fill =
+        back ? change_restore(&w->change, &w->arena) : change_backfill(&w->change, &w->arena);
+    struct backfill_result result = {0};
+    enum err_code rc = backfill_run(w->m, w->index, &w->change, change_extras(&w->change, back),
+                                    state, &result, w->err);
+
+    rc = rc ? rc : backfill_run(w->m, w->index, &w->change, fill, state, &result, w->err);
+    verification_fini(v);
+    return rc ? rc : walk_check_rows(w, true, v);
 }
 
 enum err_code walk_refuse_unclean(struct walk *w, const struct verification *v)

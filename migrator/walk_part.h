@@ -48,6 +48,10 @@ walk_reverify_fn walk_reverify_in_sync, walk_reverify_contracted;
 
 /* Reads every row, and stores the result. */
 MUST_USE enum err_code walk_check_rows(struct walk *w, bool deep, struct verification *v);
+/* A mirror that is not equal: what has no counterpart goes, the rest is copied; then all rows are
+ * read again. back: the old table from the new one. */
+MUST_USE enum err_code walk_fill_again(struct walk *w, bool back, enum mig_state state,
+                                       struct verification *v);
 MUST_USE enum err_code walk_refuse_unclean(struct walk *w, const struct verification *v);
 /* From in-sync to dual-writing; why is for the history. */
 MUST_USE enum err_code walk_fall_back(struct walk *w, const char *why);

@@ -1,0 +1,1 @@
+INSERT INTO note(orders, text) VALUES(2, 'late');

@@ -1,0 +1,1 @@
+INSERT INTO note(orders, text) VALUES(1, 'one'), (3, 'three');

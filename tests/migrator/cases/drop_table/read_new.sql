@@ -1,0 +1,1 @@
+SELECT o.id, n FROM orders AS o ORDER BY 1; 

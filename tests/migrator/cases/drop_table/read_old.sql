@@ -1,0 +1,1 @@
+SELECT id, orders, text, parent FROM note ORDER BY 1;

@@ -1,0 +1,1 @@
+INSERT INTO orders VALUES(1, 10), (2, 20), (3, 30); INSERT INTO note(orders, text) VALUES(1, 'one'), (2, 'two'), (3, 'gone'); UPDATE note SET parent = 1; DELETE FROM note WHERE id = 3; DELETE FROM log;

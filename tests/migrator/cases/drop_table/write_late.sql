@@ -1,0 +1,2 @@
+DELETE FROM orders WHERE id = 2;
+INSERT INTO orders VALUES(5, 50);

@@ -1,0 +1,4 @@
+CREATE TABLE note(id INTEGER PRIMARY KEY, a TEXT);
+CREATE INDEX note_a ON note(a);
+CREATE TABLE t(a);
+CREATE INDEX remark_a ON t(a);

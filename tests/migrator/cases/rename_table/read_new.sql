@@ -1,0 +1,1 @@
+SELECT id, note, day, n, twice FROM remark ORDER BY id;

@@ -1,0 +1,1 @@
+SELECT id, note, day, n, twice FROM note ORDER BY id;

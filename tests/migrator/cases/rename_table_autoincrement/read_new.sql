@@ -1,0 +1,1 @@
+SELECT id, a FROM remark ORDER BY 1;

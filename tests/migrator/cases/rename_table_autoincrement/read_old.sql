@@ -1,0 +1,1 @@
+SELECT id, a FROM note ORDER BY 1;

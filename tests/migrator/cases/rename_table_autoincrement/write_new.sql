@@ -1,0 +1,1 @@
+INSERT INTO remark(a) VALUES('new');

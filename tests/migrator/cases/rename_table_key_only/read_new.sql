@@ -1,0 +1,1 @@
+SELECT id FROM remark ORDER BY 1;

@@ -1,0 +1,1 @@
+UPDATE remark SET id = 8 WHERE id = 7;

@@ -1,0 +1,2 @@
+DELETE FROM remark WHERE id = 2;
+INSERT INTO remark VALUES(7);

@@ -1,0 +1,2 @@
+INSERT INTO note VALUES(5);
+UPDATE note SET id = 6 WHERE id = 1;

@@ -1,0 +1,1 @@
+SELECT * FROM "ord""er" ORDER BY 1;

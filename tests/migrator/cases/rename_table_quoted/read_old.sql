@@ -1,0 +1,1 @@
+SELECT * FROM "Old ""one""" ORDER BY 1;

@@ -1,0 +1,1 @@
+INSERT INTO "Old ""one""" VALUES(1, 'x', 2);

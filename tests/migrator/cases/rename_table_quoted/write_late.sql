@@ -1,0 +1,1 @@
+UPDATE "ord""er" SET "a b" = 'late' WHERE id = 1;

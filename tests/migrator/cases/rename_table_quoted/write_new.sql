@@ -1,0 +1,1 @@
+INSERT INTO "ord""er" VALUES(3, 'new', 4);

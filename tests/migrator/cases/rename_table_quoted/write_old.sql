@@ -1,0 +1,1 @@
+INSERT INTO "Old ""one""" VALUES(2, 'old', 3);

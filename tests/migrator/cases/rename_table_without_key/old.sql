@@ -1,0 +1,1 @@
+CREATE TABLE note(code TEXT PRIMARY KEY, b, rowid TEXT);

@@ -1,0 +1,2 @@
+DELETE FROM remark WHERE code IS NULL;
+INSERT INTO remark(code) VALUES('late');

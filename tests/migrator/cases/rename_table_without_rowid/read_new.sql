@@ -1,0 +1,1 @@
+SELECT a, k, quote(b) FROM remark ORDER BY a, k;

@@ -1,0 +1,1 @@
+SELECT a, k, quote(b) FROM note ORDER BY a, k;

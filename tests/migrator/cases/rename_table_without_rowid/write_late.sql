@@ -1,0 +1,2 @@
+INSERT INTO remark VALUES('late', 1, 'late');
+DELETE FROM remark WHERE a = 'w';
