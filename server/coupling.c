@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "flags/ruleset.h"
+#include "server/advice.h"
 
 enum { OUTCOMES_MAX = 64 }; /* variants of one flag: LIMIT_VARIANTS */
 
@@ -116,33 +117,6 @@ static void advise_schema(struct coupling_refusal *why, const struct tie *tie)
     }
 }
 
-/* The command that makes this state possible: the flag goes first. */
-static void advise_flag(struct coupling_refusal *why, const struct search *search)
-{
-    const struct tie *tie = search->tie;
-    const char *key = tie->flag;
-    const char *off = json_get_text(search->change->after, "off_variant", "");
-    bool forward = !(tie_state_range(tie->state) & TIE_OLD);
-    char name[160];
-    int index;
-
-    if (!forward && strcmp(off, tie->old_variant) == 0) {
-        snprintf(why->command, sizeof why->command, "flags off %s", key);
-    } else if (forward && strncmp(search->where, "off", 3) == 0 &&
-               strcmp(json_get_text(search->change->after, "state", ""), "on") != 0) {
-        snprintf(why->command, sizeof why->command, "flags on %s", key);
-    } else if (sscanf(search->where, "domain %159s", name) == 1) {
-        snprintf(why->command, sizeof why->command, "flags ramp %s --domain %s --to %s", key, name,
-                 forward ? "100%" : "0%");
-    } else if (sscanf(search->where, "rule %d (%159[^)])", &index, name) == 2) {
-        snprintf(why->command, sizeof why->command, "flags ramp %s --rule %s --to %s", key, name,
-                 forward ? "100%" : "0%");
-    } else if (strncmp(search->where, "fallthrough", 11) == 0) {
-        snprintf(why->command, sizeof why->command, "flags ramp %s --to %s", key,
-                 forward ? "100%" : "0%");
-    }
-}
-
 static enum err_code check_outcomes(const struct coupling_change *change,
                                     struct coupling_refusal *why)
 {
@@ -161,7 +135,7 @@ static enum err_code check_outcomes(const struct coupling_change *change,
     }
     bears = tie_state_range(tie->state) & TIE_OLD ? tie->old_variant : tie->new_variant;
     if (change->report) {
-        advise_flag(why, &search);
+        advice_for_flag(change->after, search.where, bears, why->command, sizeof why->command);
         return refuse(why, tie,
                       "flag '%s' can answer '%s' (%s), and migration %s of %s in state %s bears "
                       "only '%s'",

@@ -57,8 +57,8 @@ struct tie {
 int64_t coupling_hold_alive_s(const struct tie *tie, int64_t now_ms);
 
 struct coupling_refusal {
-    char detail[700];  /* for people: what, why, and the command that goes first */
-    char command[200]; /* that command alone; "" if there is none */
+    char detail[1200]; /* for people: what, why, and the command that goes first */
+    char command[480]; /* that command alone; "" if there is none */
     char migration[140];
 };
 

@@ -36,7 +36,7 @@ const struct live_body *live_take_body(struct live *live);
 void live_give_back(void *body);
 
 /* Why what is served must not be relied on (a tied flag outside its range), or "". */
-#define LIVE_WHY_BYTES 800
+#define LIVE_WHY_BYTES 1300
 void live_conflict(struct live *live, char why[LIVE_WHY_BYTES]);
 
 #endif

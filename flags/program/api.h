@@ -12,7 +12,7 @@
 #include "base/fetch.h"
 #include "base/json.h"
 
-#define API_MESSAGE_BYTES 1000
+#define API_MESSAGE_BYTES 1600
 
 struct api {
     struct cli *cli;
@@ -23,7 +23,7 @@ struct api {
     /* The last failure: what it was, and what the server said beside. */
     enum err_code code;
     char message[API_MESSAGE_BYTES];
-    char hint[200]; /* the command that goes first, or "" */
+    char hint[480]; /* the command that goes first, or "" */
     char migration[200];
 };
 

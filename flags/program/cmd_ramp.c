@@ -212,6 +212,9 @@ static bool add_rule(struct api *api, struct json *flag, void *ctx)
     json_put_text(rule, "name", change->name);
     json_put_text(rule, "when", cli_option(change->cli, "when"));
     json_put(rule, "serve", serve_at_percent(flag, NULL, change->percent, variant, false));
+    if (cli_given(change->cli, "on-error")) {
+        json_put_text(rule, "on_error", cli_option(change->cli, "on-error"));
+    }
     return true;
 }
 
@@ -233,6 +236,25 @@ static bool remove_rule(struct api *api, struct json *flag, void *ctx)
         }
     }
     json_put(flag, "rules", kept);
+    return true;
+}
+
+static bool set_rule(struct api *api, struct json *flag, void *ctx)
+{
+    struct rule_change *change = ctx;
+    struct json *rule = find_rule(flag, change->name);
+
+    if (rule == NULL) {
+        (void)api_set(api, ERR_NOT_FOUND, "flag '%s' has no rule '%s'; flags show %s lists them",
+                      json_get_text(flag, "key", ""), change->name, json_get_text(flag, "key", ""));
+        return false;
+    }
+    if (cli_given(change->cli, "when")) {
+        json_put_text(rule, "when", cli_option(change->cli, "when"));
+    }
+    if (cli_given(change->cli, "on-error")) {
+        json_put_text(rule, "on_error", cli_option(change->cli, "on-error"));
+    }
     return true;
 }
 
@@ -273,6 +295,15 @@ int cmd_rule_add(struct cli *cli, void *ctx)
         return cli_usage(cli, "--to %s: must be a percentage from 0%% to 100%%", to);
     }
     return change_rules(cli, "rule-add", add_rule, "was added behind the others", percent);
+}
+
+int cmd_rule_set(struct cli *cli, void *ctx)
+{
+    (void)ctx;
+    if (!cli_given(cli, "when") && !cli_given(cli, "on-error")) {
+        return cli_usage(cli, "--when CONDITION or --on-error skip|stop is needed");
+    }
+    return change_rules(cli, "rule-set", set_rule, "was changed", 0);
 }
 
 int cmd_rule_remove(struct cli *cli, void *ctx)

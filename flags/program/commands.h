@@ -14,6 +14,7 @@ int cmd_on(struct cli *cli, void *ctx);
 int cmd_off(struct cli *cli, void *ctx);
 int cmd_ramp(struct cli *cli, void *ctx);
 int cmd_rule_add(struct cli *cli, void *ctx);
+int cmd_rule_set(struct cli *cli, void *ctx);
 int cmd_rule_remove(struct cli *cli, void *ctx);
 int cmd_eval(struct cli *cli, void *ctx);
 int cmd_audit(struct cli *cli, void *ctx);

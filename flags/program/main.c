@@ -29,6 +29,12 @@ static const struct cli_option rule_options[] = {
     {"when", 'w', "CONDITION", "whom it matches: \"plan == 'pro'\"", false},
     {"to", 0, "PERCENT", "how many of them get the variant (default 100%)", false},
     {"variant", 0, "NAME", "which variant, where there are more than two", false},
+    {"on-error", 0, "skip|stop", "where the condition fails: go on, or the off variant", false},
+    {0}};
+
+static const struct cli_option rule_set_options[] = {
+    {"when", 'w', "CONDITION", "whom it matches: \"plan == 'pro'\"", false},
+    {"on-error", 0, "skip|stop", "where the condition fails: go on, or the off variant", false},
     {0}};
 
 static const struct cli_option eval_options[] = {
@@ -65,6 +71,11 @@ static const struct cli_command commands[] = {
     {"rule-add", "KEY NAME", "add a rule behind the others",
      "The first rule that matches decides, after the customers' own percentages.", rule_options, 2,
      2, cmd_rule_add},
+    {"rule-set", "KEY NAME", "change a rule's condition, or what its failure means",
+     "A condition fails where an attribute that it reads is absent. Then everybody concerned gets "
+     "the "
+     "off variant (stop), or the next rule is asked (skip).",
+     rule_set_options, 2, 2, cmd_rule_set},
     {"rule-remove", "KEY NAME", "remove a rule", NULL, NULL, 2, 2, cmd_rule_remove},
     {"eval", "KEY", "what somebody gets, and why",
      "Answers as a service would be answered, from the ruleset served now.", eval_options, 1, 1,

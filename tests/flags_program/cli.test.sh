@@ -53,6 +53,11 @@ report() { # STATE: what a migrator would say
         "$LOCKSTEP_URL/api/v1/migrations/db1/0002_split" || echo "report $1 failed"
 }
 
+refused() { # STATE: what a migrator is told
+    curl -s -X PUT -H "Authorization: Bearer $LOCKSTEP_TOKEN" \
+        -d "{\"state\":\"$1\",\"flag\":{\"key\":\"new-search\"},\"database\":\"sqlite:app.db\"}" \
+        "$LOCKSTEP_URL/api/v1/migrations/db1/0002_split" | jq -r '.detail'
+}
 hold() { # as a migrator that is about to contract
     local revision
     revision=$(curl -sf -H "Authorization: Bearer $LOCKSTEP_TOKEN" \
@@ -122,6 +127,19 @@ hold() { # as a migrator that is about to contract
     run show new-search
     report in-sync
     run on new-search
+    refused contracted
+    run ramp new-search --domain acme.com --to 100%
+    run ramp new-search --domain globex.com --to 100%
+    run ramp new-search --rule staff --to 100%
+    run ramp new-search --to 100%
+    refused contracted
+    run rule-set new-search staff
+    run rule-set new-search nobody --on-error skip
+    run rule-set new-search staff --on-error maybe
+    run rule-set new-search staff --on-error skip
+    run rule-set new-search staff --when "email.endsWith('@lockstep.example')"
+    report contracted
+    report in-sync
     run archive new-search
     run unhold new-search --reason "none"
     hold

@@ -167,15 +167,40 @@ static void refusals_name_the_command(void **state)
         {TIE_CONTRACTED, true, "\"state\":\"off\",\"fallthrough\":{\"variant\":\"on\"}",
          "flags on f"},
         {TIE_CONTRACTED, true, "\"state\":\"on\",\"fallthrough\":{\"variant\":\"off\"}",
-         "flags ramp f --to 100%"},
+         "flags ramp f --to 100% --variant on"},
         {TIE_CONTRACTED, true,
          "\"state\":\"on\",\"fallthrough\":{\"variant\":\"on\"},\"domains\":{\"acme.com\":{"
          "\"ramp\":{\"percent\":25,\"variant\":\"on\"}}}",
-         "flags ramp f --domain acme.com --to 100%"},
+         "flags ramp f --domain acme.com --to 100% --variant on"},
+        {TIE_CONTRACTED, true,
+         "\"state\":\"on\",\"fallthrough\":{\"variant\":\"on\"},\"domains\":{\"*.acme.com\":{"
+         "\"variant\":\"off\"}}",
+         "flags ramp f --domain '*.acme.com' --to 100% --variant on"},
+        {TIE_CONTRACTED, true,
+         "\"state\":\"on\",\"fallthrough\":{\"split\":{\"on\":50,\"blue\":50}}",
+         "flags ramp f --to 100% --variant on"},
+        {TIE_CONTRACTED, true,
+         "\"state\":\"on\",\"fallthrough\":{\"variant\":\"on\"},\"rules\":[{\"name\":\"staff "
+         "(it's)\","
+         "\"when\":\"true\",\"serve\":{\"variant\":\"off\"}}]",
+         ""},
+        {TIE_CONTRACTED, true,
+         "\"state\":\"on\",\"fallthrough\":{\"variant\":\"on\"},\"rules\":[{"
+         "\"when\":\"true\",\"serve\":{\"variant\":\"off\"}}]",
+         ""},
+        {TIE_CONTRACTED, true,
+         "\"state\":\"on\",\"fallthrough\":{\"variant\":\"on\"},\"individual\":{\"u1\":\"off\"}",
+         ""},
+        /* no ramp helps where a condition fails */
+        {TIE_CONTRACTED, true,
+         "\"state\":\"on\",\"fallthrough\":{\"variant\":\"on\"},\"rules\":[{\"name\":\"all (or "
+         "so)\","
+         "\"when\":\"plan == 'pro'\",\"serve\":{\"variant\":\"on\"}}]",
+         "flags rule-set f 'all (or so)' --on-error skip"},
         {TIE_CONTRACTED, true,
          "\"state\":\"on\",\"fallthrough\":{\"variant\":\"on\"},\"rules\":[{\"name\":\"staff\","
          "\"when\":\"true\",\"serve\":{\"variant\":\"off\"}}]",
-         "flags ramp f --rule staff --to 100%"},
+         "flags ramp f --rule staff --to 100% --variant on"},
     };
 
     (void)state;
