@@ -505,6 +505,39 @@ static enum err_code configure(struct sqlite_handle *handle, const struct databa
     return ERR_OK;
 }
 
+/* A writer that was interrupted leaves a journal, which the next one who may write rolls back: who
+ * only reads could never begin. */
+static enum err_code roll_back_journal(struct sqlite_handle *handle, const char *path,
+                                       struct err *err)
+{
+    sqlite3 *writer = NULL;
+    int rc = sqlite3_open_v2(path, &writer, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE, NULL);
+
+    if (rc == SQLITE_OK) {
+        (void)sqlite3_busy_timeout(writer, handle->busy_timeout_ms);
+        rc = sqlite3_exec(writer, "SELECT count(*) FROM sqlite_master", NULL, NULL, NULL);
+    }
+    (void)sqlite3_close(writer);
+    return rc == SQLITE_OK
+               ? ERR_OK
+               : err_set(err, ERR_DENIED,
+                         "a program that wrote it was interrupted, and its journal must be rolled "
+                         "back first; here is no permission to do so");
+}
+
+/* The first read finds out whether this is a database at all. */
+static enum err_code first_read(struct sqlite_handle *handle, const char *path, struct err *err)
+{
+    static const char sql[] = "SELECT count(*) FROM sqlite_master";
+    enum err_code rc = sqlite_own(handle, sql, err);
+
+    if (rc && sqlite3_extended_errcode(handle->sqlite) == SQLITE_READONLY_ROLLBACK) {
+        rc = roll_back_journal(handle, path, err);
+        rc = rc ? rc : sqlite_own(handle, sql, err);
+    }
+    return rc;
+}
+
 static enum err_code sqlite_open(const char *path, const struct database_options *options,
                                  struct database **out, struct err *err)
 {
@@ -532,8 +565,7 @@ static enum err_code sqlite_open(const char *path, const struct database_options
     if (rc) {
         goto fail;
     }
-    /* The first read finds out whether this is a database at all. */
-    rc = sqlite_own(handle, "SELECT count(*) FROM sqlite_master", err);
+    rc = first_read(handle, path, err);
     if (rc == ERR_OK && options->wal && !options->read_only) {
         rc = sqlite_own(handle, "PRAGMA journal_mode = WAL", err);
     }

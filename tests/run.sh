@@ -2,7 +2,8 @@
 # Runs test binaries and test scripts, two at once, and adds up their cases:
 #     tests/run.sh TEST...
 # A line for each test, the output of those that failed, and at last "N passed, N failed".
-# From the environment: BUILD, SAN, JOBS (2), TEST_TIMEOUT in seconds (120; with sanitizers 360).
+# From the environment: BUILD, SAN, JOBS (2), TEST_TIMEOUT in seconds (120; with sanitizers 360; with
+# CHECK_FULL 1800).
 # Each test finds BUILD (absolute), SHARED (what lies beside the project, or empty) and an empty
 # TMPDIR of its own; what it leaves running in its process group is ended.
 set -u -o pipefail
@@ -71,6 +72,7 @@ export BUILD=${BUILD:-$root/build}
 export SHARED=
 [ ! -d "$root/../shared" ] || SHARED=$(cd "$root/../shared" && pwd)
 SAN=${SAN:-}
+[ -z "${CHECK_FULL:-}" ] || TEST_TIMEOUT=${TEST_TIMEOUT:-1800}
 if [ -n "$SAN" ]; then
     export TEST_TIMEOUT=${TEST_TIMEOUT:-360}
     export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1}

@@ -337,6 +337,52 @@ static void reading_only_writes_nothing(void **state)
     assert_int_equal(before.st_size, after.st_size);
 }
 
+/* Ends in the middle of a transaction that has reached the file. */
+static void interrupted_writer(const char *path)
+{
+    sqlite3 *writer = NULL;
+
+    if (sqlite3_open(path, &writer) == SQLITE_OK &&
+        sqlite3_exec(writer,
+                     "PRAGMA cache_size = 2; BEGIN; UPDATE t SET a = 'torn' || zeroblob(900); "
+                     "INSERT INTO t SELECT zeroblob(9000) FROM t",
+                     NULL, NULL, NULL) == SQLITE_OK) {
+        _exit(0);
+    }
+    _exit(1);
+}
+
+static void who_only_reads_gets_past_an_interrupted_writer(void **state)
+{
+    struct database *db = *state;
+    char path[512], journal[530];
+    int status = 0;
+    pid_t child;
+
+    assert_int_equal(run(db, "CREATE TABLE t(a)"), ERR_OK);
+    assert_int_equal(run(db, "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) "
+                             "INSERT INTO t SELECT 'whole' || zeroblob(900) FROM n"),
+                     ERR_OK);
+    database_close(db);
+    *state = NULL;
+    snprintf(path, sizeof path, "%s", scratch("suite.db"));
+    snprintf(journal, sizeof journal, "%s-journal", path);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        interrupted_writer(path);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(access(journal, F_OK), 0);
+    db = NULL;
+    assert_int_equal(database_open(path, &(struct database_options){.read_only = true}, &db, &err),
+                     ERR_OK);
+    assert_int_equal(number(db, "SELECT count(*) FROM t WHERE a LIKE 'whole%'"), 200);
+    assert_int_equal(run(db, "CREATE TABLE u(a)"), ERR_DENIED);
+    database_close(db);
+}
+
 /* As root every file may be written, so a child becomes nobody first. */
 static void a_file_without_permission_is_said_to_be_one(void **state)
 {
@@ -527,6 +573,7 @@ int main(void)
         TEST(another_writer_makes_it_busy),
         TEST(files_that_cannot_be_opened),
         TEST(reading_only_writes_nothing),
+        TEST(who_only_reads_gets_past_an_interrupted_writer),
         TEST(a_file_without_permission_is_said_to_be_one),
         TEST(the_journal_mode_changes_only_if_asked_for),
         TEST(capabilities_are_probed),
