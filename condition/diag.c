@@ -26,6 +26,25 @@ void cel_diag_place(struct condition_diag *diag, const char *source, size_t len)
     }
 }
 
+/* Drops what is no UTF-8: characters that a length or the end of the buffer cut, and whatever a host
+ * says. */
+static void keep_whole_characters(char *text)
+{
+    const char *at = text, *end = text + strlen(text);
+    char *out = text;
+
+    while (at < end) {
+        const char *from = at;
+        bool valid = true;
+        cel_utf8_next(&at, end, &valid);
+        if (valid) {
+            memmove(out, from, (size_t)(at - from));
+            out += at - from;
+        }
+    }
+    *out = '\0';
+}
+
 bool cel_fail(struct cel_compiler *c, enum condition_status status, uint32_t from, uint32_t to,
               const char *fmt, ...)
 {
@@ -40,6 +59,7 @@ bool cel_fail(struct cel_compiler *c, enum condition_status status, uint32_t fro
     va_start(args, fmt);
     vsnprintf(c->diag->msg, sizeof c->diag->msg, fmt, args);
     va_end(args);
+    keep_whole_characters(c->diag->msg);
     cel_diag_place(c->diag, c->source, c->source_len);
     return false;
 }
@@ -51,6 +71,7 @@ void cel_fail_hint(struct cel_compiler *c, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(c->diag->hint, sizeof c->diag->hint, fmt, args);
     va_end(args);
+    keep_whole_characters(c->diag->hint);
 }
 
 bool cel_fail_memory(struct cel_compiler *c)
@@ -210,6 +231,7 @@ void cel_fault_report(const struct condition *p, enum cel_fault fault, uint32_t 
         break;
     default: snprintf(diag->msg, sizeof diag->msg, "%s", texts[fault]);
     }
+    keep_whole_characters(diag->msg);
     cel_diag_place(diag, p->source, p->source_len);
 }
 

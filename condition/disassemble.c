@@ -104,8 +104,10 @@ static void write_operands(struct cel_writer *w, const struct condition *p,
     case CEL_STEP_LIST:
     case CEL_STEP_MAP:
     case CEL_STEP_ENTRY:
+    case CEL_OTHERWISE:
     case CEL_UNWRAP: snprintf(text, sizeof text, " -> %u", (unsigned)i->k); break;
     case CEL_LOCAL:
+    case CEL_BOUND:
     case CEL_LIST:
     case CEL_MAP:
     case CEL_MATCH:

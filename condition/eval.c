@@ -333,6 +333,11 @@ enum cel_fault cel_execute(struct cel_frame *f, struct condition_value *out, uin
     op_LOCAL:
         *sp++ = stack[i->k];
         continue;
+    op_BOUND:
+        *sp++ = stack[i->k];
+        if (sp[-1].kind == CEL_KIND_ERROR)
+            goto raise_left;
+        continue;
     op_HAS_SLOT : {
         bool present = slots[i->k].kind != CONDITION_ABSENT;
         if (!present && !i->a && slots[i->b].kind != CONDITION_MAP) {
@@ -686,6 +691,13 @@ enum cel_fault cel_execute(struct cel_frame *f, struct condition_value *out, uin
     op_SLIDE:
         sp--;
         sp[-1] = *sp;
+        continue;
+    op_OTHERWISE: /* what is none, or no optional, is left to the call behind the second */
+        if (sp[-1].kind == CONDITION_OPTIONAL && sp[-1].as.items) {
+            if (i->a)
+                sp[-1] = *sp[-1].as.items;
+            i = code + i->k - 1;
+        }
         continue;
     op_UNWRAP:
         if (sp[-1].kind != CONDITION_OPTIONAL) {

@@ -4,6 +4,7 @@
  * A built-in reads args[0..count), writes its result to args[0] and returns FAULT_NONE, or returns
  * a fault. It never allocates: what it must build goes to the scratch. Arguments may be of any
  * kind: the checker is gradual, so each built-in looks for itself and answers FAULT_NO_OVERLOAD.
+ * As many arguments as no overload has never reach it (generate.c).
  */
 #ifndef CONDITION_EVAL_H
 #define CONDITION_EVAL_H
@@ -121,7 +122,7 @@ static inline struct condition_value cel_none(void)
     X(is_global_unicast) X(is_link_local_multicast) X(is_link_local_unicast) X(cidr) \
     X(is_cidr) X(contains_ip) X(contains_cidr) X(masked) X(prefix_length) X(semver) \
     X(is_semver) X(is_less_than) X(is_greater_than) X(compare_to) X(major) X(minor) X(patch) \
-    X(domain) X(domain_constant) X(under) X(matches_domain) X(bucket) X(segment)
+    X(domain) X(domain_constant) X(under) X(matches_domain) X(bucket) X(segment) X(no_overload)
 /* clang-format on */
 
 #define X(name) cel_builtin cel_fn_##name;

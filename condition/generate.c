@@ -16,6 +16,7 @@ struct generator {
     struct condition *p;
     uint32_t height;
     uint32_t binders[CEL_LOOPS_MAX]; /* where on the stack a binder's first variable is */
+    bool holds[CEL_LOOPS_MAX];       /* whether it may be an error: cel.bind's */
 };
 
 #define SET_MIN 9u /* strings in a list, from which on hashing beats comparing */
@@ -253,7 +254,8 @@ static void generate_name(struct generator *g, const struct cel_node *n)
     if (n->reference == REFERENCE_CONST) {
         emit(g, n, CEL_CONST, 0, 0, add_const(g, n->value), 1);
     } else if (n->reference == REFERENCE_LOCAL) {
-        emit(g, n, CEL_LOCAL, 0, 0, g->binders[n->binder] + n->slot, 1);
+        emit(g, n, g->holds[n->binder] ? CEL_BOUND : CEL_LOCAL, 0, 0,
+             g->binders[n->binder] + n->slot, 1);
     } else if (n->kind == NODE_SELECT && n->test && n->reference == REFERENCE_SLOT) {
         uint32_t parent = n->declared ? 0 : read_slot(g, n->parent_slot);
         if (parent > UINT16_MAX)
@@ -435,6 +437,7 @@ static void generate_fold(struct generator *g, const struct cel_node *n)
     generate(g, n->target);
     emit(g, n->target, CEL_LOOP, n->fold, vars, 0, 2 + (int)vars);
     g->binders[n->binder_depth] = base + 3;
+    g->holds[n->binder_depth] = false;
     next = emit(g, n, CEL_NEXT, vars, 0, 0, 0);
     if (n->args[0]) {
         generate(g, n->args[0]);
@@ -456,14 +459,19 @@ static void generate_fold(struct generator *g, const struct cel_node *n)
     emit(g, n, CEL_END_LOOP, n->fold, vars, 0, -2 - (int)vars);
 }
 
+/* An error in what cel.bind() binds waits on the stack, and is raised where the variable is used: as
+ * if it were evaluated there, but once. */
 static void generate_binding(struct generator *g, const struct cel_node *n)
 {
-    uint32_t base = g->height, unwrap = 0;
+    uint32_t base = g->height, from = g->p->code_count, unwrap = 0;
 
     generate(g, n->args[0]);
     g->binders[n->binder_depth] = base;
+    g->holds[n->binder_depth] = n->kind == NODE_BIND;
     if (n->kind == NODE_OPTMAP)
         unwrap = emit(g, n, CEL_UNWRAP, 0, 0, 0, 0);
+    else
+        handle(g, from, g->p->code_count, g->p->code_count, base);
     generate(g, n->args[1]);
     emit(g, n, n->kind == NODE_BIND ? CEL_SLIDE : (n->flat ? CEL_FLAT : CEL_WRAP), 0, 0, 0, -1);
     if (n->kind == NODE_OPTMAP)
@@ -472,7 +480,15 @@ static void generate_binding(struct generator *g, const struct cel_node *n)
 
 /* ---- calls ---- */
 
-static uint32_t add_call(struct generator *g, const struct cel_node *n)
+static bool takes(const struct cel_function *f, uint32_t count)
+{
+    for (const struct cel_overload *o = f->overloads; o; o = o->next)
+        if (o->variadic ? count > 0 : o->param_count == count)
+            return true;
+    return false;
+}
+
+static uint32_t add_call(struct generator *g, const struct cel_node *n, uint32_t count)
 {
     struct condition *p = g->p;
     struct cel_call *call;
@@ -487,6 +503,8 @@ static uint32_t add_call(struct generator *g, const struct cel_node *n)
     if (call->builtin == cel_fn_domain && g->c->explaining && !n->impure &&
         n->binder_least == UINT32_MAX)
         call->builtin = cel_fn_domain_constant;
+    if (call->builtin && !takes(n->function, count)) /* where nobody checked */
+        call->builtin = cel_fn_no_overload;
     call->name.at = cel_pool_copy(&p->pool, n->name.at, n->name.len);
     call->name.len = n->name.len;
     if (!call->name.at)
@@ -633,9 +651,10 @@ static void generate_call(struct generator *g, const struct cel_node *n)
     cel_builtin *fn = n->function ? n->function->builtin : NULL;
     const struct cel_node *first = n->target ? n->target : (n->arg_count ? n->args[0] : NULL);
     const struct cel_node *last = n->arg_count ? n->args[n->arg_count - 1] : NULL;
+    uint32_t otherwise = 0; /* never the first instruction: the receiver stands before it */
 
     if (!n->function) {
-        emit(g, n, CEL_UNKNOWN, 0, 0, add_call(g, n), 1);
+        emit(g, n, CEL_UNKNOWN, 0, 0, add_call(g, n, 0), 1);
         return;
     }
     if (count == 2 && !(g->c->explaining && fn != cel_fn_matches)) {
@@ -651,11 +670,15 @@ static void generate_call(struct generator *g, const struct cel_node *n)
     }
     if (n->target)
         generate(g, n->target);
+    if (n->target && count == 2 && (fn == cel_fn_optional_or || fn == cel_fn_optional_or_value))
+        otherwise = emit(g, n, CEL_OTHERWISE, fn == cel_fn_optional_or_value, 0, 0, 0);
     for (uint32_t i = 0; ok(g) && i < n->arg_count; i++)
         generate_argument(g, n, i);
     if (!ok(g))
         return;
-    emit(g, n, fn ? CEL_CALL : CEL_CALL_HOST, count, 0, add_call(g, n), 1 - (int)count);
+    emit(g, n, fn ? CEL_CALL : CEL_CALL_HOST, count, 0, add_call(g, n, count), 1 - (int)count);
+    if (otherwise)
+        patch(g, otherwise);
 }
 
 static bool generate(struct generator *g, const struct cel_node *n)

@@ -66,7 +66,7 @@ bool cel_parse_double(const char *text, size_t len, double *out)
     if (digits == 0)
         return false;
     *out = strtod(copy, &end);
-    return end == copy + at;
+    return end == copy + at && isfinite(*out);
 }
 
 /* Replaces the locale's decimal point, which may be several bytes, by '.'. */

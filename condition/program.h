@@ -25,6 +25,7 @@
     X(SLOT)       /* k: slot; push its value, or FAULT_ABSENT */ \
     X(SLOT_OR)    /* k: slot, b: instructions to skip; if present push it and skip */ \
     X(LOCAL)      /* k: stack index; push a copy */ \
+    X(BOUND)      /* as LOCAL, of cel.bind: raises it if it is an error that waits there */ \
     X(HAS_SLOT)   /* k: slot, b: slot of its parent; a: 1 if a declared variable */ \
     X(SELECT)     /* k: constant name; a field of the top, which may be an optional */ \
     X(SELECT_OPT) /* k: constant name; optional field */ \
@@ -77,6 +78,7 @@
     X(STEP_ENTRY) \
     X(END_LOOP)   /* a: enum cel_fold, b: variables; leaves the result */ \
     X(SLIDE)      /* [x, y] -> [y] */ \
+    X(OTHERWISE)  /* k: end, a: 1 to unwrap; an optional that has a value is the result, goes there */ \
     X(UNWRAP)     /* k: end; [optional] -> [value], or goes there if it is none */ \
     X(WRAP)       /* [x, y] -> [optional.of(y)] */ \
     X(FLAT)       /* [x, y] -> [y], which must be an optional */ \

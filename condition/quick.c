@@ -529,7 +529,9 @@ static void set_slot(const struct condition *p, struct cel_quick *t,
 static void set_test(const struct condition *p, struct cel_quick *t,
                      const struct cel_instruction *i, uint32_t nth)
 {
-    const struct condition_value *k = &p->consts[i->b]; /* of those that have one */
+    bool names_const = i->op == CEL_SLOT_EQ || i->op == CEL_SLOT_ORDER || i->op == CEL_SLOT_IN ||
+                       i->op == CEL_SLOT_TEXT; /* elsewhere b is no constant, or there is none */
+    const struct condition_value *k = names_const ? &p->consts[i->b] : NULL;
 
     t->at = i->k * (uint32_t)sizeof(struct condition_value);
     switch (i->op) {

@@ -8,7 +8,7 @@ build=${1:-$(mktemp -d "${TMPDIR:-/tmp}/coverage.XXXXXX")}
 [ $# -gt 0 ] || trap 'rm -rf "$build"' EXIT
 cd "$root" || exit 1
 
-tests=$(ls tests/condition/test_*.c tests/fuzz/fuzz_condition.c tests/fuzz/fuzz_regex.c | sed "s|^|$build/|; s|\.c\$||")
+tests=$(ls tests/condition/test_*.c tests/fuzz/fuzz_compile.c tests/fuzz/fuzz_evaluate.c tests/fuzz/fuzz_regex.c | sed "s|^|$build/|; s|\.c\$||")
 # shellcheck disable=SC2086 # a list
 env -u MAKEFLAGS make -s -j"$(nproc)" BUILD="$build" CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage HARDENING= \
     "$build/condition" "$build/tests/condition/expressions" $tests >"$build.log" 2>&1 || { cat "$build.log"; exit 1; }

@@ -7,6 +7,7 @@
 #include "tests/condition/unit.h"
 
 #include "condition/condition_json.h"
+#include "condition/env.h"
 #include "condition/limits.h"
 
 #include <sys/mman.h>
@@ -192,7 +193,8 @@ static void an_error_ends_it(void **state)
         "(1 / x == 0) == (1 / x == 0)",
         "[1 / x].exists(v, true)",
         "'%d'.format([1 / x]) == ''",
-        "cel.bind(v, 1 / x, true)",
+        "cel.bind(v, 1 / x, v == 1)",
+        "optional.none().orValue(1 / x) == 1",
     };
     struct condition_value zero = condition_int(0);
 
@@ -461,6 +463,65 @@ static void built_ins_check_types(void **state)
     condition_env_free(env);
 }
 
+/* Whether a function takes count arguments, its receiver among them. */
+static bool takes(const struct cel_function *f, uint32_t count)
+{
+    for (const struct cel_overload *o = f->overloads; o; o = o->next)
+        if (o->variadic ? count > 0 : o->param_count == count)
+            return true;
+    return false;
+}
+
+static enum condition_status call_with(const char *name, uint32_t count, const char *arg)
+{
+    struct condition_env *env = condition_env_new();
+    struct condition_value slots[4], out;
+    struct condition_diag diag;
+    struct condition *cond;
+    enum condition_status status;
+    char source[300];
+    size_t at = (size_t)snprintf(source, sizeof source, "%s(", name);
+
+    for (uint32_t i = 0; i < count; i++)
+        at += (size_t)snprintf(source + at, sizeof source - at, "%s%s", i ? ", " : "", arg);
+    snprintf(source + at, sizeof source - at, ")");
+    condition_env_set_check(env, false);
+    condition_env_set_open(env, true);
+    condition_env_set_dynamic_patterns(env, true);
+    cond = must_compile(env, source);
+    struct condition_input in = {.slots = slots,
+                                 .slot_count = condition_env_slot_count(env),
+                                 .scratch = scratch,
+                                 .scratch_bytes = sizeof scratch};
+    for (size_t i = 0; i < COUNT(slots); i++)
+        slots[i] = condition_string("abc", 3);
+    status = condition_run(cond, &in, &out, &diag);
+    condition_free(cond);
+    condition_env_free(env);
+    return status;
+}
+
+/* Every function with as many arguments as it does not take, down to none, where nobody checked:
+ * what stands on the stack beyond its arguments is not its own. */
+static void built_ins_check_how_many(void **state)
+{
+    static const char *const args[] = {"x", "'abc'", "[1]", "{}", "1", "optional.of(1)"};
+    struct condition_env *env = condition_env_new();
+    size_t functions = 0, calls = 0;
+
+    (void)state;
+    for (size_t i = 0; i < CEL_FUNCTION_BUCKETS; i++)
+        for (const struct cel_function *f = env->functions[i]; f; f = f->next) {
+            functions++;
+            for (uint32_t count = 0; count <= 5; count++)
+                for (size_t a = 0; a < COUNT(args) && !takes(f, count); a++, calls++)
+                    if (call_with(f->name.at, count, args[a]) != CONDITION_EVAL)
+                        fail_msg("%s() of %u %s", f->name.at, (unsigned)count, args[a]);
+        }
+    assert_true(functions > 80 && calls > 2000);
+    condition_env_free(env);
+}
+
 /* ---- a read past an unterminated buffer ---- */
 
 /* Source and texts end where a page ends that cannot be followed by a read. */
@@ -601,6 +662,7 @@ int main(void)
         cmocka_unit_test(an_error_ends_it),
         cmocka_unit_test(nothing_hashes_what_strangers_send),
         cmocka_unit_test(built_ins_check_types),
+        cmocka_unit_test(built_ins_check_how_many),
         cmocka_unit_test(nothing_is_read_past_the_end),
     };
 

@@ -3,7 +3,7 @@
  * cel_regex_match(), by the short cut for plain text, in a constant expression, with the subject in a
  * slot, and with the pattern in a slot too.
  */
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/environment.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,17 +31,13 @@ static void quote(struct buf *buf, struct str text)
 /* "s" and "p" are attributes. */
 static enum answer run(const char *source, struct str subject, struct str pattern, bool dynamic)
 {
-    struct condition_env *env = condition_env_new();
+    struct condition_env *env = fuzz_env(dynamic ? FUZZ_ENV_PATTERNS : FUZZ_ENV_TEXTS);
     struct condition *cond = NULL;
     struct condition_diag diag;
     struct condition_value slots[2], result;
     enum answer answer = REFUSED;
     enum condition_status status;
 
-    CHECK(env != NULL);
-    condition_env_set_dynamic_patterns(env, dynamic);
-    CHECK(condition_env_declare(env, "s", CONDITION_STRING) == CONDITION_OK);
-    CHECK(condition_env_declare(env, "p", CONDITION_STRING) == CONDITION_OK);
     status = condition_compile(env, source, strlen(source), &cond, &diag);
     if (status == CONDITION_OK) {
         struct condition_input in = {.slots = slots, .slot_count = condition_env_slot_count(env)};
@@ -61,7 +57,6 @@ static enum answer run(const char *source, struct str subject, struct str patter
         CHECK(diag.msg[0] != '\0' && diag.from <= diag.to && diag.to <= strlen(source));
     }
     condition_free(cond);
-    condition_env_free(env);
     return answer;
 }
 

@@ -14,6 +14,8 @@ var bytesSums = regexp.MustCompile(`y \+ .* \+ `)
 
 // Comparisons with what may be NaN, and lists whose order is that of a map.
 var nanOperand = regexp.MustCompile(`&& .*[<>]=? .*\bd\b`)
+var notOptional = regexp.MustCompile(`there is no (or\(|orValue\([^o])`)
+var optionalField = regexp.MustCompile(`(?:null|[0-9]u?)(\.\?|\[\?)[^)]*\)\.orValue|[0-9]u?\.\?\w+\.orValue|[0-9]\[\?[^\]]*\]\.orValue`)
 var hasOperand = regexp.MustCompile(`has\(.*&&|&&.*has\(`)
 var twoKeys = regexp.MustCompile(`\{([^:{}]+): [^:{}]*, ([^:{}]+): `)
 var mapAsList = regexp.MustCompile(`[mn}]\)?\.(filter|map|transformList)\(`)
@@ -47,7 +49,9 @@ var known = []struct {
 	{"has() and ?. of what has no fields", func(l line, theirs, why string) bool {
 		return theirs != "error" && (strings.Contains(l.W, "has no fields") || strings.Contains(l.W, "has no index") ||
 			// An operand of && whose other error is the one reported.
-			(l.R == "error" && theirs == "false" && hasOperand.MatchString(l.E)))
+			(l.R == "error" && theirs == "false" && hasOperand.MatchString(l.E)) ||
+			// The same where none() takes the second value.
+			(l.R == "error" && (theirs == "true" || theirs == "false") && optionalField.MatchString(l.E)))
 	}},
 	{"an index past the end of a text", func(l line, theirs, why string) bool {
 		return theirs != "error" && strings.Contains(strings.ToLower(l.E), "indexof(")
@@ -72,6 +76,9 @@ var known = []struct {
 	}},
 	{"optFlatMap() of what is no optional", func(l line, theirs, why string) bool {
 		return theirs != "error" && strings.Contains(l.E, "optFlatMap") && strings.Contains(l.W, "no such overload")
+	}},
+	{"or() and orValue() of what is no optional", func(l line, theirs, why string) bool {
+		return theirs != "error" && notOptional.MatchString(l.W)
 	}},
 	{"types that the checker does not leave open", func(l line, theirs, why string) bool {
 		return l.C && theirs != "error" && (strings.Contains(l.W, "there is no 'in' between double and list(int)") ||
@@ -108,10 +115,6 @@ var known = []struct {
 	}},
 	{"the text of a double", func(l line, theirs, why string) bool {
 		return strings.Contains(l.E, "string(")
-	}},
-	{"or(), orValue() and cel.bind() that do not need what they are given", func(l line, theirs, why string) bool {
-		return l.R == "error" && theirs != "error" &&
-			(strings.Contains(l.E, ".or(") || strings.Contains(l.E, "orValue(") || strings.Contains(l.E, "cel.bind("))
 	}},
 }
 

@@ -5,7 +5,7 @@
  * condition_explain() runs it); a result is of the type that the checker promised; what is checked
  * means the same unchecked; a printed value reads back as an equal one.
  */
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/environment.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,39 +19,6 @@
 #define SLOTS_MAX 32u
 #define PRINTED_MAX 2048u
 
-static const struct {
-    const char *name;
-    enum condition_kind kind;
-} variables[] = {
-    {"flag", CONDITION_BOOL},      {"i", CONDITION_INT},         {"u", CONDITION_UINT},
-    {"d", CONDITION_DOUBLE},       {"s", CONDITION_STRING},      {"b", CONDITION_BYTES},
-    {"domain", CONDITION_STRING},  {"now", CONDITION_TIMESTAMP}, {"age", CONDITION_DURATION},
-    {"list", CONDITION_LIST},      {"map", CONDITION_MAP},       {"any", CONDITION_DYN},
-    {"verify.rows", CONDITION_INT}};
-
-#define VARIABLES (sizeof variables / sizeof variables[0])
-
-static bool in_segment(void *host, const char *name, size_t len, bool *out)
-{
-    (void)host;
-    *out = len > 0 && name[0] == 'b';
-    return len != 1;
-}
-
-static struct condition_env *make_env(bool check)
-{
-    struct condition_env *env = condition_env_new();
-
-    CHECK(env != NULL);
-    condition_env_set_open(env, true);
-    condition_env_set_check(env, check);
-    condition_env_set_segments(env, NULL, NULL, in_segment);
-    for (size_t i = 0; i < VARIABLES; i++) {
-        CHECK(condition_env_declare(env, variables[i].name, variables[i].kind) == CONDITION_OK);
-    }
-    return env;
-}
-
 /* A value for each slot, of the kind that was declared for exactly this path. */
 static size_t fill(const struct condition_env *env, struct str bytes, struct arena *arena,
                    struct condition_value slots[SLOTS_MAX])
@@ -63,9 +30,9 @@ static size_t fill(const struct condition_env *env, struct str bytes, struct are
         const char *path = condition_env_slot_path(env, i);
         enum condition_kind kind = CONDITION_DYN;
 
-        for (size_t j = 0; j < VARIABLES; j++) {
-            if (strcmp(variables[j].name, path) == 0) {
-                kind = variables[j].kind;
+        for (size_t j = 0; j < fuzz_variable_count; j++) {
+            if (strcmp(fuzz_variables[j].name, path) == 0) {
+                kind = fuzz_variables[j].kind;
             }
         }
         /* The root of a declared attribute is a map, if the host has it at all. */
@@ -75,21 +42,6 @@ static size_t fill(const struct condition_env *env, struct str bytes, struct are
         slots[i] = fuzz_value(&in, kind, arena);
     }
     return count;
-}
-
-static void check_diag(const struct condition_diag *diag, struct str source)
-{
-    char out[600], small[7];
-    int len = condition_diag_print(diag, source.at, source.len, out, sizeof out);
-
-    CHECK(memchr(diag->msg, '\0', sizeof diag->msg) != NULL && diag->msg[0] != '\0');
-    CHECK(memchr(diag->hint, '\0', sizeof diag->hint) != NULL);
-    CHECK(diag->from <= diag->to && diag->to <= source.len && diag->line >= 1 && diag->column >= 1);
-    CHECK(len > 0 && condition_diag_print(diag, source.at, source.len, small, 7) == len);
-    CHECK(strlen(small) == 6);
-    if (!utf8_valid(diag->msg, strlen(diag->msg))) {
-        fuzz_fail("a message that is cut inside a character: %s", diag->msg);
-    }
 }
 
 /* ---- results ---- */
@@ -162,20 +114,15 @@ static void check_value(const struct condition_value *v)
     free(text);
     json_free(json);
     if (len < sizeof printed && is_literal(v, 5)) {
-        struct condition_env *env = condition_env_new();
         struct condition *cond = NULL;
         struct condition_value again;
-        enum condition_status status;
+        enum condition_status status = read_back(printed, &again, &cond, fuzz_env(FUZZ_ENV_BARE));
 
-        CHECK(env != NULL);
-        condition_env_set_check(env, false);
-        status = read_back(printed, &again, &cond, env);
         if (status != CONDITION_EXHAUSTED &&
             (status != CONDITION_OK || !condition_equal(v, &again))) {
             fuzz_fail("does not read back as what it is: %s", printed);
         }
         condition_free(cond);
-        condition_env_free(env);
     }
 }
 
@@ -268,7 +215,7 @@ static void check_explain(const struct condition *cond, const struct condition_i
 
     got.status = condition_explain(cond, in, report, &seen, &got.value, &got.diag);
     if (got.status != CONDITION_OK) {
-        check_diag(&got.diag, source);
+        fuzz_check_diag(&got.diag, source);
     }
     check_same("explained it differs", want, &got);
     if (got.status == CONDITION_OK && seen.root[0] != '\0') {
@@ -300,7 +247,7 @@ static void check_unchecked(const struct condition_env *checked, struct str sour
                             struct str bytes, const struct outcome *want)
 {
     static char scratch[CONDITION_SCRATCH_DEFAULT] __attribute__((aligned(16)));
-    struct condition_env *env = make_env(false);
+    struct condition_env *env = fuzz_env(FUZZ_ENV_UNCHECKED);
     struct condition *cond = NULL;
     struct condition_value slots[SLOTS_MAX];
     struct arena arena = {0};
@@ -317,8 +264,26 @@ static void check_unchecked(const struct condition_env *checked, struct str sour
         check_same("checked and unchecked differ", want, &got);
     }
     condition_free(cond);
-    condition_env_free(env);
     arena_fini(&arena);
+}
+
+/* Runs the canonical source. */
+static void check_printed(struct condition_env *env, const struct condition *cond,
+                          const struct condition_input *in, const struct outcome *want)
+{
+    char text[PRINTED_MAX];
+    struct condition *printed = NULL;
+    struct outcome got;
+
+    if (condition_print(cond, text, sizeof text) >= sizeof text) {
+        return;
+    }
+    got.status = condition_compile(env, text, strlen(text), &printed, &got.diag);
+    if (got.status == CONDITION_OK) {
+        got.status = condition_run(printed, in, &got.value, &got.diag);
+    }
+    check_same("printed it differs", want, &got);
+    condition_free(printed);
 }
 
 static void check_program(struct condition_env *env, const struct condition *cond,
@@ -354,7 +319,7 @@ static void check_program(struct condition_env *env, const struct condition *con
         check_value(&first.value);
     } else {
         CHECK(first.status == CONDITION_EVAL || first.status == CONDITION_EXHAUSTED);
-        check_diag(&first.diag, source);
+        fuzz_check_diag(&first.diag, source);
     }
     in.scratch = second;
     again.status = condition_run(cond, &in, &again.value, NULL);
@@ -363,6 +328,7 @@ static void check_program(struct condition_env *env, const struct condition *con
         fuzz_fail("a second run without messages ends otherwise");
     }
     check_same("the second run differs", &first, &again);
+    check_printed(env, cond, &in, &first);
     check_unfolded(env, &in, source, &first);
     check_explain(cond, &in, source, &first);
     check_unchecked(env, source, bytes, &first);
@@ -375,7 +341,7 @@ static void check_program(struct condition_env *env, const struct condition *con
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct condition_env *env = make_env(true);
+    struct condition_env *env = fuzz_env(FUZZ_ENV_CHECKED);
     struct condition *cond = NULL;
     struct condition_diag diag;
     struct str source, bytes;
@@ -388,10 +354,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_program(env, cond, source, bytes);
     } else {
         CHECK(cond == NULL && status != CONDITION_NOMEM && status != CONDITION_EVAL);
-        check_diag(&diag, source);
+        fuzz_check_diag(&diag, source);
     }
     condition_free(cond);
-    condition_env_free(env);
     fuzz_release();
     return 0;
 }
