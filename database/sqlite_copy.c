@@ -330,11 +330,13 @@ static enum err_code take_alone(sqlite3 *to, const char *path, struct err *err)
 static enum err_code demand(sqlite3 *to, const char *condition, struct err *err)
 {
     sqlite3_stmt *stmt = NULL;
-    char *sql = sqlite3_mprintf("SELECT 1 WHERE %s", condition);
+    struct buf sql = {0};
     int step = SQLITE_NOMEM;
     enum err_code rc = ERR_OK;
 
-    if (sql != NULL && sqlite3_prepare_v2(to, sql, -1, &stmt, NULL) == SQLITE_OK) {
+    buf_text(&sql, "SELECT 1 WHERE ");
+    buf_text(&sql, condition);
+    if (!buf_failed(&sql) && sqlite3_prepare_v2(to, buf_cstr(&sql), -1, &stmt, NULL) == SQLITE_OK) {
         step = sqlite3_step(stmt);
     }
     if (step == SQLITE_DONE) {
@@ -343,7 +345,7 @@ static enum err_code demand(sqlite3 *to, const char *condition, struct err *err)
         rc = sqlite_error(to, NULL, err);
     }
     sqlite3_finalize(stmt);
-    sqlite3_free(sql);
+    buf_fini(&sql);
     return rc;
 }
 

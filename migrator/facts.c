@@ -16,6 +16,7 @@ static const struct {
     {"flag.stable_for", CONDITION_DURATION},
     {"flag.clients", CONDITION_INT},
     {"flag.clients_behind", CONDITION_INT},
+    {"flag.clients_without_lease", CONDITION_INT},
     {"flag.revision", CONDITION_INT},
     {"writes.old_idle_for", CONDITION_DURATION},
     {"backfill.done", CONDITION_BOOL},
@@ -117,6 +118,9 @@ static struct condition_value flag_value(const struct facts_flag *flag, const ch
     }
     if (strcmp(name, "clients") == 0) {
         return condition_int(flag->clients);
+    }
+    if (strcmp(name, "clients_without_lease") == 0) {
+        return condition_int(flag->clients_without_lease);
     }
     return condition_int(strcmp(name, "revision") == 0 ? flag->revision : flag->clients_behind);
 }

@@ -23,6 +23,9 @@ struct facts_flag {
     int64_t environment_revision;
     char why[200]; /* what is not on everywhere, for people; "" if nothing */
     char who[200]; /* the clients that are behind; "" if none */
+    /* Clients that may go on with an old answer for ever, and nobody accepted: how many, and who. */
+    int64_t clients_without_lease;
+    char stale[300];
 };
 
 struct facts {

@@ -133,7 +133,39 @@ static void note_list(const struct json *list, const char *name_member, char *ou
     buf_fini(&text);
 }
 
-static void read_facts(const struct json *json, struct facts_flag *flag)
+static bool is_accepted(const struct migrate *m, const struct json *client)
+{
+    for (size_t i = 0; i < m->accept_stale_count; i++) {
+        if (strcmp(m->accept_stale[i], json_get_text(client, "name", "")) == 0 ||
+            strcmp(m->accept_stale[i], json_get_text(client, "instance", "")) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Who honours no lease is waited for in vain: what it serves now must be known to be right. */
+static void read_without_lease(const struct migrate *m, const struct json *list,
+                               struct facts_flag *flag)
+{
+    struct buf text = {0};
+
+    for (const struct json *client = json_first(list); client != NULL; client = json_next(client)) {
+        char seen[CLOCK_TEXT_BYTES];
+        double ago_s = json_number(json_get(client, "seconds_ago"), 0);
+        if (json_is_true(json_get(client, "confirmed")) || is_accepted(m, client)) {
+            continue;
+        }
+        flag->clients_without_lease++;
+        buf_print(&text, "%s%.60s (%.20s, seen %s ago)", text.len > 0 ? ", " : "",
+                  json_get_text(client, "name", "?"), json_get_text(client, "kind", "sdk"),
+                  clock_span_text((int64_t)(ago_s * 1000000.0), seen));
+    }
+    (void)snprintf(flag->stale, sizeof flag->stale, "%s", buf_cstr(&text));
+    buf_fini(&text);
+}
+
+static void read_facts(const struct migrate *m, const struct json *json, struct facts_flag *flag)
 {
     const struct json *behind = json_get(json, "clients_behind");
 
@@ -149,6 +181,7 @@ static void read_facts(const struct json *json, struct facts_flag *flag)
     flag->revision = (int64_t)json_number(json_get(json, "revision"), 0);
     note_list(json_get(json, "behind"), "name", flag->why, sizeof flag->why);
     note_list(behind, "name", flag->who, sizeof flag->who);
+    read_without_lease(m, json_get(json, "clients_without_lease"), flag);
 }
 
 static enum err_code ask(struct migrate *m, size_t index, struct facts_flag *flag, struct err *err)
@@ -174,7 +207,7 @@ static enum err_code ask(struct migrate *m, size_t index, struct facts_flag *fla
         rc = json_parse(reply.body, reply.body_len, &json, err);
     }
     if (rc == ERR_OK) {
-        read_facts(json_get(json_get(json, "facts"), "flag"), flag);
+        read_facts(m, json_get(json_get(json, "facts"), "flag"), flag);
         flag->environment_revision = (int64_t)json_number(json_get(json, "revision"), 0);
     }
     json_free(json);
@@ -269,8 +302,8 @@ static enum err_code expect(struct migrate *m, const char *method, struct buf *u
     return rc;
 }
 
-enum err_code flag_link_report(struct migrate *m, size_t index, enum mig_state state,
-                               struct err *err)
+static enum err_code report(struct migrate *m, size_t index, enum mig_state state, bool restored,
+                            struct err *err)
 {
     const struct phased *phased = tied(m, index);
     const struct journal_row *row = session_row(m, index);
@@ -299,10 +332,19 @@ enum err_code flag_link_report(struct migrate *m, size_t index, enum mig_state s
          * off and held. */
         (void)json_put_bool(body, "fell_back", true);
     }
+    if (restored) {
+        (void)json_put_bool(body, "restored", true);
+    }
     (void)json_put_number(body, "lease_s", (double)phased->lease_s);
     migration_url(m, index, "/api/v1/migrations", &url);
     rc = expect(m, "PUT", &url, body, err);
     return rc ? rc : note_reported(m, index, state, err);
+}
+
+enum err_code flag_link_report(struct migrate *m, size_t index, enum mig_state state,
+                               struct err *err)
+{
+    return report(m, index, state, false, err);
 }
 
 enum err_code flag_link_report_all(struct migrate *m, struct err *err)
@@ -320,11 +362,89 @@ enum err_code flag_link_report_all(struct migrate *m, struct err *err)
     return rc;
 }
 
+/* ---- what the server believes ---- */
+
+enum err_code flag_link_beliefs(struct migrate *m, struct json **out, struct err *err)
+{
+    struct fetch_reply reply = {0};
+    struct buf url = {0};
+    enum err_code rc;
+
+    *out = NULL;
+    begin_url(m, &url, "/api/v1/migrations");
+    rc = send(m, "GET", buf_cstr(&url), NULL, &reply, err);
+    buf_fini(&url);
+    if (rc) {
+        return rc;
+    }
+    rc = reply.status == 200 ? json_parse(reply.body, reply.body_len, out, err)
+                             : refusal(m, &reply, err);
+    fetch_reply_fini(&reply);
+    return rc;
+}
+
+static const struct json *belief_of(const struct migrate *m, const struct json *beliefs,
+                                    size_t index)
+{
+    for (const struct json *tie = json_first(json_get(beliefs, "migrations")); tie != NULL;
+         tie = json_next(tie)) {
+        if (strcmp(json_get_text(tie, "database_id", ""), m->meta.database_id) == 0 &&
+            strcmp(json_get_text(tie, "migration", ""), m->folder.at[index].name) == 0) {
+            return tie;
+        }
+    }
+    return NULL;
+}
+
+bool flag_link_belief(const struct migrate *m, const struct json *beliefs, size_t index,
+                      enum mig_state *out)
+{
+    const struct json *tie = belief_of(m, beliefs, index);
+
+    return tie != NULL && mig_state_parse(json_get_text(tie, "state", ""), out);
+}
+
+bool flag_link_held(const struct migrate *m, const struct json *beliefs, size_t index)
+{
+    return json_is_true(json_get(belief_of(m, beliefs, index), "held"));
+}
+
+enum err_code flag_link_report_facts(struct migrate *m, struct json *told, struct err *err)
+{
+    struct json *beliefs = NULL;
+    enum err_code rc = ERR_OK;
+
+    for (size_t i = 0; rc == ERR_OK && i < m->folder.count; i++) {
+        enum mig_state state = session_state(m, i), believed = MIG_PENDING;
+        bool known;
+        if (tied(m, i) == NULL) {
+            continue;
+        }
+        rc = need_server(m, i, err);
+        rc = rc || beliefs != NULL ? rc : flag_link_beliefs(m, &beliefs, err);
+        known = rc == ERR_OK && flag_link_belief(m, beliefs, i, &believed);
+        if (rc || (!known && state == MIG_PENDING)) {
+            continue;
+        }
+        rc = report(m, i, state, known && believed != state, err);
+        if (rc == ERR_OK && told != NULL && (!known || believed != state)) {
+            struct json *entry = json_object();
+            (void)json_put_text(entry, "migration", m->folder.at[i].name);
+            (void)json_put_text(entry, "believed", known ? mig_state_name(believed) : "unknown");
+            (void)json_put_text(entry, "state", mig_state_name(state));
+            (void)json_append(told, entry);
+        }
+    }
+    json_free(beliefs);
+    return rc ? rc : session_reread(m, err);
+}
+
 /* ---- holds ---- */
 
 enum err_code flag_link_hold(struct migrate *m, size_t index, int64_t revision, struct err *err)
 {
     const struct phased *phased = tied(m, index);
+    char owner[sizeof m->lock.owner];
     struct buf url = {0};
     struct json *body;
     enum err_code rc;
@@ -336,11 +456,14 @@ enum err_code flag_link_hold(struct migrate *m, size_t index, int64_t revision, 
     if (rc) {
         return rc;
     }
+    memcpy(owner, m->lock.owner, sizeof owner);
+    lock_short_owner(owner);
     body = json_object();
     (void)json_put_text(body, "flag", phased->flag);
     (void)json_put_text(body, "database_id", m->meta.database_id);
     (void)json_put_text(body, "migration", m->folder.at[index].name);
     (void)json_put_number(body, "flag_revision", (double)revision);
+    (void)json_put_text(body, "owner", owner);
     begin_url(m, &url, "/api/v1/holds");
     return expect(m, "POST", &url, body, err);
 }

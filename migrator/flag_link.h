@@ -28,7 +28,19 @@ MUST_USE enum err_code flag_link_report(struct migrate *m, size_t index, enum mi
 /* Tells it again whatever it did not acknowledge (a crash may have come between). */
 MUST_USE enum err_code flag_link_report_all(struct migrate *m, struct err *err);
 
-/* Nobody may change the flag from revision on, until it is released. */
+/* What the server believes of all databases; flag_link_belief() finds one: false if it is unknown
+ * there. */
+MUST_USE enum err_code flag_link_beliefs(struct migrate *m, struct json **out, struct err *err);
+bool flag_link_belief(const struct migrate *m, const struct json *beliefs, size_t index,
+                      enum mig_state *out);
+bool flag_link_held(const struct migrate *m, const struct json *beliefs, size_t index);
+/* Tells it every state as it is in this database, whatever it believed and its flags answer: after
+ * the file was put back to an older copy. told (may be NULL) gets {"migration","believed","state"}. */
+MUST_USE enum err_code flag_link_report_facts(struct migrate *m, struct json *told,
+                                              struct err *err);
+
+/* Nobody may change the flag from revision on, until it is released; called again it renews the
+ * hold, which a run that was killed does not. */
 MUST_USE enum err_code flag_link_hold(struct migrate *m, size_t index, int64_t revision,
                                       struct err *err);
 MUST_USE enum err_code flag_link_release(struct migrate *m, size_t index, struct err *err);

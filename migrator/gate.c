@@ -108,6 +108,24 @@ static void judge_flag(struct judging *j, const struct phased *phased)
           NULL);
 }
 
+/* Such a client may answer the old variant for ever, from what it once saw. */
+static void judge_leases(struct judging *j)
+{
+    const struct facts_flag *flag = &j->gate->facts.flag;
+    bool open = flag->known && flag->exists && flag->clients_without_lease == 0;
+    char why[500];
+
+    (void)snprintf(why, sizeof why,
+                   "clients that honour no lease may go on with an old answer: %s; --accept-stale "
+                   "CLIENT --reason TEXT accepts one",
+                   flag->stale);
+    judge(j, "no-client-without-lease", true, open,
+          open          ? ""
+          : flag->known ? why
+                        : "the flag server gave no facts",
+          NULL);
+}
+
 static void judge_writes(struct judging *j, const struct phased *phased)
 {
     char why[160], seen[CLOCK_TEXT_BYTES], wanted[CLOCK_TEXT_BYTES];
@@ -151,6 +169,7 @@ static enum err_code judge_contract(struct judging *j, struct migrate *m,
     arena_fini(&arena);
     if (change->phased->flag != NULL) {
         judge_flag(j, change->phased);
+        judge_leases(j);
     }
     if (change->trigger_count > 0) {
         judge_writes(j, change->phased);
@@ -205,12 +224,11 @@ enum err_code gate_evaluate(struct migrate *m, size_t index, enum phased_gate wh
     }
     if (rc == ERR_OK && override_gate != NULL && !j.override_used &&
         which == PHASED_GATE_CONTRACT) {
-        rc = err_set(
-            err, ERR_INVALID,
-            "'%.60s' is no condition of this gate that can be overridden "
-            "(nothing-depends-on-old, flag-on-everywhere, no-client-behind, old-writes-idle, "
-            "declared)",
-            override_gate);
+        rc = err_set(err, ERR_INVALID,
+                     "'%.60s' is no condition of this gate that can be overridden "
+                     "(nothing-depends-on-old, flag-on-everywhere, no-client-behind, "
+                     "no-client-without-lease, old-writes-idle, declared)",
+                     override_gate);
     }
     if (rc) {
         gate_fini(out);

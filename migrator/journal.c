@@ -74,6 +74,10 @@ enum err_code journal_meta_read(struct database *db, struct journal_meta *out, s
             (void)snprintf(out->environment, sizeof out->environment, "%s", value);
         } else if (strcmp(key, "database_id") == 0) {
             (void)snprintf(out->database_id, sizeof out->database_id, "%s", value);
+        } else if (strcmp(key, "recovery_point") == 0) {
+            (void)snprintf(out->recovery, sizeof out->recovery, "%s", value);
+        } else if (strcmp(key, "home") == 0) {
+            (void)snprintf(out->home, sizeof out->home, "%s", value);
         }
     }
     database_rows_free(rows);
@@ -81,7 +85,7 @@ enum err_code journal_meta_read(struct database *db, struct journal_meta *out, s
 }
 
 enum err_code journal_make(struct database *db, const char *environment, const char *database_id,
-                           struct err *err)
+                           const char *home, struct err *err)
 {
     struct work work = {0};
     char format[16];
@@ -95,10 +99,10 @@ enum err_code journal_make(struct database *db, const char *environment, const c
     }
     work_sql_with(&work,
                   "INSERT INTO lockstep_meta(key, value) VALUES('format', ?1), ('environment', "
-                  "?2), ('database_id', ?3)",
-                  3,
+                  "?2), ('database_id', ?3), ('home', ?4)",
+                  4,
                   (struct database_value[]){database_text(format), database_text(environment),
-                                            database_text(database_id)});
+                                            database_text(database_id), database_text(home)});
     rc = work_run(&work, db, NULL, NULL, err);
     work_fini(&work);
     return rc;

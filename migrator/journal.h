@@ -20,6 +20,8 @@ struct journal_meta {
     bool exists; /* the tables are there */
     int64_t format;
     char environment[64], database_id[40];
+    char recovery[400]; /* what this copy was made for (recovery.h); "": it is no recovery point */
+    char home[1024];    /* the file's path when it was last written by a migrator, or "" */
 };
 
 struct journal_row {
@@ -44,9 +46,10 @@ struct journal {
 
 MUST_USE enum err_code journal_meta_read(struct database *db, struct journal_meta *out,
                                          struct err *err);
-/* Makes all tables in one batch. environment and database_id become those of this database. */
+/* Makes all tables in one batch. environment, database_id and home (its path, or "") become those of
+ * this database. */
 MUST_USE enum err_code journal_make(struct database *db, const char *environment,
-                                    const char *database_id, struct err *err);
+                                    const char *database_id, const char *home, struct err *err);
 
 /* Everything, ledger included; the tables may be missing (nothing then). */
 MUST_USE enum err_code journal_read(struct database *db, struct journal *out, struct err *err);

@@ -206,6 +206,21 @@ void lock_guard(struct lock *lock, struct work *work)
     lock->beat_us = clock_monotonic_us();
 }
 
+enum err_code lock_prolong(struct database *db, struct lock *lock, int64_t more_ms, struct err *err)
+{
+    struct work work = {0};
+    struct database_value life = database_int(LOCK_LIFE_MS + more_ms);
+    enum err_code rc;
+
+    lock_guard(lock, &work);
+    work_sql_with(&work,
+                  "UPDATE lockstep_lock SET expires_at = " DATABASE_NOW_MS " + ?1 WHERE id = 1", 1,
+                  &life);
+    rc = work_run(&work, db, NULL, NULL, err);
+    work_fini(&work);
+    return rc;
+}
+
 enum err_code lock_beat(struct database *db, struct lock *lock, struct err *err)
 {
     struct work work = {0};

@@ -47,6 +47,9 @@ void lock_give_back(struct database *db, struct lock *lock);
 
 /* Adds to a batch that the lock must be ours, and its prolongation. */
 void lock_guard(struct lock *lock, struct work *work);
+/* Prolongs it by so much more than LOCK_LIFE_MS, for work that cannot beat. */
+MUST_USE enum err_code lock_prolong(struct database *db, struct lock *lock, int64_t more_ms,
+                                    struct err *err);
 /* Prolongs it if LOCK_BEAT_MS went by; ERR_CONFLICT if it was lost. */
 MUST_USE enum err_code lock_beat(struct database *db, struct lock *lock, struct err *err);
 

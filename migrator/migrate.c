@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "migrator/flag_link.h"
+#include "migrator/identity.h"
 #include "migrator/phased_table.h"
 #include "migrator/plain.h"
 #include "migrator/session.h"
@@ -73,6 +74,15 @@ void migrate_close(struct migrate *m)
 
 /* ---- what a caller asked for ---- */
 
+static void accept_stale(struct migrate *m, const char *const *names)
+{
+    m->accept_stale = names;
+    m->accept_stale_count = 0;
+    while (names != NULL && names[m->accept_stale_count] != NULL) {
+        m->accept_stale_count++;
+    }
+}
+
 struct asked {
     bool one;     /* a target was named */
     size_t index; /* of it */
@@ -88,7 +98,7 @@ static enum err_code read_apply(const struct migrate *m, const struct migrate_ap
                                         .override_gate = what->override_gate,
                                         .reason = what->reason,
                                         .wait_s = what->wait_s,
-                                        .recovery_point = what->recovery_point}};
+                                        .recovery = {what->recovery_point, what->recovery_dir}}};
     if (what->target != NULL) {
         asked->one = true;
         rc = folder_find(&m->folder, what->target, &asked->index, err);
@@ -100,10 +110,12 @@ static enum err_code read_apply(const struct migrate *m, const struct migrate_ap
             rc = err_set(err, ERR_INVALID, "back to pending is `migrate rollback`");
         }
     }
-    if (rc == ERR_OK && (what->override_gate != NULL) != (what->reason != NULL)) {
-        rc = err_set(err, ERR_INVALID, "--override-gate and --reason belong together");
+    if (rc == ERR_OK &&
+        (what->override_gate != NULL || what->accept_stale != NULL) != (what->reason != NULL)) {
+        rc = err_set(err, ERR_INVALID,
+                     "--override-gate or --accept-stale, and --reason, belong together");
     }
-    return rc;
+    return rc ? rc : recovery_check(&asked->request.recovery, err);
 }
 
 /* ---- apply ---- */
@@ -250,11 +262,13 @@ static enum err_code apply_all(struct migrate *m, const struct asked *asked, str
         anything = anything || ((!asked->one || i == asked->index) && !is_done(m, i, asked));
     }
     if (!anything) {
-        return flag_link_report_all(m, err);
+        rc = identity_compare(m, err);
+        return rc ? rc : flag_link_report_all(m, err);
     }
     rc = session_begin(m, err);
     rc = rc ? rc : session_check_drift(m, err);
     rc = rc ? rc : adopt_ledger(m, err);
+    rc = rc ? rc : identity_compare(m, err);
     rc = rc ? rc : flag_link_report_all(m, err);
     for (size_t i = 0; rc == ERR_OK && i < m->folder.count; i++) {
         if (!asked->one || i == asked->index) {
@@ -294,6 +308,7 @@ enum err_code migrate_apply(struct migrate *m, const struct migrate_apply *what,
     if (rc) {
         return rc;
     }
+    accept_stale(m, what->accept_stale);
     steps = json_array();
     waits = json_array();
     rc = apply_all(m, &asked, steps, waits, err);
@@ -327,7 +342,13 @@ static enum err_code read_rollback(const struct migrate *m, const struct migrate
     *asked =
         (struct asked){.request = {.to = MIG_PENDING,
                                    .explicit_to = what->to_state != NULL,
+                                   .recovery = {what->recovery_point, what->recovery_dir},
+                                   .reason = what->reason,
                                    .without_flag_server_reason = what->without_flag_server_reason}};
+    rc = recovery_check(&asked->request.recovery, err);
+    if (rc) {
+        return rc;
+    }
     if (what->target != NULL) {
         rc = folder_find(&m->folder, what->target, &asked->index, err);
     } else if (!find_newest(m, &asked->index)) {
@@ -391,13 +412,16 @@ enum err_code migrate_rollback(struct migrate *m, const struct migrate_rollback 
     if (rc == ERR_OK && what->without_flag_server_reason == NULL) {
         /* What a crash kept from the server; if it does not take it, the walk itself finds out. */
         struct err unused = {0};
-        enum err_code told = flag_link_report_all(m, &unused);
+        enum err_code told;
+        rc = identity_compare(m, err);
+        told = flag_link_report_all(m, &unused);
         (void)told;
-        rc = session_reread(m, err);
+        rc = rc ? rc : session_reread(m, err);
     }
     if (rc) {
         return rc;
     }
+    accept_stale(m, what->accept_stale);
     steps = json_array();
     rc = m->folder.at[asked.index].phased == NULL
              ? plain_rollback(m, asked.index, steps, err)

@@ -61,10 +61,14 @@ struct migrate_apply {
                               "contracted", "purged"; NULL: as far as is safe: in-sync or, with
                               its gate open, contracted; never purged */
     const char *override_gate, *reason; /* both or none */
-    bool dry_run;                       /* plan only */
-    int wait_s;                         /* how long to wait for a closed gate; 0: not at all */
+    const char *const
+        *accept_stale;          /* names of clients that honour no lease, NULL at the end; needs
+                                        reason; NULL: none */
+    bool dry_run;               /* plan only */
+    int wait_s;                 /* how long to wait for a closed gate; 0: not at all */
     const char *recovery_point; /* purge copies the database first: to this new file, "none", or
-                                   NULL: beside it */
+                                   NULL: under a name of its own */
+    const char *recovery_dir;   /* in this folder; NULL: beside the database */
 };
 
 /* Each returns a report on ERR_OK; ERR_CONFLICT (refused, nothing changed) may come with one. */
@@ -84,11 +88,33 @@ MUST_USE enum err_code migrate_history(struct migrate *m, const char *target, st
 MUST_USE enum err_code migrate_unlock(struct migrate *m, const char *reason, struct json **report,
                                       struct err *err);
 
+/* Puts a recovery point (a copy of this database) in its place. Without yes nothing is changed:
+ * ERR_CONFLICT with a report of what would be lost. ERR_BUSY: somebody has the database open. */
+struct migrate_restore {
+    const char *file;
+    const char *reason; /* for the history; NULL: none */
+    bool yes;
+};
+MUST_USE enum err_code migrate_restore(struct migrate *m, const struct migrate_restore *what,
+                                       struct json **report, struct err *err);
+
+/* One of the two: a copied file becomes a database of its own (with options.environment, if given), or
+ * the flag server is told every state as it is in this database, against whatever it believes. */
+struct migrate_repair {
+    bool new_identity, report;
+    const char *reason;
+};
+MUST_USE enum err_code migrate_repair(struct migrate *m, const struct migrate_repair *what,
+                                      struct json **report, struct err *err);
+
 struct migrate_rollback {
     const char *target;                     /* NULL: the newest in flight */
     const char *to_state;                   /* NULL: pending */
     bool one_phase;                         /* one arrow back */
     const char *without_flag_server_reason; /* NULL: the server must be reachable for tied flags */
+    const char *recovery_point, *recovery_dir; /* as in migrate_apply; made where content is lost */
+    const char *const *accept_stale;           /* as in migrate_apply */
+    const char *reason;                        /* for accept_stale */
 };
 MUST_USE enum err_code migrate_rollback(struct migrate *m, const struct migrate_rollback *what,
                                         struct json **report, struct err *err);

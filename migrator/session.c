@@ -5,6 +5,7 @@
 
 #include "base/digest.h"
 #include "database/sql_scan.h"
+#include "migrator/identity.h"
 #include "migrator/phased_table.h"
 #include "migrator/shape.h"
 
@@ -20,11 +21,20 @@ static enum err_code check_meta(struct migrate *m, struct err *err)
                        "that one",
                        database_url(m->db), (long long)m->meta.format, JOURNAL_FORMAT);
     }
-    if (m->meta.exists && wanted != NULL && strcmp(wanted, m->meta.environment) != 0) {
+    if (m->meta.exists && wanted != NULL && strcmp(wanted, m->meta.environment) != 0 &&
+        !m->new_identity) {
         return err_set(err, ERR_CONFLICT,
                        "%s belongs to environment '%s', not to '%.60s': name the right database or "
-                       "the right --environment",
-                       database_url(m->db), m->meta.environment, wanted);
+                       "the right --environment; if it is a copy, make it a database of its own: "
+                       "migrate repair --new-identity --environment %.60s --reason TEXT",
+                       database_url(m->db), m->meta.environment, wanted, wanted);
+    }
+    if (m->writable && m->meta.recovery[0] != '\0' && !m->new_identity) {
+        return err_set(err, ERR_CONFLICT,
+                       "%s is a recovery point (%.200s): put it in the place of its database by "
+                       "`migrate restore`, or make it one of its own: migrate repair "
+                       "--new-identity --reason TEXT",
+                       database_url(m->db), m->meta.recovery);
     }
     m->environment = m->meta.exists   ? m->meta.environment
                      : wanted != NULL ? wanted
@@ -80,9 +90,10 @@ enum err_code session_begin(struct migrate *m, struct err *err)
     enum err_code rc;
 
     if (!m->meta.exists) {
-        char id[33];
+        char id[33], home[sizeof m->meta.home];
+        identity_home(m, home, sizeof home);
         rc = database_prepare_guards(m->db, err);
-        rc = rc ? rc : journal_make(m->db, m->environment, random_hex(16, id), err);
+        rc = rc ? rc : journal_make(m->db, m->environment, random_hex(16, id), home, err);
         if (rc != ERR_OK && rc != ERR_BUSY) {
             return rc;
         }
@@ -93,6 +104,7 @@ enum err_code session_begin(struct migrate *m, struct err *err)
         }
     }
     rc = lock_take(m->db, &m->lock, err);
+    rc = rc || m->new_identity ? rc : identity_check_home(m, err);
     return rc ? rc : session_reread(m, err);
 }
 
@@ -244,6 +256,16 @@ void session_report_step(struct json *steps, const char *migration, enum mig_sta
         (void)json_put_number(step, "rows", (double)rows);
     }
     (void)json_append(steps, step);
+}
+
+struct json *session_last_step(struct json *steps)
+{
+    struct json *step = json_first(steps);
+
+    while (step != NULL && json_next(step) != NULL) {
+        step = json_next(step);
+    }
+    return step;
 }
 
 void session_report_wait(struct json *waits, const char *migration, enum mig_state state,

@@ -20,11 +20,14 @@ struct migrate {
     struct folder folder;
     struct database *db; /* NULL until it is needed */
     bool writable;
-    bool fresh; /* nobody used this database before this run */
+    bool new_identity; /* a copied file is about to become a database of its own */
+    bool fresh;        /* nobody used this database before this run */
     struct journal_meta meta;
     struct journal journal;
     struct lock lock;
-    struct fetch *fetch; /* to the flag server; NULL until it is needed */
+    struct fetch *fetch;             /* to the flag server; NULL until it is needed */
+    const char *const *accept_stale; /* clients without a lease that are accepted by name; lent */
+    size_t accept_stale_count;
 };
 
 /* Tells whoever watches what is waited for. */
@@ -66,6 +69,8 @@ bool session_rests_on_pending(const struct migrate *m, size_t index);
 /* Adds {"migration", "from", "to", "duration_ms", "rows"} to the array; rows -1: left out. */
 void session_report_step(struct json *steps, const char *migration, enum mig_state from,
                          enum mig_state to, int64_t duration_us, int64_t hold_us, int64_t rows);
+/* The newest of the array, to add to; lent. */
+struct json *session_last_step(struct json *steps);
 /* Adds {"migration", "state", "for": [reasons]}; reasons is taken. */
 void session_report_wait(struct json *waits, const char *migration, enum mig_state state,
                          struct json *reasons);

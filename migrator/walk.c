@@ -10,6 +10,7 @@
 #include "base/nearest.h"
 #include "migrator/backfill.h"
 #include "migrator/flag_link.h"
+#include "migrator/recovery.h"
 #include "migrator/way_back.h"
 
 enum err_code walk_validate(struct migrate *m, size_t index, struct err *err)
@@ -118,10 +119,7 @@ static enum err_code forward_in_sync(struct walk *w)
                             result.changed, w->steps, w->err);
     }
     if (rc == ERR_OK) { /* the arrow itself is short: what took long is told with it */
-        struct json *step = json_first(w->steps);
-        while (json_next(step) != NULL) {
-            step = json_next(step);
-        }
+        struct json *step = session_last_step(w->steps);
         (void)json_put_number(step, "duration_ms", (double)(clock_monotonic_us() - since) / 1000.0);
         (void)json_put_number(step, "rows", (double)v.rows);
         (void)json_put_number(step, "backfilled", (double)result.changed);
@@ -136,10 +134,7 @@ static enum err_code forward_in_sync(struct walk *w)
 
 static enum err_code forward_contract(struct walk *w)
 {
-    const char *reason = w->request->override_gate != NULL
-                             ? arena_print(&w->arena, "override %s: %s", w->request->override_gate,
-                                           w->request->reason)
-                             : NULL;
+    const char *reason = walk_insisted(w);
     bool tied = w->phased->flag != NULL;
     bool overrides_flag = w->request->override_gate != NULL &&
                           strcmp(w->request->override_gate, "flag-on-everywhere") == 0;
@@ -156,7 +151,9 @@ static enum err_code forward_contract(struct walk *w)
     }
     if (tied && !overrides_flag) {
         rc = flag_link_hold(w->m, w->index, revision, w->err);
-        rc = rc || overrides_clients ? rc : walk_wait_for_clients(w, false);
+        rc = rc || overrides_clients ? rc : walk_wait_for_clients(w, false, revision);
+        /* Renewed right before the step: whoever was asleep meanwhile finds out here. */
+        rc = rc ? rc : flag_link_hold(w->m, w->index, revision, w->err);
     }
     if (rc) {
         walk_try_release(w);
@@ -172,32 +169,6 @@ static enum err_code forward_contract(struct walk *w)
 
 /* ---- purge ---- */
 
-static enum err_code recovery_point(struct walk *w)
-{
-    const char *url = database_url(w->m->db), *path = strchr(url, ':');
-    const char *given = w->request->recovery_point;
-    const struct database_capabilities *capabilities = NULL;
-    char stamp[CLOCK_TEXT_BYTES], compact[CLOCK_TEXT_BYTES], *to = compact;
-    enum err_code rc = database_probe(w->m->db, &capabilities, w->err);
-
-    if (rc || !capabilities->snapshot || (given != NULL && strcmp(given, "none") == 0)) {
-        return rc;
-    }
-    (void)clock_text(clock_wall_ms(), stamp);
-    for (const char *p = stamp; *p != '\0' && *p != '.'; p++) {
-        if (*p != '-' && *p != ':') {
-            *to++ = *p;
-        }
-    }
-    *to = '\0';
-    w->recovery = given != NULL
-                      ? given
-                      : arena_print(&w->keep, "%s.before-purge-%ld-%sZ",
-                                    path != NULL ? path + 1 : url, w->migration->number, compact);
-    return w->recovery != NULL ? database_snapshot(w->m->db, w->recovery, NULL, w->err)
-                               : err_set(w->err, ERR_NOMEM, "out of memory");
-}
-
 static enum err_code forward_purge(struct walk *w)
 {
     const char *reason;
@@ -210,7 +181,10 @@ static enum err_code forward_purge(struct walk *w)
     if (rc || w->stop) {
         return rc;
     }
-    rc = change_sets_aside(&w->change) && !begun ? recovery_point(w) : ERR_OK;
+    if (change_sets_aside(&w->change) && !begun) {
+        rc = recovery_make(w->m, w->index, "purge", &w->request->recovery, &w->keep, &w->recovery,
+                           w->err);
+    }
     rc = rc ? rc : table_prepare(w->m, w->index, &w->change, MIG_CONTRACTED, MIG_PURGED, w->err);
     if (rc) {
         return rc;
@@ -219,11 +193,7 @@ static enum err_code forward_purge(struct walk *w)
     rc =
         arrow_run(w->m, w->index, &w->change, MIG_CONTRACTED, MIG_PURGED, reason, w->steps, w->err);
     if (rc == ERR_OK && w->recovery != NULL) {
-        struct json *step = json_first(w->steps);
-        while (json_next(step) != NULL) {
-            step = json_next(step);
-        }
-        (void)json_put_text(step, "recovery_point", w->recovery);
+        (void)json_put_text(session_last_step(w->steps), "recovery_point", w->recovery);
     }
     return rc ? rc : walk_report_moved(w);
 }

@@ -5,6 +5,7 @@
 #ifndef MIGRATOR_WALK_H
 #define MIGRATOR_WALK_H
 
+#include "migrator/recovery.h"
 #include "migrator/session.h"
 
 struct walk_request {
@@ -12,7 +13,7 @@ struct walk_request {
     bool explicit_to;  /* the caller named it: a closed gate is a refusal, not a wait */
     const char *override_gate, *reason;
     int wait_s;
-    const char *recovery_point;             /* a new file, "none", or NULL: beside the database */
+    struct recovery_where recovery;
     const char *without_flag_server_reason; /* way back alone */
 };
 

@@ -65,6 +65,12 @@ static enum err_code demand_old_everywhere(struct walk *w, struct facts_flag *fl
                            : "",
                        w->phased->flag);
     }
+    if (flag->clients_without_lease > 0) {
+        return err_set(w->err, ERR_CONFLICT,
+                       "%.60s: clients that honour no lease may go on with '%.30s' for ever: "
+                       "%.250s; --accept-stale CLIENT --reason TEXT accepts one",
+                       w->migration->name, w->phased->flag_new, flag->stale);
+    }
     return ERR_OK;
 }
 
@@ -84,8 +90,9 @@ static enum err_code leave_in_sync(struct walk *w)
     }
     rc = demand_old_everywhere(w, &flag);
     rc = rc ? rc : flag_link_hold(w->m, w->index, flag.revision, w->err);
-    rc = rc ? rc : walk_wait_for_clients(w, true);
-    rc = rc ? rc : walk_move(w, MIG_DUAL_WRITING, NULL);
+    rc = rc ? rc : walk_wait_for_clients(w, true, flag.revision);
+    rc = rc ? rc : flag_link_hold(w->m, w->index, flag.revision, w->err);
+    rc = rc ? rc : walk_move(w, MIG_DUAL_WRITING, walk_insisted(w));
     if (rc == ERR_OK) {
         rc = walk_report_moved(w);
     }
@@ -94,6 +101,26 @@ static enum err_code leave_in_sync(struct walk *w)
         return rc;
     }
     return flag_link_release(w->m, w->index, w->err);
+}
+
+/* What new code wrote goes with the added columns: a copy of the database keeps it. */
+static enum err_code to_pending(struct walk *w)
+{
+    enum err_code rc = ERR_OK;
+    const char *reason = w->request->without_flag_server_reason;
+
+    if (w->loses) {
+        rc = recovery_make(w->m, w->index, "rollback", &w->request->recovery, &w->keep,
+                           &w->recovery, w->err);
+    }
+    if (rc == ERR_OK && w->recovery != NULL && reason == NULL) {
+        reason = arena_print(&w->keep, "recovery point %s", w->recovery);
+    }
+    rc = rc ? rc : walk_move(w, MIG_PENDING, reason);
+    if (rc == ERR_OK && w->recovery != NULL) {
+        (void)json_put_text(session_last_step(w->steps), "recovery_point", w->recovery);
+    }
+    return rc;
 }
 
 static enum err_code one_back(struct walk *w)
@@ -112,9 +139,11 @@ static enum err_code one_back(struct walk *w)
         /* Told first: afterwards there is no row that would remember to tell it. Both states bear
          * the same answers. */
         rc = flag_link_report(w->m, w->index, MIG_PENDING, w->err);
-        return rc ? rc : walk_move(w, MIG_PENDING, NULL);
+        return rc ? rc : to_pending(w);
     }
-    rc = walk_move(w, (enum mig_state)(from - 1), w->request->without_flag_server_reason);
+    rc = from == MIG_EXPANDED
+             ? to_pending(w)
+             : walk_move(w, (enum mig_state)(from - 1), w->request->without_flag_server_reason);
     return rc || !report ? rc : walk_report_moved(w);
 }
 
@@ -155,8 +184,9 @@ enum err_code walk_back(struct migrate *m, size_t index, const struct walk_reque
     if (rc == ERR_OK && walk.change.table != NULL) {
         rc = table_way_back_check(m, index, &walk.change, request->to, err);
     }
-    if (rc == ERR_OK && request->to == MIG_PENDING) {
-        rc = walk.change.table != NULL ? ERR_OK : way_back_check(m, index, &walk.change, err);
+    if (rc == ERR_OK && request->to == MIG_PENDING && walk.change.table == NULL) {
+        rc = way_back_check(m, index, &walk.change, err);
+        rc = rc ? rc : way_back_loses(m, index, &walk.change, &walk.loses, err);
     }
     while (rc == ERR_OK && session_state(m, index) > request->to) {
         rc = one_back(&walk);

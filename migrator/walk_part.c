@@ -7,12 +7,14 @@
 
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "migrator/flag_link.h"
 
-#define POLL_US 500000        /* how often a closed gate is looked at again */
-#define VERIFY_FRESH_MS 20000 /* a gate's facts must not be older than 30 s */
-#define LEASE_MARGIN_S 30     /* beyond a client's lease, for clocks and slow polls */
+#define POLL_US 500000         /* how often a closed gate is looked at again */
+#define VERIFY_FRESH_MS 20000  /* a gate's facts must not be older than 30 s */
+#define HOLD_RENEW_US 20000000 /* a hold that is not renewed is taken for a dead one's */
+#define LEASE_MARGIN_S 30      /* beyond a client's lease, for clocks and slow polls */
 
 void walk_init(struct walk *w, struct migrate *m, size_t index, const struct walk_request *request,
                struct json *steps, struct json *waits, struct err *err)
@@ -220,10 +222,28 @@ enum err_code walk_reverify_contracted(struct walk *w, struct verification *v)
     return walk_check_rows(w, true, v);
 }
 
-/* Waits until every client has confirmed the flag as it is held now; who is silent for longer than
- * its lease answers the safe variant by itself. */
-enum err_code walk_wait_for_clients(struct walk *w, bool old_everywhere)
+const char *walk_insisted(struct walk *w)
 {
+    struct buf text = {0};
+    const char *out = NULL;
+
+    if (w->request->override_gate != NULL) {
+        buf_print(&text, "override %s", w->request->override_gate);
+    }
+    for (size_t i = 0; i < w->m->accept_stale_count; i++) {
+        buf_print(&text, "%saccept stale %s", text.len > 0 ? ", " : "", w->m->accept_stale[i]);
+    }
+    if (text.len > 0) {
+        buf_print(&text, ": %s", w->request->reason != NULL ? w->request->reason : "");
+        out = arena_text(&w->keep, buf_cstr(&text), text.len);
+    }
+    buf_fini(&text);
+    return out;
+}
+
+enum err_code walk_wait_for_clients(struct walk *w, bool old_everywhere, int64_t revision)
+{
+    int64_t held_us = clock_monotonic_us();
     int64_t until = clock_monotonic_us() + (w->phased->lease_s + LEASE_MARGIN_S) * (int64_t)1000000;
     struct facts_flag flag = {0};
 
@@ -250,6 +270,10 @@ enum err_code walk_wait_for_clients(struct walk *w, bool old_everywhere)
         session_tell_wait(w->m, w->index, "clients that have not confirmed the flag yet");
         clock_sleep_us(POLL_US);
         rc = lock_beat(w->m->db, &w->m->lock, w->err);
+        if (rc == ERR_OK && clock_monotonic_us() - held_us > HOLD_RENEW_US) {
+            rc = flag_link_hold(w->m, w->index, revision, w->err);
+            held_us = clock_monotonic_us();
+        }
         if (rc) {
             return rc;
         }

@@ -21,6 +21,7 @@ struct walk {
     struct change change;
     struct arena keep;    /* what outlives that */
     const char *recovery; /* the file of the recovery point, or NULL */
+    bool loses;           /* the way back loses what new code wrote */
     bool stop;            /* a gate is closed, and nobody insisted */
     bool fell_back;       /* a verification failed in in-sync */
     struct err *err;
@@ -56,9 +57,12 @@ MUST_USE enum err_code walk_refuse_unclean(struct walk *w, const struct verifica
 /* From in-sync to dual-writing; why is for the history. */
 MUST_USE enum err_code walk_fall_back(struct walk *w, const char *why);
 
+/* What is written into the history with a step that was insisted on, or NULL. */
+const char *walk_insisted(struct walk *w);
+
 /* Waits until every client has confirmed the flag as it is held now; who is silent for longer than
- * its lease answers the safe variant by itself. */
-MUST_USE enum err_code walk_wait_for_clients(struct walk *w, bool old_everywhere);
+ * its lease answers the safe variant by itself. Keeps the hold on that revision alive. */
+MUST_USE enum err_code walk_wait_for_clients(struct walk *w, bool old_everywhere, int64_t revision);
 /* Waits out the lease: who holds an old answer has forgotten it by then. */
 MUST_USE enum err_code walk_wait_out_lease(struct walk *w);
 

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "database/sql_scan.h"
+#include "migrator/expression.h"
 #include "migrator/table_text.h"
 
 /* ---- what names an added column ---- */
@@ -190,6 +191,77 @@ enum err_code way_back_check(struct migrate *m, size_t index, const struct chang
     if (rc) {
         err_wrap(err, "%.80s", m->folder.at[index].name);
     }
+    return rc;
+}
+
+/* ---- what new code wrote ---- */
+
+static bool is_constant(const struct change *change, const char *expression)
+{
+    for (size_t i = 0; i < change->shape.count; i++) {
+        if (expression_uses(expression, change->shape.columns[i].name)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Rows whose added column holds what nobody could make again. With triggers, derived columns are
+ * judged by F; without, whatever is there may be older than the old columns. */
+static void add_lost(const struct change *change, bool triggers, struct buf *sql)
+{
+    const struct phased *phased = change->phased;
+
+    if (triggers && change->forward != NULL) {
+        buf_print(sql, "(NOT (%s)", change->forward);
+        buf_print(sql, change->unfilled != NULL ? " AND NOT (%s))" : ")",
+                  change->unfilled != NULL ? change->unfilled : "");
+    }
+    for (size_t i = 0; i < phased->add_count; i++) {
+        const struct phased_add *add = &phased->add[i];
+        bool constant = add->forward != NULL && is_constant(change, add->forward);
+        if (triggers && add->forward != NULL && !constant) {
+            continue;
+        }
+        buf_text(sql, sql->len > 0 ? " OR (" : "(");
+        buf_sql_name(sql, str_of(add->name));
+        buf_text(sql, " IS NOT NULL");
+        if (constant) {
+            buf_text(sql, " AND +");
+            buf_sql_name(sql, str_of(add->name));
+            buf_print(sql, " IS NOT (%s)", add->forward);
+        }
+        buf_char(sql, ')');
+    }
+}
+
+enum err_code way_back_loses(struct migrate *m, size_t index, const struct change *change,
+                             bool *out, struct err *err)
+{
+    bool triggers = session_state(m, index) > MIG_EXPANDED;
+    struct database_rows *rows = NULL;
+    struct buf lost = {0}, sql = {0};
+    struct err cause = {0};
+    enum err_code rc = ERR_OK;
+
+    *out = false;
+    add_lost(change, triggers, &lost);
+    if (lost.len == 0) {
+        return ERR_OK;
+    }
+    buf_text(&sql, "SELECT 1 FROM ");
+    buf_sql_name(&sql, str_of(change->shape.table));
+    buf_print(&sql, " WHERE %s LIMIT 1", buf_cstr(&lost));
+    if (buf_failed(&lost) || buf_failed(&sql)) {
+        rc = err_set(err, ERR_NOMEM, "out of memory");
+    } else if (database_query(m->db, buf_cstr(&sql), NULL, 0, &rows, &cause) == ERR_OK) {
+        *out = database_rows_count(rows) > 0;
+        database_rows_free(rows);
+    } else {
+        *out = true;
+    }
+    buf_fini(&lost);
+    buf_fini(&sql);
     return rc;
 }
 

@@ -14,6 +14,11 @@
 MUST_USE enum err_code way_back_check(struct migrate *m, size_t index, const struct change *change,
                                       struct err *err);
 
+/* Whether the way back to pending loses something that new code wrote: content of an added column that
+ * does not follow from the old ones. An expression that fails on a row counts as loss. */
+MUST_USE enum err_code way_back_loses(struct migrate *m, size_t index, const struct change *change,
+                                      bool *out, struct err *err);
+
 /* A condition for rows that have NULL in a dropped column that was NOT NULL before expand; "" if
  * there is no such column. restorable: only columns that new code's rows fill too. NULL: out of
  * memory. */

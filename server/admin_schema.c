@@ -123,6 +123,13 @@ static bool fell_back(const struct json *body, const struct tie *now, const stru
            now != NULL && (now->state == TIE_IN_SYNC || now->state == TIE_DUAL_WRITING);
 }
 
+/* The database was put back to an older copy: its schema is there already, too. Else flag and schema
+ * would wait for each other for ever. Only of a migration that is known here, and not for a new tie. */
+static bool was_restored(const struct json *body, const struct tie *now)
+{
+    return json_is_true(json_get(body, "restored")) && now != NULL;
+}
+
 void schema_report(struct call *call)
 {
     struct store *store = call->app->store;
@@ -165,13 +172,16 @@ void schema_report(struct call *call)
             tie.hold_renewed_ms = now->hold_renewed_ms;
         }
         rc = coupling_check(&change, &why);
-        if (fell_back(body, now, &tie)) {
+        if (fell_back(body, now, &tie) || was_restored(body, now)) {
             admin_end_hold(&tie); /* nothing relies on the flag as it is: it has to be turned off */
             rc = ERR_OK;
         }
         if (rc != ERR_OK) {
             answer_refusal(call, rc, &why);
-        } else if (admin_put_tie(call, &tie, "migration.report", "migration-reported")) {
+        } else if (admin_put_tie(call, &tie,
+                                 was_restored(body, now) ? "migration.restored"
+                                                         : "migration.report",
+                                 "migration-reported")) {
             admin_answer_revisions(call, 200, tie.flag);
         }
     }

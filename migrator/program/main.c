@@ -18,6 +18,7 @@
 
 #define TOKEN_FILE_BYTES 4096u
 #define WAIT_MAX_MS (7 * 24 * 3600 * 1000LL)
+#define STALE_MAX 64 /* clients accepted by name: more are not looked at one by one */
 
 struct program {
     struct arena arena;
@@ -198,7 +199,8 @@ static int finish(struct program *p, const struct cli *cli, enum err_code rc, st
         return err_exit_code(rc);
     }
     if (rc == ERR_OK || json_count(json_get(report, "steps")) > 0 ||
-        json_count(json_get(report, "waits")) > 0 || print == report_print_verify) {
+        json_count(json_get(report, "waits")) > 0 || print == report_print_verify ||
+        print == report_print_restore) {
         print(report);
     }
     json_free(report);
@@ -208,6 +210,19 @@ static int finish(struct program *p, const struct cli *cli, enum err_code rc, st
 
 /* ---- commands ---- */
 
+/* The names given by --accept-stale, NULL at the end; NULL if there is none. */
+static const char *const *read_stale(const struct cli *cli, const char *names[STALE_MAX + 1])
+{
+    size_t count = 0;
+
+    while (count < STALE_MAX && cli_option_at(cli, "accept-stale", count) != NULL) {
+        names[count] = cli_option_at(cli, "accept-stale", count);
+        count++;
+    }
+    names[count] = NULL;
+    return count > 0 ? names : NULL;
+}
+
 static int run_apply_like(struct cli *cli, bool plan)
 {
     struct program p = {0};
@@ -216,8 +231,9 @@ static int run_apply_like(struct cli *cli, bool plan)
                                  .override_gate = cli_option(cli, "override-gate"),
                                  .reason = cli_option(cli, "reason"),
                                  .recovery_point = cli_option(cli, "recovery-point"),
+                                 .recovery_dir = cli_option(cli, "recovery-dir"),
                                  .dry_run = plan || cli_given(cli, "dry-run")};
-    const char *wait = cli_option(cli, "wait");
+    const char *wait = cli_option(cli, "wait"), *stale[STALE_MAX + 1];
     struct json *report = NULL;
     struct err err = {0};
     int64_t wait_ms = 0;
@@ -229,6 +245,7 @@ static int run_apply_like(struct cli *cli, bool plan)
         return cli_usage(cli, "--wait '%s' is no duration such as 30s, 10m or 2h", wait);
     }
     what.wait_s = (int)((wait_ms + 999) / 1000);
+    what.accept_stale = plan ? NULL : read_stale(cli, stale);
     rc = open_migrate(&p, cli, &err);
     if (rc == ERR_OK) {
         rc = what.dry_run ? migrate_plan(p.migrate, &what, &report, &err)
@@ -261,7 +278,11 @@ static int run_rollback(struct cli *cli, void *ctx)
     struct program p = {0};
     struct migrate_rollback what = {.target = cli_operand(cli, 0),
                                     .to_state = cli_option(cli, "to"),
-                                    .one_phase = cli_given(cli, "phase")};
+                                    .one_phase = cli_given(cli, "phase"),
+                                    .recovery_point = cli_option(cli, "recovery-point"),
+                                    .recovery_dir = cli_option(cli, "recovery-dir"),
+                                    .reason = cli_option(cli, "reason")};
+    const char *stale[STALE_MAX + 1];
     struct json *report = NULL;
     struct err err = {0};
     enum err_code rc;
@@ -271,8 +292,11 @@ static int run_rollback(struct cli *cli, void *ctx)
     if (what.one_phase && what.to_state != NULL) {
         return cli_usage(cli, "--phase and --to exclude each other");
     }
-    if (cli_given(cli, "without-flag-server") != cli_given(cli, "reason")) {
-        return cli_usage(cli, "--without-flag-server and --reason belong together");
+    what.accept_stale = read_stale(cli, stale);
+    if ((cli_given(cli, "without-flag-server") || what.accept_stale != NULL) !=
+        cli_given(cli, "reason")) {
+        return cli_usage(cli, "--without-flag-server or --accept-stale, and --reason, belong "
+                              "together");
     }
     what.without_flag_server_reason =
         cli_given(cli, "without-flag-server") ? cli_option(cli, "reason") : NULL;
@@ -328,6 +352,49 @@ static int run_history(struct cli *cli, void *ctx)
     return code;
 }
 
+static int run_restore(struct cli *cli, void *ctx)
+{
+    struct program p = {0};
+    struct migrate_restore what = {.file = cli_operand(cli, 0),
+                                   .yes = cli_given(cli, "yes"),
+                                   .reason = cli_option(cli, "reason")};
+    struct json *report = NULL;
+    struct err err = {0};
+    enum err_code rc = open_migrate(&p, cli, &err);
+    int code;
+
+    (void)ctx;
+    rc = rc ? rc : migrate_restore(p.migrate, &what, &report, &err);
+    code = finish(&p, cli, rc, report, report_print_restore, &err);
+    close_migrate(&p);
+    return code;
+}
+
+static int run_repair(struct cli *cli, void *ctx)
+{
+    struct program p = {0};
+    struct migrate_repair what = {.new_identity = cli_given(cli, "new-identity"),
+                                  .report = cli_given(cli, "report"),
+                                  .reason = cli_option(cli, "reason")};
+    struct json *report = NULL;
+    struct err err = {0};
+    enum err_code rc;
+    int code;
+
+    (void)ctx;
+    if (what.new_identity == what.report) {
+        return cli_usage(cli, "say what to repair: --new-identity or --report");
+    }
+    if (what.reason == NULL || *what.reason == '\0') {
+        return cli_usage(cli, "say why: --reason TEXT");
+    }
+    rc = open_migrate(&p, cli, &err);
+    rc = rc ? rc : migrate_repair(p.migrate, &what, &report, &err);
+    code = finish(&p, cli, rc, report, report_print_repair, &err);
+    close_migrate(&p);
+    return code;
+}
+
 static int run_unlock(struct cli *cli, void *ctx)
 {
     struct program p = {0};
@@ -374,7 +441,12 @@ static const struct cli_option apply_options[] = {
     {"sql", 0, NULL, "with --dry-run: statements whole", false},
     {"override-gate", 0, "NAME", "pass this condition of the contract gate; needs --reason", false},
     {"reason", 0, "TEXT", "why, for the history", false},
+    {"accept-stale", 0, "CLIENT",
+     "a client that honours no lease and is no hindrance; needs "
+     "--reason",
+     true},
     {"recovery-point", 0, "FILE", "where purge copies the database to; none: no copy", false},
+    {"recovery-dir", 0, "DIR", "the folder for that copy; default: beside the database", false},
     {"create", 0, NULL, "the database may be made", false},
     {0}};
 
@@ -383,6 +455,26 @@ static const struct cli_option rollback_options[] = {
     {"to", 't', "STATE", "back to this state; default: pending", false},
     {"without-flag-server", 0, NULL, "the flag server is lost: wait out the lease; needs --reason",
      false},
+    {"accept-stale", 0, "CLIENT",
+     "a client that honours no lease and is no hindrance; needs "
+     "--reason",
+     true},
+    {"reason", 0, "TEXT", "why, for the history", false},
+    {"recovery-point", 0, "FILE",
+     "where the database is copied to if content is lost; none: no "
+     "copy",
+     false},
+    {"recovery-dir", 0, "DIR", "the folder for that copy; default: beside the database", false},
+    {0}};
+
+static const struct cli_option restore_options[] = {
+    {"yes", 'y', NULL, "put it back; without, only say what would be lost", false},
+    {"reason", 0, "TEXT", "why, for the history", false},
+    {0}};
+
+static const struct cli_option repair_options[] = {
+    {"new-identity", 0, NULL, "a copied file becomes a database of its own", false},
+    {"report", 0, NULL, "tell the flag server the states as they are here", false},
     {"reason", 0, "TEXT", "why, for the history", false},
     {0}};
 
@@ -411,6 +503,19 @@ static const struct cli_command commands[] = {
      NULL, 0, 1, run_verify},
     {"history", "[MIGRATION]", "show who did what, when, how long it took and for how many rows",
      NULL, NULL, 0, 1, run_history},
+    {"restore", "FILE", "put a recovery point in the place of the database",
+     "Says first what was written since and would be lost (exit code 3); with --yes it is put "
+     "back, "
+     "in one transaction, and the flag server is told. Nobody may have the database open (exit "
+     "code "
+     "4 names who has).",
+     restore_options, 1, 1, run_restore},
+    {"repair", "--new-identity|--report --reason TEXT", "mend what a copied or restored file broke",
+     "--new-identity gives a copy an id of its own (and the environment of --environment), so that "
+     "it "
+     "does not speak for the original. --report tells the flag server every state as it is in this "
+     "database, against what it believes: after the file was put back to an older copy by hand.",
+     repair_options, 0, 0, run_repair},
     {"unlock", "--reason TEXT", "take the lock from a migrator that died",
      "A lock expires by itself, and one of a dead process on this machine is taken over at once: "
      "this is for the rest. A living migrator keeps it (exit code 4).",

@@ -305,7 +305,8 @@ void report_print_history(const struct json *report)
             printf("%s: %s -> %s in %s", text(e, "migration"), text(e, "from"), text(e, "to"),
                    span(number(e, "duration_ms"), took));
         } else {
-            printf("%s", text(e, "event"));
+            printf("%s%s%s", text(e, "migration"), *text(e, "migration") != '\0' ? ": " : "",
+                   text(e, "event"));
         }
         if (json_get(e, "rows") != NULL) {
             printf(", %.0f rows", number(e, "rows"));
@@ -329,5 +330,64 @@ void report_print_unlock(const struct json *report)
         printf("nobody has the lock\n");
     } else {
         printf("the lock of %s was taken away\n", text(report, "owner"));
+    }
+}
+
+/* ---- restore and repair ---- */
+
+static void print_losses(const struct json *loses, bool restored)
+{
+    const char *tense = restored ? "is lost" : "would be lost";
+
+    for (const struct json *t = json_first(json_get(loses, "tables")); t; t = json_next(t)) {
+        printf("  table %s: %.0f rows now", text(t, "table"), number(t, "rows_now"));
+        if (json_kind(json_get(t, "rows_then")) == JSON_NULL) {
+            printf(", and not there in the copy\n");
+        } else {
+            printf(", %.0f in the copy\n", number(t, "rows_then"));
+        }
+    }
+    for (const struct json *e = json_first(json_get(loses, "events")); e; e = json_next(e)) {
+        printf("  since then: %s  %s %s%s%s\n", text(e, "at"), text(e, "migration"),
+               text(e, "event"), *text(e, "to") != '\0' ? " -> " : "", text(e, "to"));
+    }
+    printf("  every other write since then %s too\n", tense);
+}
+
+void report_print_restore(const struct json *report)
+{
+    const struct json *made = json_get(report, "made");
+    bool restored = json_is_true(json_get(report, "restored"));
+
+    if (made != NULL) {
+        printf("%s: made %s, before %s of %s\n", text(report, "file"), text(made, "at"),
+               text(made, "before"), text(made, "migration"));
+    } else {
+        printf("%s: a copy that does not say when it was made\n", text(report, "file"));
+    }
+    print_losses(json_get(report, "loses"), restored);
+    if (restored) {
+        printf("%s is what it was then\n", text(report, "database"));
+    }
+    if (json_is_false(json_get(report, "flag_server_knows"))) {
+        printf("the flag server does not know it yet (%s); `migrate repair --report --reason TEXT` "
+               "tells it\n",
+               text(report, "note"));
+    }
+}
+
+void report_print_repair(const struct json *report)
+{
+    if (json_get(report, "was") != NULL) {
+        printf("%s has the new id %s (was %s)\n", text(report, "database"),
+               text(report, "database_id"), text(report, "was"));
+        return;
+    }
+    for (const struct json *t = json_first(json_get(report, "told")); t; t = json_next(t)) {
+        printf("%s: the flag server believed %s, and knows %s now\n", text(t, "migration"),
+               text(t, "believed"), text(t, "state"));
+    }
+    if (json_count(json_get(report, "told")) == 0) {
+        printf("the flag server knew every state already\n");
     }
 }

@@ -15,5 +15,7 @@ void report_print_verify(const struct json *report);
 
 void report_print_history(const struct json *report);
 void report_print_unlock(const struct json *report);
+void report_print_restore(const struct json *report);
+void report_print_repair(const struct json *report);
 
 #endif

@@ -15,7 +15,8 @@ export NO_COLOR=1 LOCKSTEP_ACTOR=tester
 mask() {
     sed -E -e 's/[0-9]+(\.[0-9]+)? (ms|s|min)\b/TIME/g' -e 's/"([a-z_]*_ms)": [0-9.e+-]+/"\1": 0/' \
         -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z/AT/g' -e 's/"database_id": "[0-9a-f]+"/"database_id": "ID"/' \
-        -e 's/[0-9]+ h TIME/TIME/' -e 's/[0-9]{8}T[0-9]{6}Z/STAMP/'
+        -e 's/[0-9]+ h TIME/TIME/' -e 's/[0-9]{8}T[0-9]{6}Z/STAMP/' \
+        -e 's/[0-9]+ tables, [0-9]+ bytes/SIZE/' -e 's/recovery-point, [0-9]+ rows/recovery-point, ROWS/'
 }
 say() { # runs migrate; its words and exit code go into the golden
     echo "\$ migrate $*"
