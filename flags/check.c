@@ -162,6 +162,45 @@ static enum err_code check_text(const struct json *flag, struct err *err)
     return ERR_OK;
 }
 
+/* A member that stands twice anywhere below, as in a rule or in a variant's value: readers do not agree
+ * on which of the two counts. */
+static enum err_code check_twice(const struct json *json, const char *below, struct err *err)
+{
+    const char *twice = NULL;
+
+    if (json_has_duplicate_keys(json, &twice))
+        return err_set(err, ERR_INVALID, "%.60s: '%.60s' stands there twice", below, twice);
+    for (const struct json *at = json_first(json); at != NULL; at = json_next(at)) {
+        enum err_code rc = json_first(at) != NULL ? check_twice(at, below, err) : ERR_OK;
+
+        if (rc != ERR_OK)
+            return rc;
+    }
+    return ERR_OK;
+}
+
+/* Below the members that flag_parse() has words of its own for. */
+static enum err_code check_nested(const struct json *flag, struct err *err)
+{
+    for (const struct json *member = json_first(flag); member != NULL; member = json_next(member)) {
+        for (const struct json *at = json_first(member); at != NULL; at = json_next(at)) {
+            char below[200];
+            enum err_code rc;
+
+            if (json_first(at) == NULL)
+                continue;
+            if (json_kind(member) == JSON_OBJECT)
+                snprintf(below, sizeof below, "%.60s.%.100s", json_key(member), json_key(at));
+            else
+                snprintf(below, sizeof below, "%.60s", json_key(member));
+            rc = check_twice(at, below, err);
+            if (rc != ERR_OK)
+                return rc;
+        }
+    }
+    return ERR_OK;
+}
+
 enum err_code flag_check(const struct json *flag, struct err *err)
 {
     struct arena arena = {0};
@@ -183,6 +222,8 @@ enum err_code flag_check(const struct json *flag, struct err *err)
         return err_set(err, ERR_NOMEM, "out of memory");
     parse = (struct parse){&arena, env, &paths, &compiled, err};
     rc = flag_parse(&parse, flag);
+    if (rc == ERR_OK)
+        rc = check_nested(flag, err);
     flag_fini(&compiled);
     condition_env_free(env);
     key_paths_fini(&paths);

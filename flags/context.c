@@ -25,26 +25,24 @@ static size_t weigh(const struct json *json, size_t weight)
     return weight;
 }
 
+/* What is no domain name counts as absent: one bad attribute must not take every flag from whoever sent
+ * it, and an answer of its own would be one that nobody has proved a tied flag to bear. */
 static enum err_code find_domain(struct context *ctx, const struct json *attributes,
                                  struct err *err)
 {
     const struct json *domain = json_get(attributes, "domain");
     const char *email = json_text(json_get(attributes, "email"));
     const char *text = json_text(domain);
+    bool given =
+        domain != NULL && json_kind(domain) != JSON_NULL && (text == NULL || text[0] != '\0');
     char canonical[DOMAIN_BYTES_MAX + 1];
-    size_t len;
+    size_t len = 0;
 
-    if (domain != NULL && json_kind(domain) != JSON_NULL && text == NULL)
-        return err_set(err, ERR_INVALID, "context.domain: must be a string, not %s",
-                       kind_of(domain));
-    if (text != NULL && text[0] != '\0') {
-        len = domain_canonical(text, strlen(text), canonical, sizeof canonical);
-        if (len == 0)
-            return err_set(err, ERR_INVALID, "context.domain: '%.80s' is no domain name", text);
+    if (given) {
+        len = text != NULL ? domain_canonical(text, strlen(text), canonical, sizeof canonical) : 0;
+        ctx->domain_unfit = len == 0;
     } else if (email != NULL && strrchr(email, '@') != NULL) {
         len = domain_canonical(email, strlen(email), canonical, sizeof canonical);
-    } else {
-        len = 0;
     }
     if (len == 0)
         return ERR_OK;

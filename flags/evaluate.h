@@ -28,14 +28,16 @@ struct context {
     struct context_key *keys; /* what flags bucket by, one a path; [0] is targetingKey */
     const char *domain;       /* canonical, or NULL when absent */
     size_t domain_len;
+    bool domain_unfit; /* context.domain was given and is no domain name, so it is absent */
     int64_t now_ms;
     char scratch[CONDITION_SCRATCH_DEFAULT] __attribute__((aligned(16)));
 };
 
 /* Prepares from a JSON object (NULL: an empty context). domain = context.domain (null and "" count as
- * absent), else what follows the last '@' of context.email if that is a domain, else absent.
+ * absent, and what is no domain name is absent), else what follows the last '@' of context.email if
+ * that is a domain, else absent.
  * ERR_INVALID: not an object, over LIMIT_CONTEXT_BYTES large or CONDITION_JSON_DEPTH_MAX deep, a
- * key twice, a context.domain that is none. On failure nothing is kept. attributes may be freed
+ * key twice. On failure nothing is kept. attributes may be freed
  * afterwards; a context is good for rules alone and must not outlive it. */
 MUST_USE enum err_code context_init(struct context *ctx, const struct ruleset *rules,
                                     const struct json *attributes, int64_t now_ms, struct err *err);
@@ -79,7 +81,7 @@ struct flag_value {
  * reason says which later step answered. Only reason FLAG_ERROR is a failure. */
 struct decision {
     const char *variant;            /* name; NULL if there is none to give */
-    const char *value_json;         /* the variant's value as one line of JSON; NULL likewise */
+    const char *value_json;         /* the variant's value as canonical JSON; NULL likewise */
     const struct flag_value *value; /* the same, decoded */
     enum flag_reason reason;
     enum flag_error error; /* with FLAG_ERROR (or a key that was missed on the way) */

@@ -135,6 +135,9 @@ static bool explain_domain(struct explain *explain)
         entry = domain_table_find(&flag->domains, ctx->domain, ctx->domain_len, NULL);
     made = step(explain, "domain", entry != NULL);
     put(explain, made, "domain", ctx->domain != NULL ? json_string(ctx->domain) : json_null());
+    if (ctx->domain_unfit)
+        put(explain, made, "error",
+            json_string("context.domain is no domain name, so there is none"));
     if (entry == NULL)
         return false;
     put(explain, made, "pattern", json_string(domain_entry_pattern(&flag->domains, entry)));

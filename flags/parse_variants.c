@@ -44,7 +44,7 @@ static enum err_code parse_value(struct parse *parse, const struct json *json,
         if (value->text == NULL)
             return no_memory(parse->err);
     }
-    printed = json_print(json);
+    printed = json_print_canonical(json); /* the same text from a store, a file or the wire */
     if (printed == NULL)
         return no_memory(parse->err);
     value->json_len = strlen(printed);

@@ -42,6 +42,13 @@ void audit_list(struct call *call)
     if (before < 0) {
         return;
     }
+    if (limit > STORE_AUDIT_MAX) {
+        answer_problem(call, 400, err_code_name(ERR_INVALID),
+                       "limit: at most %d events at once; before=ID (--before ID) gives those that "
+                       "are older than the last one shown",
+                       STORE_AUDIT_MAX);
+        return;
+    }
     if (flag != NULL && store_find_any(call->app->store, flag) == NULL) {
         answer_problem(call, 404, err_code_name(ERR_NOT_FOUND), "no flag '%.128s' is here", flag);
     } else if (store_audit(call->app->store, flag, limit, before, &out, &err) != ERR_OK) {

@@ -185,8 +185,15 @@ static void answer_refused(struct call *call)
                        "the headers do not say where the request ends: send one Content-Length, or "
                        "Transfer-Encoding: chunked, and no blanks in the names of headers");
     } else {
-        answer_problem(call, 413, err_code_name(ERR_LIMIT), "the body is larger than %u bytes",
-                       LIMIT_BODY_BYTES);
+        bool flag = strncmp(call->request->path, "/api/v1/flags", 13) == 0;
+
+        answer_problem(call, 413, err_code_name(ERR_LIMIT), "the body is larger than %u bytes%s",
+                       LIMIT_BODY_BYTES,
+                       flag ? ", the limit for one flag (some 30,000 domain rules): leave out "
+                              "domain rules that say what everybody else gets, put sub-domains "
+                              "under one \"*.\" rule, or give a group of customers a rule with a "
+                              "condition"
+                            : ", the limit for one request");
     }
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/limits.h"
@@ -13,9 +14,8 @@
 
 enum {
     BUSY_TIMEOUT_MS =
-        2000, /* another program (a backup, `flag-server token`) holds the file so long
+        2000,              /* another program (a backup, `flag-server token`) holds the file so long
                                at most before a change is answered 503 */
-    AUDIT_MAX = 1000,
     AUDIT_STEP = 16,       /* rows in memory at once: each may hold a flag of 1 MiB twice */
     AUDIT_BYTES = 16 << 20 /* of documents in one answer; a step may go past it */
 };
@@ -414,8 +414,9 @@ enum err_code store_audit(struct store *store, const char *flag, int64_t limit, 
 {
     struct json *events = json_array();
     size_t bytes = 0, found = AUDIT_STEP;
-    int64_t left = limit < 1 ? 1 : limit > AUDIT_MAX ? AUDIT_MAX : limit;
+    int64_t left = limit;
 
+    CHECK(limit >= 1 && limit <= STORE_AUDIT_MAX);
     before = before > 0 ? before : INT64_MAX;
     while (left > 0 && found == AUDIT_STEP && bytes <= AUDIT_BYTES) {
         struct database_value params[] = {database_text(store->environment), database_text(flag),

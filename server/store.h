@@ -135,8 +135,9 @@ MUST_USE enum err_code store_each_client(struct store *store, int64_t seen_ms,
 
 /* ---- audit ---- */
 
-/* {"events": [...]}, newest first: of one flag (NULL: all), at most limit, with ids below before
+/* {"events": [...]}, newest first: of one flag (NULL: all), at most limit (1 to STORE_AUDIT_MAX), with ids below before
  * (0: from the newest). Fewer, and "more": true, where their documents are very large. */
+#define STORE_AUDIT_MAX 1000
 MUST_USE enum err_code store_audit(struct store *store, const char *flag, int64_t limit,
                                    int64_t before, struct json **out, struct err *err);
 

@@ -247,7 +247,11 @@ enum err_code store_put_flag(struct store *store, const struct store_actor *who,
         return err_set(err, ERR_STALE, "flag '%s' has another version by now: read it again", key);
     }
     if (now == NULL && count_in_use(store) >= LIMIT_FLAGS) {
-        return err_set(err, ERR_LIMIT, "there are %u flags already: archive some", LIMIT_FLAGS);
+        return err_set(
+            err, ERR_LIMIT,
+            "there are %u flags already, the limit of one environment: archive those that "
+            "no code asks for",
+            LIMIT_FLAGS);
     }
     fresh.revision = now != NULL && !answers ? now->revision : store_next_revision(store);
     fresh.changed_ms = now != NULL && !answers ? now->changed_ms : clock_wall_ms();

@@ -63,6 +63,16 @@ int api_open(struct api *api, struct cli *cli, const char *command)
     memset(api, 0, sizeof *api);
     api->cli = cli;
     api->command = command;
+    for (int i = 0; i < cli_operand_count(cli); i++) {
+        const char *operand = cli_operand(cli, i);
+
+        /* Nothing has such a name, and in an address they would mean another place. */
+        if (operand[0] == '\0' || strcmp(operand, ".") == 0 || strcmp(operand, "..") == 0) {
+            return cli_usage(cli, "'%s' is no key%s", operand,
+                             operand[0] == '\0' ? ": it is empty (a variable that is not set?)"
+                                                : "");
+        }
+    }
     url = url != NULL ? url : getenv("LOCKSTEP_URL");
     if (url == NULL || (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)) {
         return cli_usage(cli,

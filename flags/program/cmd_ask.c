@@ -222,42 +222,51 @@ static const char *describe(const struct json *event, char *out, size_t size)
 static void print_audit(const struct json *audit)
 {
     struct table *table =
-        table_new("WHEN", "WHO", "WHAT", "FLAG", "REVISION", "CHANGE", "REASON", NULL);
+        table_new("ID", "WHEN", "WHO", "WHAT", "FLAG", "REVISION", "CHANGE", "REASON", NULL);
 
     for (const struct json *event = json_first(json_get(audit, "events")); event != NULL;
          event = json_next(event)) {
-        char revision[24], change[600];
+        char id[24], revision[24], change[600];
 
+        snprintf(id, sizeof id, "%.0f", json_number(json_get(event, "id"), 0));
         snprintf(revision, sizeof revision, "%.0f", json_number(json_get(event, "revision"), 0));
-        table_add(table, json_get_text(event, "at", ""), json_get_text(event, "actor", ""),
+        table_add(table, id, json_get_text(event, "at", ""), json_get_text(event, "actor", ""),
                   json_get_text(event, "action", ""), json_get_text(event, "flag", ""), revision,
                   describe(event, change, sizeof change), json_get_text(event, "reason", ""));
     }
     table_print(table);
     if (json_is_true(json_get(audit, "more"))) {
-        fprintf(stderr, "older ones are left out: the flags of those above are very large\n");
+        fprintf(stderr, "older ones are left out, because the flags of those above are very large: "
+                        "--before ID goes on\n");
     }
+}
+
+/* A whole number of 1 and up, as it goes into an address. */
+static bool counts(const char *text)
+{
+    return strlen(text) <= 15 && text[0] != '\0' && text[0] != '0' &&
+           strspn(text, "0123456789") == strlen(text);
 }
 
 int cmd_audit(struct cli *cli, void *ctx)
 {
-    const char *key = cli_operand(cli, 0);
-    const char *limit = cli_option(cli, "limit");
+    const char *key = cli_operand(cli, 0), *limit = cli_option(cli, "limit");
+    const char *before = cli_option(cli, "before");
     struct json *audit = NULL;
     struct api api;
     char *path;
-    char number[16];
+    char query[80];
     int code;
 
     (void)ctx;
     limit = limit != NULL ? limit : "50";
-    if (strlen(limit) > 6 || strspn(limit, "0123456789") != strlen(limit) || limit[0] == '0' ||
-        limit[0] == '\0') {
-        return cli_usage(cli, "--limit must be a whole number from 1");
+    if (!counts(limit) || (before != NULL && !counts(before))) {
+        return cli_usage(cli, "--limit and --before must be whole numbers from 1");
     }
-    snprintf(number, sizeof number, "%s%s", key != NULL ? "&limit=" : "", limit);
-    path = key != NULL ? api_path("/api/v1/audit?flag=", key, number)
-                       : api_path("/api/v1/audit?limit=", number, "");
+    snprintf(query, sizeof query, "%climit=%s%s%s", key != NULL ? '&' : '?', limit,
+             before != NULL ? "&before=" : "", before != NULL ? before : "");
+    path = key != NULL ? api_path("/api/v1/audit?flag=", key, query)
+                       : api_path("/api/v1/audit", "", query);
     code = api_open(&api, cli, "audit");
     if (code == 0) {
         if (path == NULL || api_call(&api, "GET", path, NULL, NULL, &audit, NULL) != ERR_OK) {

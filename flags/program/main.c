@@ -45,7 +45,9 @@ static const struct cli_option eval_options[] = {
     {0}};
 
 static const struct cli_option audit_options[] = {
-    {"limit", 'n', "N", "how many (default 50)", false}, {0}};
+    {"limit", 'n', "N", "how many (default 50, at most 1000)", false},
+    {"before", 'b', "ID", "only those older than this one", false},
+    {0}};
 
 static const struct cli_option token_options[] = {
     {"role", 0, "ROLE", "admin, sdk-server, sdk-client, viewer, editor, pipeline", false},

@@ -59,6 +59,13 @@ static void steps_come_in_order(void **state)
         {ALL, "{'email':'acme.com@evil.org'}", "off DEFAULT fallthrough"},
         {ALL, "{'email':'bob@not a domain'}", "off DEFAULT fallthrough"},
         {ALL, "{'domain':'evilacme.com'}", "off DEFAULT fallthrough"},
+        /* no domain at all, not that of the address beside it; and every other step goes on */
+        {ALL, "{'domain':'a b','email':'bob@acme.com'}", "off DEFAULT fallthrough"},
+        {ALL, "{'domain':7,'email':'bob@acme.com'}", "off DEFAULT fallthrough"},
+        {ALL, "{'domain':'10.0.0.1','plan':'staff'}", "on TARGETING_MATCH rule staff"},
+        {ALL, "{'domain':'a..b','targetingKey':'u1'}", "on TARGETING_MATCH individual"},
+        {"'rules':[{'when':'domain == `acme.com`','serve':{'variant':'on'}}]", "{'domain':'a b'}",
+         "off ERROR rule GENERAL"},
         {ALL, "{'domain':'x.acme.com','plan':'staff'}", "on TARGETING_MATCH rule staff"},
         {ALL, "{'domain':'x.acme.com'}", "off DEFAULT fallthrough"},
         {ALL, "{'domain':'beta.acme.com'}", "off ERROR domain beta.acme.com TARGETING_KEY_MISSING"},
@@ -186,7 +193,7 @@ static void values_are_decoded(void **state)
     assert_true(fabs(decision.value->number - 0.1) < 1e-17);
     assert_string_equal(decision.value_json, "0.1");
     decision = decide(rules, "o", "{}");
-    assert_string_equal(decision.value_json, "{\"b\":1,\"a\":[true,null]}");
+    assert_string_equal(decision.value_json, "{\"a\":[true,null],\"b\":1}");
     assert_int_equal(flag_type(ruleset_find(rules, "o")), FLAG_OBJECT);
     ruleset_free(rules);
 }
@@ -211,16 +218,25 @@ static void a_split_does_not_depend_on_the_order_of_its_document(void **state)
     ruleset_free(rules);
 }
 
+static void values_are_canonical(void **state)
+{
+    struct ruleset *rules =
+        make_rules(make_flag("'type':'object','state':'off','off_variant':'v','fallthrough':{"
+                             "'variant':'v'},'variants':{'v':{'b':[2,{'d':1,'c':1e2}],'a':0.50}}"),
+                   NULL);
+    struct decision decision = decide(rules, "f", "{}");
+
+    (void)state;
+    assert_string_equal(decision.value_json, "{\"a\":0.5,\"b\":[2,{\"c\":100,\"d\":1}]}");
+    ruleset_free(rules);
+}
+
 static void bad_contexts_are_refused(void **state)
 {
     struct ruleset *rules = make_rules(make_flag(""), NULL);
     static const char *const bad[] = {
         "[]",
         "'x'",
-        "{'domain':'a b'}",
-        "{'domain':7}",
-        "{'domain':'10.0.0.1'}",
-        "{'domain':'a..b'}",
         "{'a':1,'a':2}",
     };
     struct context *ctx = malloc(sizeof *ctx);
@@ -322,6 +338,9 @@ static void the_explanation_shows_each_step(void **state)
         {"{'domain':'beta.acme.com'}",
          {"\"reason\":\"ERROR\"", "\"error\":\"TARGETING_KEY_MISSING\"",
           "\"message\":", "\"off\""}},
+        {"{'domain':'a b'}",
+         {"\"domain\":null", "context.domain is no domain name", "\"step\":\"rule 2\"",
+          "\"reason\":\"DEFAULT\""}},
         {"{'targetingKey':'u1'}",
          {"\"value\":true", "\"reason\":\"TARGETING_MATCH\"",
           "{\"step\":\"individual\",\"matched\":true,\"variant\":\"on\"}", "\"flag\":\"f\""}},
@@ -358,6 +377,7 @@ int main(void)
         cmocka_unit_test(time_and_domain_are_ours),
         cmocka_unit_test(values_are_decoded),
         cmocka_unit_test(a_split_does_not_depend_on_the_order_of_its_document),
+        cmocka_unit_test(values_are_canonical),
         cmocka_unit_test(bad_contexts_are_refused),
         cmocka_unit_test(a_tied_flag_has_a_safe_answer),
         cmocka_unit_test(the_explanation_shows_each_step),

@@ -181,6 +181,19 @@ hold() { # as a migrator that is about to contract
     LOCKSTEP_TOKEN='' run list
     LOCKSTEP_URL=127.0.0.1 run list
     run audit new-search --limit 0
+    run audit new-search --limit 1001
+    run audit new-search --before last
+    run show ''
+    run show ..
+    run on ''
+    run create ''
+    run archive ''
+    run audit ''
+    run eval ''
+    run rule-add new-search '' --when true
+    run ramp new-search --rule '' --to 5%
+    run ramp new-search --domain '' --to 5%
+    run token revoke ''
     run audit no-flag
     echo "# the rest"
     run archive colour
@@ -199,6 +212,7 @@ hold() { # as a migrator that is about to contract
     run token revoke none
     run token make
     run audit new-search --limit 4
+    run audit new-search --limit 2 --before "$("$build/flags" audit new-search --limit 2 --json | jq '.events[-1].id')"
     run audit new-search --limit 1 --json
     run audit
 } >"$work/seen" 2>&1

@@ -323,6 +323,10 @@ static void large_things_are_refused(void **state)
     memset(body, ' ', LIMIT_BODY_BYTES + 1);
     body[LIMIT_BODY_BYTES + 1] = '\0';
     rig_does(&rig, 413, "POST", FLAGS, body);
+    assert_detail("larger than 1048576 bytes, the limit for one flag (some 30,000 domain rules): ");
+    rig_does(&rig, 413, "POST", OFREP, body);
+    assert_detail("larger than 1048576 bytes, the limit for one request");
+    rig_does(&rig, 413, "POST", "/api/v1/holds", body);
     free(body);
     memset(url, 'a', sizeof url);
     url[0] = '/';
@@ -515,6 +519,14 @@ static void ofrep_answers_one_flag(void **state)
     assert_string_equal(json_get_text(answer, "errorCode", ""), "FLAG_NOT_FOUND");
     json_free(answer);
     rig_does(&rig, 200, "POST", OFREP, "{\"context\":null}"); /* a client that has none */
+    /* One bad attribute takes nothing from who sent it. */
+    rig_does(&rig, 200, "POST", OFREP, "{\"context\":{\"domain\":\"not a domain\"}}");
+    rig_does(&rig, 200, "POST", OFREP, "{\"context\":{\"domain\":7}}");
+    answer = rig_call(&rig, 200, "POST", OFREP "/one", NULL, NULL,
+                      "{\"context\":{\"targetingKey\":\"u1\",\"domain\":\"a b\"}}");
+    assert_string_equal(json_get_text(answer, "reason", ""), "SPLIT");
+    json_free(answer);
+    rig_does(&rig, 400, "POST", OFREP, "{\"context\":{\"a\":1,\"a\":2}}");
 }
 
 static void ofrep_gives_typed_values(void **state)
