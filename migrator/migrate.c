@@ -186,7 +186,8 @@ static enum err_code check_all(struct migrate *m, const struct asked *asked, str
             session_state(m, i) != MIG_PENDING) {
             continue; /* in flight: a flag server that is away closes the gate, no more */
         }
-        if (!session_rests_on_pending(m, i)) {
+        rc = session_check_needs(m, i, err);
+        if (rc == ERR_OK && !session_rests_on_pending(m, i)) {
             rc = walk_validate(m, i, err);
         }
         rc = rc ? rc : skips_walk(m, i, &skips, err);
@@ -235,6 +236,19 @@ static enum err_code wait_behind(const struct migrate *m, size_t index,
                    name, first->name, first->name);
 }
 
+static enum err_code wait_for_needed(const struct migrate *m, size_t index,
+                                     const struct migration *needed, struct json *waits,
+                                     struct err *err)
+{
+    const char *name = m->folder.at[index].name;
+    struct json *reasons = json_array();
+
+    (void)json_append(reasons, json_string(needed->name));
+    session_report_wait(waits, name, session_state(m, index), reasons);
+    return err_set(err, ERR_CONFLICT, "%.80s needs %.80s, which is not %s yet: it waits for it",
+                   name, needed->name, needed->phased != NULL ? "contracted" : "applied");
+}
+
 static enum err_code apply_one(struct migrate *m, size_t index, const struct asked *asked,
                                struct json *steps, struct json *waits, struct err *err)
 {
@@ -246,6 +260,10 @@ static enum err_code apply_one(struct migrate *m, size_t index, const struct ask
     first = session_state(m, index) == MIG_PENDING ? session_in_the_way(m, index) : NULL;
     if (first != NULL) {
         return wait_behind(m, index, first, waits, err);
+    }
+    first = session_state(m, index) == MIG_PENDING ? session_needed(m, index) : NULL;
+    if (first != NULL) {
+        return wait_for_needed(m, index, first, waits, err);
     }
     return m->folder.at[index].phased == NULL
                ? plain_apply(m, index, steps, err)
@@ -379,9 +397,16 @@ static enum err_code read_rollback(const struct migrate *m, const struct migrate
 }
 
 /* A later migration on the same table stands on this one. */
-static enum err_code check_later(const struct migrate *m, size_t index, struct err *err)
+static enum err_code check_later(const struct migrate *m, size_t index, enum mig_state to,
+                                 struct err *err)
 {
     const struct phased *phased = m->folder.at[index].phased;
+    const struct migration *user = to < MIG_CONTRACTED ? session_needed_by(m, index) : NULL;
+
+    if (user != NULL) {
+        return err_set(err, ERR_CONFLICT, "%.80s has begun and needs this one: take it back first",
+                       user->name);
+    }
 
     for (size_t i = index + 1; i < m->folder.count && phased != NULL; i++) {
         const struct migration *later = &m->folder.at[i];
@@ -407,7 +432,7 @@ enum err_code migrate_rollback(struct migrate *m, const struct migrate_rollback 
     rc = session_write(m, err);
     rc = rc ? rc : session_check_drift(m, err);
     rc = rc ? rc : read_rollback(m, what, &asked, err);
-    rc = rc ? rc : check_later(m, asked.index, err);
+    rc = rc ? rc : check_later(m, asked.index, asked.request.to, err);
     rc = rc ? rc : session_begin(m, err);
     if (rc == ERR_OK && what->without_flag_server_reason == NULL) {
         /* What a crash kept from the server; if it does not take it, the walk itself finds out. */

@@ -185,6 +185,23 @@ static enum err_code analyse_drop(struct analysis *a, const char *table)
     return rc;
 }
 
+/* A name of ours in a statement, or NULL: who writes our tables makes a journal that lies. */
+static const char *names_ours(struct analysis *a, struct str statement)
+{
+    struct sql_scan scan = sql_scan_start(statement);
+    struct sql_token token;
+
+    while (sql_scan_next(&scan, &token)) {
+        size_t quote = token.kind == SQL_QUOTED ? 1 : 0;
+        if ((token.kind == SQL_WORD || quote == 1) && token.text.len > 9 + quote &&
+            strncasecmp(token.text.at + quote, "lockstep_", 9) == 0) {
+            const char *name = name_of(&a->arena, &token);
+            return name != NULL ? name : "lockstep_";
+        }
+    }
+    return NULL;
+}
+
 static enum err_code analyse_statement(struct analysis *a, struct str statement)
 {
     struct head head = head_of(statement);
@@ -195,6 +212,14 @@ static enum err_code analyse_statement(struct analysis *a, struct str statement)
     if (why != NULL) {
         return err_set(a->err, ERR_INVALID, "%.80s: statement %zu (%.20s): %s", a->name, a->number,
                        name_of(&a->arena, &head.at[0]), why);
+    }
+    table = names_ours(a, statement);
+    if (table != NULL) {
+        return err_set(
+            a->err, ERR_INVALID,
+            "%.80s: statement %zu names \"%.60s\": what begins with lockstep_ belongs to "
+            "the migrator, and nobody else writes it",
+            a->name, a->number, table);
     }
     if (is(&head, 0, "DROP") && is(&head, 1, "TABLE")) {
         i += is(&head, 2, "IF") ? 2 : 0;

@@ -581,6 +581,18 @@ static enum err_code plan_one(struct plan *plan, size_t index)
                  arena_print(&p.arena, "waits until %s is purged, which has the same table in hand",
                              first->name));
     }
+    first = from == MIG_PENDING ? session_needed(plan->m, index) : NULL;
+    if (first != NULL && !plan->purged[first - plan->m->folder.at]) {
+        add_text(json_get(p.out, "notes"),
+                 arena_print(&p.arena, "waits until %s is %s, which it needs", first->name,
+                             first->phased != NULL ? "contracted" : "applied"));
+    }
+    rc = session_check_needs(plan->m, index, plan->err);
+    if (rc) {
+        json_free(p.out);
+        arena_fini(&p.arena);
+        return rc;
+    }
     if (p.migration->phased == NULL) {
         rc = plan_plain(&p);
         rc = rc ? rc : scratch_reach(&plan->scratch, plan->m, index + 1, plan->err);

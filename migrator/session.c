@@ -217,6 +217,61 @@ const struct migration *session_in_the_way(const struct migrate *m, size_t index
     return NULL;
 }
 
+enum err_code session_check_needs(const struct migrate *m, size_t index, struct err *err)
+{
+    const struct migration *migration = &m->folder.at[index];
+
+    for (size_t i = 0; migration->phased != NULL && i < migration->phased->needs_count; i++) {
+        size_t needed = 0;
+        enum err_code rc = folder_find(&m->folder, migration->phased->needs[i], &needed, err);
+        if (rc == ERR_OK && needed >= index) {
+            rc = err_set(err, ERR_INVALID, "it needs %.80s, which does not come before it",
+                         m->folder.at[needed].name);
+        }
+        if (rc) {
+            err_wrap(err, "%.80s: \"needs\"", migration->name);
+            return ERR_INVALID;
+        }
+    }
+    return ERR_OK;
+}
+
+static bool needs(const struct migrate *m, size_t index, size_t other)
+{
+    const struct phased *phased = m->folder.at[index].phased;
+    struct err unused;
+    size_t needed = 0;
+
+    for (size_t i = 0; phased != NULL && i < phased->needs_count; i++) {
+        if (folder_find(&m->folder, phased->needs[i], &needed, &unused) == ERR_OK &&
+            needed == other) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct migration *session_needed(const struct migrate *m, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        enum mig_state state = session_state(m, i);
+        if (needs(m, index, i) && state < MIG_CONTRACTED) {
+            return &m->folder.at[i];
+        }
+    }
+    return NULL;
+}
+
+const struct migration *session_needed_by(const struct migrate *m, size_t index)
+{
+    for (size_t i = index + 1; i < m->folder.count; i++) {
+        if (session_state(m, i) != MIG_PENDING && needs(m, i, index)) {
+            return &m->folder.at[i];
+        }
+    }
+    return NULL;
+}
+
 bool session_rests_on_pending(const struct migrate *m, size_t index)
 {
     const struct phased *phased = m->folder.at[index].phased;

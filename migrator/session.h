@@ -63,6 +63,14 @@ bool session_shares_table(const struct migrate *m, size_t before, size_t index);
 /* The migration in flight before index whose table the one at index touches too, or NULL. */
 const struct migration *session_in_the_way(const struct migrate *m, size_t index);
 
+/* What "needs" asks for must come earlier in the folder. ERR_INVALID names what is not there. */
+MUST_USE enum err_code session_check_needs(const struct migrate *m, size_t index, struct err *err);
+/* The first migration that the one at index needs and that has not come far enough: applied, or
+ * contracted at least; NULL: none. */
+const struct migration *session_needed(const struct migrate *m, size_t index);
+/* The first one after index that has begun and needs it, or NULL. */
+const struct migration *session_needed_by(const struct migrate *m, size_t index);
+
 /* Whether a phased migration's table is made or changed by one before it that is pending still. */
 bool session_rests_on_pending(const struct migrate *m, size_t index);
 

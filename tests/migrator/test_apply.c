@@ -324,8 +324,12 @@ static void who_lost_the_lock_is_refused(void **state)
     struct err err = {0};
 
     (void)state;
-    file("0001_a.sql", "CREATE TABLE a(id); UPDATE lockstep_lock SET epoch = epoch + 1;");
-    file("0002_b.sql", "CREATE TABLE b(id);");
+    file("0001_first.sql", "CREATE TABLE first(id);");
+    PLAY(play_apply(db, folder, NULL, &play_err));
+    run("CREATE TRIGGER taken AFTER INSERT ON d1_migrations BEGIN UPDATE lockstep_lock SET epoch = "
+        "epoch + 1; END");
+    file("0002_a.sql", "CREATE TABLE a(id);");
+    file("0003_b.sql", "CREATE TABLE b(id);");
     assert_int_equal(migrate_open(&options, &m, &err), ERR_OK);
     assert_int_equal(migrate_apply(m, &(struct migrate_apply){0}, &report, &err), ERR_CONFLICT);
     assert_non_null(strstr(err.msg, "lost its lock"));
