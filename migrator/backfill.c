@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "migrator/pace.h"
 #include "migrator/ranges.h"
 
 #define BUSY_TRIES 12 /* each waits for the driver's own busy timeout first */
@@ -161,15 +162,26 @@ static enum err_code wait_for_log(struct backfill *b)
     return rc;
 }
 
-/* The pause that other writers need. What was read meanwhile counts: the lock was free. */
-static void rest(const struct backfill *b, int64_t hold_us)
+/* Whether somebody holds it up. Nobody does so on the way back, which may be the way out. */
+static enum err_code may_go_on(struct backfill *b)
 {
-    int64_t wanted = hold_us / 2 > BACKFILL_PAUSE_MIN_US ? hold_us / 2 : BACKFILL_PAUSE_MIN_US;
-    int64_t went = clock_monotonic_us() - b->free_since_us;
+    struct veto_facts facts = {.migration = b->migration->name,
+                               .environment = b->m->environment,
+                               .database = database_url(b->m->db),
+                               .wal_bytes = database_log_bytes(b->m->db),
+                               .rows_done = b->done,
+                               .rows_total = b->total};
+    struct pace pace;
 
-    if (went < wanted) {
-        clock_sleep_us(wanted - went);
-    }
+    return b->state == MIG_CONTRACTED ? ERR_OK : pace_wait(b->m, b->index, &facts, &pace, b->err);
+}
+
+/* The pause that other writers need. What was read meanwhile counts: the lock was free. */
+static enum err_code rest(const struct backfill *b, int64_t hold_us)
+{
+    return b->free_since_us == 0 ? ERR_OK
+                                 : pace_rest(b->m, b->index, hold_us, b->free_since_us,
+                                             BACKFILL_PAUSE_MIN_US, b->err);
 }
 
 static enum err_code run(struct backfill *b, struct range *range)
@@ -180,10 +192,9 @@ static enum err_code run(struct backfill *b, struct range *range)
     enum err_code rc = choose(b, range, &more, &rows);
 
     while (rc == ERR_OK && more) {
-        if (b->free_since_us != 0) {
-            rest(b, out.hold_us);
-        }
-        rc = run_batch(b, range, rows, &out);
+        rc = rest(b, out.hold_us);
+        rc = rc ? rc : may_go_on(b);
+        rc = rc ? rc : run_batch(b, range, rows, &out);
         if (rc == ERR_TIMEOUT && rows > 1) {
             b->batch = rows / 4 > 0 ? rows / 4 : 1;
             rc = range_shrink(range, b->m->db, b->batch, b->err);

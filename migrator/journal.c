@@ -288,8 +288,7 @@ void journal_move(struct work *work, const char *migration, const char *kind, co
     }
 }
 
-/* "user@host": who did it, for people. */
-static const char *actor(char *out, size_t size)
+const char *journal_actor(char *out, size_t size)
 {
     char host[64] = "", storage[1024];
     struct passwd entry, *found = NULL;
@@ -312,7 +311,7 @@ void journal_history(struct work *work, const struct history *history)
 {
     char who[160];
     struct database_value params[] = {
-        database_text(actor(who, sizeof who)),
+        database_text(journal_actor(who, sizeof who)),
         database_text(history->migration),
         database_text(history->event),
         history->stateless ? database_null() : database_text(mig_state_name(history->from)),

@@ -72,6 +72,9 @@ struct history {
 };
 void journal_history(struct work *work, const struct history *history);
 
+/* "user@host", or LOCKSTEP_ACTOR: who is at work, for people. Returns out. */
+const char *journal_actor(char *out, size_t size);
+
 /* Adds the row of the ledger that wrangler would have added. */
 void journal_ledger(struct work *work, const char *name);
 

@@ -15,6 +15,7 @@
 #include "migrator/plain.h"
 #include "migrator/session.h"
 #include "migrator/shape.h"
+#include "migrator/veto.h"
 #include "migrator/walk.h"
 
 /* ---- open and close ---- */
@@ -66,6 +67,7 @@ void migrate_close(struct migrate *m)
         database_close(m->db);
     }
     fetch_free(m->fetch);
+    veto_free(m->veto);
     journal_fini(&m->journal);
     folder_fini(&m->folder);
     arena_fini(&m->arena);
@@ -308,6 +310,17 @@ static struct json *report_new(const struct migrate *m, struct json *steps, stru
     return report;
 }
 
+/* What may hold up the long work of this run. */
+static enum err_code set_pace(struct migrate *m, const struct migrate_apply *what, struct err *err)
+{
+    m->patience_until_us = clock_monotonic_us() + (int64_t)what->wait_s * 1000000;
+    veto_free(m->veto);
+    m->veto = NULL;
+    return what->throttle_while != NULL || what->throttle_url != NULL
+               ? veto_new(what->throttle_while, what->throttle_url, &m->veto, err)
+               : ERR_OK;
+}
+
 enum err_code migrate_apply(struct migrate *m, const struct migrate_apply *what,
                             struct json **report, struct err *err)
 {
@@ -320,6 +333,7 @@ enum err_code migrate_apply(struct migrate *m, const struct migrate_apply *what,
         return migrate_plan(m, what, report, err);
     }
     rc = read_apply(m, what, &asked, err);
+    rc = rc ? rc : set_pace(m, what, err);
     rc = rc ? rc : session_write(m, err);
     rc = rc ? rc : session_is_fresh(m, &m->fresh, err);
     rc = rc ? rc : check_all(m, &asked, err);

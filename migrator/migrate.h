@@ -62,10 +62,13 @@ struct migrate_apply {
                               its gate open, contracted; never purged */
     const char *override_gate, *reason; /* both or none */
     const char *const
-        *accept_stale;          /* names of clients that honour no lease, NULL at the end; needs
+        *accept_stale; /* names of clients that honour no lease, NULL at the end; needs
                                         reason; NULL: none */
-    bool dry_run;               /* plan only */
-    int wait_s;                 /* how long to wait for a closed gate; 0: not at all */
+    bool dry_run;      /* plan only */
+    int wait_s;        /* how long to wait for a closed gate; 0: not at all */
+    const char
+        *throttle_while;      /* CEL: the backfill waits while it is true, or cannot be answered */
+    const char *throttle_url; /* it waits while this does not answer 200 */
     const char *recovery_point; /* purge copies the database first: to this new file, "none", or
                                    NULL: under a name of its own */
     const char *recovery_dir;   /* in this folder; NULL: beside the database */
@@ -106,6 +109,16 @@ struct migrate_repair {
 };
 MUST_USE enum err_code migrate_repair(struct migrate *m, const struct migrate_repair *what,
                                       struct json **report, struct err *err);
+
+/* What a running backfill reads between its batches, whoever runs it. target NULL: all migrations.
+ * pause: it stops (or waits, as long as `wait_s` says), and a later one does not begin. throttle: the
+ * share of the time that the lock may be held, 0.001 to 1. */
+MUST_USE enum err_code migrate_pause(struct migrate *m, const char *target, const char *reason,
+                                     struct json **report, struct err *err);
+MUST_USE enum err_code migrate_resume(struct migrate *m, const char *target, struct json **report,
+                                      struct err *err);
+MUST_USE enum err_code migrate_throttle(struct migrate *m, double ratio, struct json **report,
+                                        struct err *err);
 
 struct migrate_rollback {
     const char *target;                     /* NULL: the newest in flight */

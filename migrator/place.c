@@ -52,7 +52,12 @@ char *place_text(const struct place *place)
         switch (value->type) {
         case DATABASE_NULL: buf_char(&text, 'n'); break;
         case DATABASE_INT: buf_print(&text, "i%" PRId64, value->as.i); break;
-        case DATABASE_REAL: buf_print(&text, "r%a", value->as.d); break;
+        case DATABASE_REAL: {
+            uint64_t bits = 0; /* as text it would depend on the locale */
+            memcpy(&bits, &value->as.d, sizeof bits);
+            buf_print(&text, "r%" PRIx64, bits);
+            break;
+        }
         case DATABASE_TEXT:
         case DATABASE_BLOB:
             buf_char(&text, value->type == DATABASE_TEXT ? 't' : 'b');
@@ -78,7 +83,13 @@ static bool read_one(const char **at, char **room, struct database_value *out)
     switch (kind) {
     case 'n': *out = database_null(); return true;
     case 'i': *out = database_int(strtoll(*at, &end, 10)); break;
-    case 'r': *out = database_real(strtod(*at, &end)); break;
+    case 'r': {
+        uint64_t bits = strtoull(*at, &end, 16);
+        double real = 0;
+        memcpy(&real, &bits, sizeof real);
+        *out = database_real(real);
+        break;
+    }
     case 't':
     case 'b':
         *out = database_text_n(*room, 0);

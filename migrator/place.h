@@ -1,7 +1,7 @@
 /*
  * place - where in a table a long work stands: the values of one row's key, any bytes they hold.
  *
- *     i17            an integer          r0x1.8p+1     a real
+ *     i17            an integer          r3ff8000000000000     a real, its bits
  *     t616200,b00    text and a blob, two columns of a key; n is NULL
  *
  * The text form is what the journal stores. It is no SQL: values go into statements as parameters,

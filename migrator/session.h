@@ -28,6 +28,8 @@ struct migrate {
     struct fetch *fetch;             /* to the flag server; NULL until it is needed */
     const char *const *accept_stale; /* clients without a lease that are accepted by name; lent */
     size_t accept_stale_count;
+    struct veto *veto;         /* what may hold up long work from outside; NULL: nothing */
+    int64_t patience_until_us; /* how long a pause is waited for, by clock_monotonic_us() */
 };
 
 /* Tells whoever watches what is waited for. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "migrator/pace.h"
 #include "migrator/session.h"
 
 static void put_json_text(struct json *object, const char *key, const char *text)
@@ -94,6 +95,30 @@ static void put_time(struct json *out, const char *key, int64_t ms)
     (void)json_put_text(out, key, clock_text(ms, text));
 }
 
+/* What people said of the pace: of all, and of each. */
+static enum err_code put_pace(struct migrate *m, struct json *report, struct err *err)
+{
+    const struct json *list = json_get(report, "migrations");
+    struct json *one = json_first(list);
+    struct pace all, pace;
+    enum err_code rc = pace_read(m, NULL, &all, err);
+
+    if (rc) {
+        return rc;
+    }
+    pace_describe(&all, report);
+    if (all.ratio < 1) {
+        (void)json_put_number(report, "throttle", all.ratio);
+    }
+    for (size_t i = 0; rc == ERR_OK && one != NULL; one = json_next(one), i++) {
+        rc = pace_read(m, m->folder.at[i].name, &pace, err);
+        if (rc == ERR_OK && !all.paused) {
+            pace_describe(&pace, one);
+        }
+    }
+    return rc;
+}
+
 /* Who is at work, or was killed while it was. */
 static enum err_code put_lock(struct migrate *m, struct json *report, struct err *err)
 {
@@ -138,6 +163,7 @@ enum err_code migrate_status(struct migrate *m, struct json **report, struct err
     (void)json_put(*report, "migrations", list);
     (void)json_put(*report, "missing", missing_files(m));
     rc = put_lock(m, *report, err);
+    rc = rc ? rc : put_pace(m, *report, err);
     if (rc) {
         json_free(*report);
         *report = NULL;

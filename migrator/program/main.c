@@ -232,6 +232,8 @@ static int run_apply_like(struct cli *cli, bool plan)
                                  .reason = cli_option(cli, "reason"),
                                  .recovery_point = cli_option(cli, "recovery-point"),
                                  .recovery_dir = cli_option(cli, "recovery-dir"),
+                                 .throttle_while = cli_option(cli, "throttle-while"),
+                                 .throttle_url = cli_option(cli, "throttle-url"),
                                  .dry_run = plan || cli_given(cli, "dry-run")};
     const char *wait = cli_option(cli, "wait"), *stale[STALE_MAX + 1];
     struct json *report = NULL;
@@ -415,6 +417,53 @@ static int run_unlock(struct cli *cli, void *ctx)
     return code;
 }
 
+static int run_pace(struct cli *cli, const char *event)
+{
+    struct program p = {0};
+    bool pause = strcmp(event, "pause") == 0, throttle = strcmp(event, "throttle") == 0;
+    const char *reason = pause ? cli_option(cli, "reason") : NULL;
+    struct json *report = NULL;
+    struct err err = {0};
+    char *end = NULL;
+    double ratio = throttle ? strtod(cli_operand(cli, 0), &end) : 0;
+    enum err_code rc;
+    int code;
+
+    if (throttle && (end == cli_operand(cli, 0) || *end != '\0')) {
+        return cli_usage(cli, "'%s' is no share of the time such as 0.25", cli_operand(cli, 0));
+    }
+    if (pause && (reason == NULL || *reason == '\0')) {
+        return cli_usage(cli, "say why: --reason TEXT");
+    }
+    rc = open_migrate(&p, cli, &err);
+    if (rc == ERR_OK) {
+        rc = throttle ? migrate_throttle(p.migrate, ratio, &report, &err)
+             : pause  ? migrate_pause(p.migrate, cli_operand(cli, 0), reason, &report, &err)
+                      : migrate_resume(p.migrate, cli_operand(cli, 0), &report, &err);
+    }
+    code = finish(&p, cli, rc, report, report_print_pace, &err);
+    close_migrate(&p);
+    return code;
+}
+
+static int run_pause(struct cli *cli, void *ctx)
+{
+    (void)ctx;
+    return run_pace(cli, "pause");
+}
+
+static int run_resume(struct cli *cli, void *ctx)
+{
+    (void)ctx;
+    return run_pace(cli, "resume");
+}
+
+static int run_throttle(struct cli *cli, void *ctx)
+{
+    (void)ctx;
+    return run_pace(cli, "throttle");
+}
+
 /* ---- tables ---- */
 
 static const struct cli_option common[] = {
@@ -445,6 +494,9 @@ static const struct cli_option apply_options[] = {
      "a client that honours no lease and is no hindrance; needs "
      "--reason",
      true},
+    {"throttle-while", 0, "CONDITION",
+     "the backfill waits while this is true: CEL over wal_bytes, load, now, rows_done, ...", false},
+    {"throttle-url", 0, "URL", "the backfill waits while this does not answer 200", false},
     {"recovery-point", 0, "FILE", "where purge copies the database to; none: no copy", false},
     {"recovery-dir", 0, "DIR", "the folder for that copy; default: beside the database", false},
     {"create", 0, NULL, "the database may be made", false},
@@ -477,6 +529,9 @@ static const struct cli_option repair_options[] = {
     {"report", 0, NULL, "tell the flag server the states as they are here", false},
     {"reason", 0, "TEXT", "why, for the history", false},
     {0}};
+
+static const struct cli_option pause_options[] = {
+    {"reason", 0, "TEXT", "why, for who finds it paused", false}, {0}};
 
 static const struct cli_option unlock_options[] = {
     {"reason", 0, "TEXT", "why, for the history", false}, {0}};
@@ -516,6 +571,17 @@ static const struct cli_command commands[] = {
      "does not speak for the original. --report tells the flag server every state as it is in this "
      "database, against what it believes: after the file was put back to an older copy by hand.",
      repair_options, 0, 0, run_repair},
+    {"pause", "[MIGRATION]", "stop the backfill of a migration, or of all, between two batches",
+     "A running apply ends with exit code 3 and gives its lock back (with --wait it waits so "
+     "long), "
+     "and a later one says who paused it. What was done is kept. The way back is never paused.",
+     pause_options, 0, 1, run_pause},
+    {"resume", "[MIGRATION]", "let it go on: the next apply begins where it stopped", NULL, NULL, 0,
+     1, run_resume},
+    {"throttle", "RATIO", "let backfills hold the write lock for this share of the time at most",
+     "From 0.001 to 1, such as 0.1. It lies in the database, and a running backfill does so within "
+     "a second.",
+     NULL, 1, 1, run_throttle},
     {"unlock", "--reason TEXT", "take the lock from a migrator that died",
      "A lock expires by itself, and one of a dead process on this machine is taken over at once: "
      "this is for the rest. A living migrator keeps it (exit code 4).",

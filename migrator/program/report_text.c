@@ -92,6 +92,16 @@ void report_print_steps(const struct json *report)
 
 /* ---- status ---- */
 
+static void print_pause(const struct json *report)
+{
+    const struct json *paused = json_get(report, "paused");
+
+    if (paused != NULL) {
+        printf("      paused by %s since %s: %s\n", text(paused, "by"), text(paused, "at"),
+               text(paused, "reason"));
+    }
+}
+
 static void print_migration(const struct json *migration)
 {
     const struct json *backfill = json_get(migration, "backfill");
@@ -110,6 +120,7 @@ static void print_migration(const struct json *migration)
         printf("      backfill: %.0f of %.0f rows\n", number(backfill, "rows_done"),
                number(backfill, "rows_total"));
     }
+    print_pause(migration);
     if (verify != NULL) {
         printf("      verified %s: %.0f rows, %.0f differ\n", text(verify, "at"),
                number(verify, "rows"), number(verify, "mismatches"));
@@ -147,6 +158,11 @@ void report_print_status(const struct json *report)
 
     printf("%s, environment %s\n", text(report, "database"), text(report, "environment"));
     print_lock(json_get(report, "lock"));
+    print_pause(report);
+    if (json_get(report, "throttle") != NULL) {
+        printf("      throttled: backfills hold the lock for %g of the time at most\n",
+               number(report, "throttle"));
+    }
     for (const struct json *m = json_first(json_get(report, "migrations")); m; m = json_next(m)) {
         print_migration(m);
     }
@@ -389,5 +405,19 @@ void report_print_repair(const struct json *report)
     }
     if (json_count(json_get(report, "told")) == 0) {
         printf("the flag server knew every state already\n");
+    }
+}
+
+/* ---- pause, resume, throttle ---- */
+
+void report_print_pace(const struct json *report)
+{
+    const char *event = text(report, "event"), *name = text(report, "migration");
+
+    if (strcmp(event, "throttle") == 0) {
+        printf("throttled: %s; a running backfill does so within a second\n",
+               text(report, "detail"));
+    } else {
+        printf("%s: %sd\n", *name != '\0' ? name : "all migrations", event);
     }
 }

@@ -17,5 +17,6 @@ void report_print_history(const struct json *report);
 void report_print_unlock(const struct json *report);
 void report_print_restore(const struct json *report);
 void report_print_repair(const struct json *report);
+void report_print_pace(const struct json *report); /* pause, resume, throttle */
 
 #endif

@@ -11,6 +11,7 @@
 
 #include <sqlite3.h>
 
+#include "base/clock.h"
 #include "database/database.h"
 
 static struct err err;
@@ -426,6 +427,52 @@ static void the_journal_mode_changes_only_if_asked_for(void **state)
     database_close(db);
 }
 
+/* A reader that does not end, and a writer that waits for it: others must be able to read. */
+static void a_commit_that_waits_for_a_reader_lets_others_read(void **state)
+{
+    sqlite3 *reader = NULL, *other = NULL;
+    int64_t since_us = 0, longest_us = 0, until_us;
+    int status, gate[2];
+    char go;
+    pid_t writer;
+
+    assert_int_equal(run(*state, "CREATE TABLE t(a)"), ERR_OK);
+    assert_int_equal(pipe(gate), 0);
+    writer = fork(); /* before SQLite knows a lock, which the child would believe to be its own */
+    assert_true(writer >= 0);
+    if (writer == 0) {
+        struct database *db = NULL;
+        struct err failed = {0};
+        bool right = read(gate[0], &go, 1) == 1 &&
+                     database_open(scratch("suite.db"), NULL, &db, &failed) == ERR_OK &&
+                     run(db, "INSERT INTO t VALUES(1)") == ERR_OK;
+        _exit(right ? 0 : 1);
+    }
+    assert_int_equal(sqlite3_open(scratch("suite.db"), &reader), SQLITE_OK);
+    assert_int_equal(sqlite3_open(scratch("suite.db"), &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT * FROM t", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(write(gate[1], "g", 1), 1);
+    for (until_us = clock_monotonic_us() + 1500000; clock_monotonic_us() < until_us;) {
+        bool refused = sqlite3_exec(other, "SELECT * FROM t", NULL, NULL, NULL) == SQLITE_BUSY;
+        since_us = !refused ? 0 : since_us == 0 ? clock_monotonic_us() : since_us;
+        if (refused && clock_monotonic_us() - since_us > longest_us) {
+            longest_us = clock_monotonic_us() - since_us;
+        }
+        clock_sleep_us(1000);
+    }
+    assert_int_equal(waitpid(writer, &status, WNOHANG), 0);
+    if (longest_us > 500000) { /* it waits for 120 ms; without the bound it was all the time */
+        fail_msg("nobody could read for %lld us", (long long)longest_us);
+    }
+    assert_int_equal(sqlite3_exec(reader, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(waitpid(writer, &status, 0), writer);
+    assert_int_equal(status, 0);
+    assert_int_equal(sqlite3_close(reader), SQLITE_OK);
+    assert_int_equal(sqlite3_close(other), SQLITE_OK);
+    close(gate[0]);
+    close(gate[1]);
+}
+
 /* ---- what not every engine can ---- */
 
 static void capabilities_are_probed(void **state)
@@ -576,6 +623,7 @@ int main(void)
         TEST(who_only_reads_gets_past_an_interrupted_writer),
         TEST(a_file_without_permission_is_said_to_be_one),
         TEST(the_journal_mode_changes_only_if_asked_for),
+        TEST(a_commit_that_waits_for_a_reader_lets_others_read),
         TEST(capabilities_are_probed),
         TEST(maintenance_edits_the_schema_or_nothing),
         TEST(maintenance_keeps_what_sqlite_refuses),

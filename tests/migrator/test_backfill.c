@@ -4,8 +4,11 @@
  */
 #include "tests/migrator/unit.h"
 
-#include <math.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -166,8 +169,8 @@ static void no_piece_is_sorted_or_searched(void **state)
 
 static void a_place_survives_as_text(void **state)
 {
-    static const char *const texts[] = {"i-9223372036854775808", "i0,r0x1.999999999999ap-4",
-                                        "t,b,n", "t610062,b00ff", "rinf,r-inf"};
+    static const char *const texts[] = {"i-9223372036854775808", "i0,r3fb999999999999a", "t,b,n",
+                                        "t610062,b00ff", "r7ff0000000000000,r8000000000000000"};
     static const char *const none[] = {"",     "17", "'a'", "i",    "x1",   "i1,",
                                        "i1,i", "t6", "i1 ", "t61,", "i1i2", "tzz"};
 
@@ -244,6 +247,157 @@ static void a_slow_expression_is_cut(void **state)
     app_close(app);
 }
 
+/* ---- who holds it up ---- */
+
+/* Answers 503 as many times as said, then 200, then ends. */
+static pid_t throttle_server(int refusals, int *port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    pid_t child;
+
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(listener, 8), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &size), 0);
+    *port = ntohs(at.sin_port);
+    child = fork();
+    assert_true(child >= 0);
+    for (int asked = 0; child == 0; asked++) {
+        char line[2000];
+        const char *said = asked < refusals ? "HTTP/1.1 503 Busy\r\n" : "HTTP/1.1 200 OK\r\n";
+        const char *rest = "Content-Length: 0\r\nConnection: close\r\n\r\n";
+        int client = accept(listener, NULL, NULL);
+        if (client < 0 || read(client, line, sizeof line) <= 0 ||
+            write(client, said, strlen(said)) < 0 || write(client, rest, strlen(rest)) < 0) {
+            _exit(1);
+        }
+        close(client);
+    }
+    close(listener);
+    return child;
+}
+
+struct told {
+    int times;
+    char first[300];
+};
+
+static void note_wait(void *ctx, const char *name, const char *why)
+{
+    struct told *told = ctx;
+
+    (void)name;
+    if (told->times++ == 0) {
+        snprintf(told->first, sizeof told->first, "%s", why);
+    }
+}
+
+static enum err_code apply_with(const char *url, struct told *told, int wait_s)
+{
+    struct migrate_options options = {
+        .database = db, .folder = folder, .waiting = note_wait, .progress_ctx = told};
+    struct migrate *m = NULL;
+    struct json *report = NULL;
+    struct err err = {0};
+    enum err_code rc = migrate_open(&options, &m, &err);
+
+    rc = rc ? rc
+            : migrate_apply(m,
+                            &(struct migrate_apply){
+                                .to_state = "in-sync", .throttle_url = url, .wait_s = wait_s},
+                            &report, &err);
+    json_free(report);
+    migrate_close(m);
+    if (rc) {
+        print_message("%s\n", err.msg);
+    }
+    return rc;
+}
+
+static void a_url_holds_it_up_until_it_says_200(void **state)
+{
+    sqlite3 *app = app_open(db);
+    struct told told = {0};
+    char url[80];
+    int port, status;
+    pid_t server = throttle_server(3, &port), migrator;
+
+    (void)state;
+    app_run(app, "CREATE TABLE t(a TEXT)");
+    app_run(app, NUMBERS(100) "INSERT INTO t SELECT 'x' || i FROM n");
+    migration(UPPER);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/may-i", port);
+    assert_int_equal(apply_with(url, &told, 0), ERR_OK);
+    assert_int_equal(told.times, 3);
+    assert_non_null(strstr(told.first, "answers 503"));
+    assert_int_equal(app_number(app, "SELECT count(*) FROM t WHERE b IS NULL"), 0);
+    assert_int_equal(kill(server, SIGKILL), 0);
+    assert_int_equal(waitpid(server, &status, 0), server);
+
+    /* nobody answers: it does not go on */
+    PLAY(play_rollback(db, folder, NULL, &play_err));
+    migrator = fork();
+    assert_true(migrator >= 0);
+    if (migrator == 0) {
+        _exit((int)apply_with(url, &told, 0));
+    }
+    sleep(1);
+    assert_int_equal(waitpid(migrator, &status, WNOHANG), 0);
+    assert_int_equal(app_number(app, "SELECT count(*) FROM t WHERE b IS NOT NULL"), 0);
+    assert_int_equal(kill(migrator, SIGKILL), 0);
+    assert_int_equal(waitpid(migrator, &status, 0), migrator);
+    app_close(app);
+}
+
+/* A reader keeps the log from being taken over: it stays near its bound, and it is said why. The
+ * migrator is forked before SQLite knows any lock, which it would believe to be its own. */
+static void a_long_reader_bounds_the_log(void **state)
+{
+    sqlite3 *app, *reader;
+    struct stat info;
+    char log[600], go;
+    int status, gate[2];
+    pid_t migrator;
+
+    (void)state;
+    snprintf(log, sizeof log, "%s-wal", db);
+    migration(UPPER);
+    assert_int_equal(pipe(gate), 0);
+    migrator = fork();
+    assert_true(migrator >= 0);
+    if (migrator == 0) {
+        struct told told = {0};
+        bool right = read(gate[0], &go, 1) == 1 && apply_with(NULL, &told, 0) == ERR_OK &&
+                     told.times > 0 && strstr(told.first, "a reader") != NULL;
+        _exit(right ? 0 : 1);
+    }
+    app = app_open(db);
+    reader = app_open(db);
+    app_run(app, "PRAGMA journal_mode = WAL");
+    app_run(app, "CREATE TABLE t(a TEXT, body TEXT)");
+    app_run(app,
+            NUMBERS(50) "INSERT INTO t SELECT 'x' || i, CAST(zeroblob(1000000) AS TEXT) FROM n");
+    app_run(app, "PRAGMA wal_checkpoint(TRUNCATE)");
+    app_run(reader, "BEGIN; SELECT count(*) FROM t");
+    assert_int_equal(write(gate[1], "g", 1), 1);
+    for (int i = 0; i < 300 && (stat(log, &info) != 0 || info.st_size < (32 << 20)); i++) {
+        clock_sleep_us(100000);
+    }
+    sleep(1);
+    assert_int_equal(stat(log, &info), 0);
+    assert_in_range(info.st_size, 32 << 20, 36 << 20);
+    assert_int_equal(waitpid(migrator, &status, WNOHANG), 0);
+    app_run(reader, "COMMIT");
+    assert_int_equal(waitpid(migrator, &status, 0), migrator);
+    assert_int_equal(status, 0);
+    assert_int_equal(app_number(app, "SELECT count(*) FROM t WHERE b IS NULL"), 0);
+    app_close(reader);
+    app_close(app);
+    close(gate[0]);
+    close(gate[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +406,8 @@ int main(void)
         cmocka_unit_test(a_place_survives_as_text),
         cmocka_unit_test_setup(long_rows_go_one_by_one, setup),
         cmocka_unit_test_setup(a_slow_expression_is_cut, setup),
+        cmocka_unit_test_setup(a_url_holds_it_up_until_it_says_200, setup),
+        cmocka_unit_test_setup(a_long_reader_bounds_the_log, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
