@@ -161,12 +161,31 @@ static bool may_replace(struct call *call, const struct store_flag *flag, const 
     return true;
 }
 
-void flags_put(struct call *call)
+/* Stores body over the flag if it may, and answers with the flag as it is then. */
+static void replace(struct call *call, const struct store_flag *flag, const struct json *body)
 {
     struct store_actor who = call_actor(call);
+    const char *key = json_get_text(body, "key", "");
+    struct err err = {0};
+
+    if (!may_replace(call, flag, body)) {
+        return;
+    }
+    if (json_equal(flag->document, body)) {
+        admin_answer_flag(call, 200, flag); /* nothing changes, not even the version */
+    } else if (store_put_flag(call->app->store, &who, body, flag->version,
+                              answers_differ(flag->document, body), &err) != ERR_OK) {
+        admin_not_changed(call, &err);
+    } else {
+        admin_changed(call, "flag-changed", key);
+        admin_answer_flag(call, 200, store_find(call->app->store, key));
+    }
+}
+
+void flags_put(struct call *call)
+{
     const struct store_flag *flag = admin_flag(call);
     struct json *body;
-    struct err err = {0};
 
     if (flag == NULL || !admin_if_match(call, flag)) {
         return;
@@ -178,19 +197,32 @@ void flags_put(struct call *call)
     json_remove(body, "tie");
     json_remove(body, "version");
     keep_salts(body, flag->document);
-    if (may_replace(call, flag, body)) {
-        const char *key = json_get_text(body, "key", "");
+    replace(call, flag, body);
+    json_free(body);
+}
 
-        if (json_equal(flag->document, body)) {
-            admin_answer_flag(call, 200, flag); /* nothing changes, not even the version */
-        } else if (store_put_flag(call->app->store, &who, body, flag->version,
-                                  answers_differ(flag->document, body), &err) != ERR_OK) {
-            admin_not_changed(call, &err);
-        } else {
-            admin_changed(call, "flag-changed", key);
-            admin_answer_flag(call, 200, store_find(call->app->store, key));
-        }
+void flags_drop_domain(struct call *call)
+{
+    const struct store_flag *flag = admin_flag(call);
+    const char *spelt;
+    struct json *body;
+
+    if (flag == NULL || !admin_if_match(call, flag)) {
+        return;
     }
+    spelt = flag_find_domain(flag->document, call->params[1]);
+    if (spelt == NULL) {
+        answer_problem(call, 404, err_code_name(ERR_NOT_FOUND),
+                       "flag '%s' has no domain rule for '%.128s'", flag->key, call->params[1]);
+        return;
+    }
+    body = json_copy(flag->document);
+    if (body == NULL) {
+        answer_json(call, 503, NULL);
+        return;
+    }
+    json_remove(json_get(body, "domains"), spelt);
+    replace(call, flag, body);
     json_free(body);
 }
 

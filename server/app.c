@@ -127,6 +127,30 @@ bool call_seen(struct call *call, const struct client *client)
     return true;
 }
 
+/* ---- keeping the audit within its bounds ---- */
+
+enum { PRUNE_US = 60000000, PRUNE_MORE_US = 200000 };
+
+/* A step of the work, between two requests of the worker: never so much that one of them waits long. */
+static void prune(struct app *app)
+{
+    int64_t now_us = clock_monotonic_us(), removed = 0;
+    bool more = false;
+    struct err err = {0};
+
+    if ((app->audit_keep_ms == 0 && app->audit_rows == 0) || now_us < app->prune_after_us) {
+        return;
+    }
+    if (store_prune_audit(app->store,
+                          app->audit_keep_ms > 0 ? clock_wall_ms() - app->audit_keep_ms : INT64_MIN,
+                          app->audit_rows, &removed, &more, &err) != ERR_OK) {
+        log_event(LOG_WARN, "audit-not-pruned", "reason=%s", err.msg);
+    } else if (removed > 0) {
+        log_event(LOG_INFO, "audit-pruned", "events=%lld", (long long)removed);
+    }
+    app->prune_after_us = clock_monotonic_us() + (more ? PRUNE_MORE_US : PRUNE_US);
+}
+
 /* ---- one request ---- */
 
 /* The token as either header carries it, or NULL. */
@@ -247,6 +271,9 @@ enum http_verdict app_handle(void *ctx, struct http_request *request, struct htt
         return HTTP_DEFER;
     }
     if (access == ALLOWED) {
+        if (request->on_worker) {
+            prune(call.app);
+        }
         route->handle(&call);
         if (call.defer) {
             return HTTP_DEFER;

@@ -24,6 +24,8 @@ struct app {
     struct clients *clients;
     const char *cors_origin; /* who may call OFREP from a browser: an origin, "*", or NULL */
     unsigned poll_s;         /* what SDKs are asked to do */
+    int64_t audit_keep_ms, audit_rows;     /* how much of the audit is kept; 0: all */
+    int64_t prune_after_us;                /* the worker's */
     int64_t served_epoch, served_revision; /* what live shows; the worker's */
 };
 

@@ -26,6 +26,7 @@ const struct route routes[] = {
     {"GET", "/api/v1/flags/{key}", READ, true, flags_show},
     {"PUT", "/api/v1/flags/{key}", CHANGE, true, flags_put},
     {"DELETE", "/api/v1/flags/{key}", CHANGE, true, flags_archive},
+    {"DELETE", "/api/v1/flags/{key}/domains/{domain}", CHANGE, true, flags_drop_domain},
     {"POST", "/api/v1/flags/{key}/evaluate", READ, false, flags_evaluate},
 
     {"GET", "/api/v1/audit", READ, true, audit_list},

@@ -14,10 +14,8 @@
 
 enum {
     BUSY_TIMEOUT_MS =
-        2000,              /* another program (a backup, `flag-server token`) holds the file so long
+        2000, /* another program (a backup, `flag-server token`) holds the file so long
                                at most before a change is answered 503 */
-    AUDIT_STEP = 16,       /* rows in memory at once: each may hold a flag of 1 MiB twice */
-    AUDIT_BYTES = 16 << 20 /* of documents in one answer; a step may go past it */
 };
 
 /* ---- opening ---- */
@@ -374,78 +372,4 @@ enum err_code store_each_client(struct store *store, int64_t seen_ms, store_clie
     }
     database_rows_free(rows);
     return ERR_OK;
-}
-
-/* ---- audit ---- */
-
-static struct json *parsed_or_null(const char *text)
-{
-    struct json *json = NULL;
-
-    return text != NULL && json_parse(text, strlen(text), &json, NULL) == ERR_OK ? json
-                                                                                 : json_null();
-}
-
-/* Adds one row; returns how many bytes of documents it has. */
-static size_t add_event(struct json *events, const struct database_rows *rows, size_t row)
-{
-    struct json *event = json_object();
-    const char *key = database_rows_text(rows, row, 4);
-    const char *before = database_rows_text(rows, row, 6);
-    const char *after = database_rows_text(rows, row, 7);
-    const char *reason = database_rows_text(rows, row, 8);
-    char at[CLOCK_TEXT_BYTES];
-
-    json_put_number(event, "id", (double)database_rows_int(rows, row, 0, 0));
-    json_put_text(event, "at", clock_text(database_rows_int(rows, row, 1, 0), at));
-    json_put_text(event, "actor", database_rows_text(rows, row, 2));
-    json_put_text(event, "action", database_rows_text(rows, row, 3));
-    json_put(event, "flag", key != NULL ? json_string(key) : json_null());
-    json_put_number(event, "revision", (double)database_rows_int(rows, row, 5, 0));
-    json_put(event, "before", parsed_or_null(before));
-    json_put(event, "after", parsed_or_null(after));
-    json_put(event, "reason", reason != NULL ? json_string(reason) : json_null());
-    json_append(events, event);
-    return (before != NULL ? strlen(before) : 0) + (after != NULL ? strlen(after) : 0);
-}
-
-enum err_code store_audit(struct store *store, const char *flag, int64_t limit, int64_t before,
-                          struct json **out, struct err *err)
-{
-    struct json *events = json_array();
-    size_t bytes = 0, found = AUDIT_STEP;
-    int64_t left = limit;
-
-    CHECK(limit >= 1 && limit <= STORE_AUDIT_MAX);
-    before = before > 0 ? before : INT64_MAX;
-    while (left > 0 && found == AUDIT_STEP && bytes <= AUDIT_BYTES) {
-        struct database_value params[] = {database_text(store->environment), database_text(flag),
-                                          database_int(before),
-                                          database_int(left < AUDIT_STEP ? left : AUDIT_STEP)};
-        struct database_rows *rows = NULL;
-        enum err_code rc = database_query(
-            store->db,
-            "SELECT id, at_ms, actor, action, flag, revision, before, after, reason FROM audit "
-            "WHERE environment = ?1 AND (?2 IS NULL OR flag = ?2) AND id < ?3 ORDER BY id DESC "
-            "LIMIT ?4",
-            params, 4, &rows, err);
-
-        if (rc != ERR_OK) {
-            json_free(events);
-            return rc;
-        }
-        found = database_rows_count(rows);
-        for (size_t i = 0; i < found; i++) {
-            bytes += add_event(events, rows, i);
-            before = database_rows_int(rows, i, 0, 0);
-        }
-        database_rows_free(rows);
-        left -= (int64_t)found;
-    }
-    *out = json_object();
-    json_put(*out, "events", events);
-    if (left > 0 && found == AUDIT_STEP) {
-        json_put_bool(*out, "more", true);
-    }
-    return *out == NULL ? err_set(err, ERR_NOMEM, "out of memory") : ERR_OK;
 }

@@ -141,4 +141,10 @@ MUST_USE enum err_code store_each_client(struct store *store, int64_t seen_ms,
 MUST_USE enum err_code store_audit(struct store *store, const char *flag, int64_t limit,
                                    int64_t before, struct json **out, struct err *err);
 
+/* Removes audit records older than before_ms, and (rows > 0) all but the newest rows, the oldest first and
+ * at most STORE_PRUNE_STEP of them; *more: there may be others. */
+#define STORE_PRUNE_STEP 500
+MUST_USE enum err_code store_prune_audit(struct store *store, int64_t before_ms, int64_t rows,
+                                         int64_t *removed, bool *more, struct err *err);
+
 #endif

@@ -174,11 +174,24 @@ static bool whole_number(const char *text, unsigned *out)
 {
     size_t len = strlen(text);
 
-    if (len == 0 || len > 6 || strspn(text, "0123456789") != len) {
+    if (len == 0 || len > 9 || strspn(text, "0123456789") != len) {
         return false;
     }
     *out = (unsigned)strtoul(text, NULL, 10);
     return *out > 0;
+}
+
+/* "400d" */
+static bool days(const char *text, unsigned *out)
+{
+    char number[8];
+    size_t len = strlen(text);
+
+    if (len < 2 || len > 6 || text[len - 1] != 'd') {
+        return false;
+    }
+    snprintf(number, sizeof number, "%.*s", (int)(len - 1), text);
+    return whole_number(number, out);
 }
 
 static int run_serve(struct cli *cli, void *ctx)
@@ -186,6 +199,8 @@ static int run_serve(struct cli *cli, void *ctx)
     const char *url = store_url(cli);
     const char *listen = cli_option(cli, "listen");
     const char *per_address = cli_option(cli, "connections-per-address");
+    const char *rows = cli_option(cli, "audit-rows"), *keep = cli_option(cli, "audit-keep");
+    unsigned audit_rows = 0, audit_days = 0;
     char address[LISTEN_ADDRESS_BYTES];
     struct http_options options = {.address = address, .handle = app_handle};
     struct app app;
@@ -204,6 +219,12 @@ static int run_serve(struct cli *cli, void *ctx)
     if (per_address != NULL && !whole_number(per_address, &options.per_address)) {
         return cli_usage(cli, "--connections-per-address must be a whole number from 1");
     }
+    if (rows != NULL && !whole_number(rows, &audit_rows)) {
+        return cli_usage(cli, "--audit-rows must be a whole number from 1");
+    }
+    if (keep != NULL && !days(keep, &audit_days)) {
+        return cli_usage(cli, "--audit-keep must be a number of days from 1d to 99999d, as 400d");
+    }
     /* Before any thread is made, so that all inherit it and the signals come to sigwait() alone. */
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
@@ -213,6 +234,8 @@ static int run_serve(struct cli *cli, void *ctx)
     if (app_open(&app, url, cli_option(cli, "cors-origin"), &err) != ERR_OK) {
         return cli_fail(cli, &err);
     }
+    app.audit_rows = audit_rows;
+    app.audit_keep_ms = (int64_t)audit_days * 86400000;
     options.ctx = &app;
     code = serve(cli, &app, &options, &signals);
     app_close(&app);
@@ -232,6 +255,9 @@ static const struct cli_option serve_options[] = {
     {"store", 's', "URL", "the database that init made", false},
     {"listen", 'l', "ADDRESS:PORT", "default 127.0.0.1:8080; port 0 picks a free one", false},
     {"port-file", 'p', "FILE", "write the port here once requests are answered", false},
+    {"audit-keep", 0, "DAYS",
+     "remove audit events older than so many days: 400d (default: keep all)", false},
+    {"audit-rows", 0, "N", "remove all but the newest N audit events (default: keep all)", false},
     {"connections-per-address", 0, "N",
      "connections of one address at once (default: a quarter of all; loopback: all)", false},
     {"cors-origin", 'c', "ORIGIN", "let pages of this origin call OFREP (default: none)", false},

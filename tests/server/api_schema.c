@@ -419,6 +419,42 @@ static void a_hold_whose_owner_died_is_ended_by_an_admin(void **state)
     json_free(rig_call(rig, 204, "DELETE", path, NULL, why, NULL));
 }
 
+static void one_domain_rule_is_removed(void **state)
+{
+    const char *path = FLAGS "/domained/domains/ACME.com.", *version = "If-Match: \"2\"\r\n";
+    struct json *flag;
+
+    (void)state;
+    rig_does(rig, 201, "POST", FLAGS, "{\"key\":\"domained\",\"state\":\"on\"}");
+    rig_set(rig, 200, "domained", "domains",
+            "{\"acme.com\":{\"variant\":\"on\"},\"*.acme.com\":{\"variant\":\"on\"},"
+            "\"bücher.example\":{\"variant\":\"on\"}}");
+    rig_does(rig, 428, "DELETE", path, NULL);
+    json_free(rig_call(rig, 412, "DELETE", path, NULL, "If-Match: \"1\"\r\n", NULL));
+    json_free(
+        rig_call(rig, 404, "DELETE", FLAGS "/domained/domains/b.acme.com", NULL, version, NULL));
+    json_free(rig_call(rig, 404, "DELETE", FLAGS "/none/domains/acme.com", NULL, version, NULL));
+    flag = rig_call(rig, 200, "DELETE", path, NULL, version, NULL);
+    assert_string_equal(wire_header(&rig->reply, "ETag"), "\"3\"");
+    assert_int_equal(json_count(json_get(flag, "domains")), 2);
+    assert_null(json_get(json_get(flag, "domains"), "acme.com"));
+    json_free(flag);
+    json_free(rig_call(rig, 200, "DELETE", FLAGS "/domained/domains/%2A.acme.com", NULL,
+                       "If-Match: \"3\"\r\n", NULL));
+    flag = rig_call(rig, 200, "DELETE", FLAGS "/domained/domains/xn--bcher-kva.example", NULL,
+                    "If-Match: *\r\n", NULL);
+    assert_int_equal(json_count(json_get(flag, "domains")), 0);
+    json_free(flag);
+    /* Removing is a change like any other. */
+    rig_set(rig, 200, "domained", "domains", "{\"acme.com\":" OFF "}");
+    report(200, "domained", "in-sync");
+    hold(201, "domained", flag_revision("domained"));
+    json_free(rig_call(rig, 409, "DELETE", path, NULL, "If-Match: *\r\n", NULL));
+    assert_says("held");
+    release("domained");
+    json_free(rig_call(rig, 200, "DELETE", path, NULL, "If-Match: *\r\n", NULL));
+}
+
 static void poll(const char *name, const char *tag, bool lease, int status)
 {
     char headers[300];
@@ -582,6 +618,7 @@ int api_schema_tests(struct rig *of)
         cmocka_unit_test(a_gate_is_told_the_facts),
         cmocka_unit_test(a_hold_keeps_a_flag_as_it_is),
         cmocka_unit_test(a_hold_whose_owner_died_is_ended_by_an_admin),
+        cmocka_unit_test(one_domain_rule_is_removed),
         cmocka_unit_test(clients_confirm_what_they_serve),
         cmocka_unit_test(who_evaluates_over_ofrep_has_no_lease),
         cmocka_unit_test(clients_see_the_tie),

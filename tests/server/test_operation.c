@@ -216,6 +216,76 @@ static void an_older_store_is_brought_up_to_date(void **state)
     json_free(answer);
 }
 
+static int64_t events_since(int days)
+{
+    char text[200];
+    sqlite3_stmt *statement = NULL;
+    sqlite3 *db = NULL;
+    int64_t count;
+
+    assert_int_equal(sqlite3_open(rig.store + strlen("sqlite:"), &db), SQLITE_OK);
+    (void)sqlite3_busy_timeout(db, 5000);
+    snprintf(text, sizeof text, "SELECT count(*) FROM audit WHERE at_ms > %lld",
+             (long long)clock_wall_ms() - days * 86400000LL);
+    assert_int_equal(sqlite3_prepare_v2(db, text, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    count = sqlite3_column_int64(statement, 0);
+    (void)sqlite3_finalize(statement);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return count;
+}
+
+/* Asks until so many events are left; fails after 10 s. */
+static void wait_for_events(int days, int64_t wanted)
+{
+    int64_t began = clock_monotonic_us(), count = -1;
+
+    while (clock_monotonic_us() - began < 10000000) {
+        rig_does(&rig, 200, "GET", "/readyz", NULL);
+        count = events_since(days);
+        if (count == wanted) {
+            return;
+        }
+        clock_sleep_us(20000);
+    }
+    fail_msg("%lld events, not %lld", (long long)count, (long long)wanted);
+}
+
+static void the_audit_is_kept_as_long_as_told(void **state)
+{
+    char out[2000];
+    int64_t fresh;
+
+    (void)state;
+    assert_int_equal(rig_stop(&rig, SIGTERM), 0);
+    fresh = events_since(300);
+    sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200) "
+        "INSERT INTO audit(id, environment, at_ms, actor, action, revision) SELECT -i, (SELECT "
+        "name "
+        "FROM environment), i, 'old', 'flag.update', 1 FROM n");
+    rig_serve(&rig, NULL);
+    wait_for_events(30000, fresh + 1200); /* all is kept unless told */
+    assert_int_equal(rig_stop(&rig, SIGTERM), 0);
+    rig_serve(&rig, "--audit-keep=400d");
+    wait_for_events(30000, fresh);
+    rig_does(&rig, 200, "GET", "/api/v1/audit?limit=1000", NULL);
+    assert_int_equal(rig_stop(&rig, SIGTERM), 0);
+    rig_serve(&rig, "--audit-rows=2");
+    wait_for_events(30000, 2);
+    assert_int_equal(rig_stop(&rig, SIGTERM), 0);
+    rig_serve(&rig, NULL);
+    assert_int_equal(rig_run(out, sizeof out, "flag-server", "serve", "--store", rig.store,
+                             "--audit-keep", "0d", NULL),
+                     2);
+    assert_int_equal(rig_run(out, sizeof out, "flag-server", "serve", "--store", rig.store,
+                             "--audit-keep", "400", NULL),
+                     2);
+    assert_non_null(strstr(out, "as 400d"));
+    assert_int_equal(rig_run(out, sizeof out, "flag-server", "serve", "--store", rig.store,
+                             "--audit-rows", "0", NULL),
+                     2);
+}
+
 struct writer {
     atomic_bool end;
     atomic_int acknowledged; /* the last version that was answered 200 */
@@ -582,6 +652,7 @@ int main(void)
         cmocka_unit_test(idle_connections_do_not_hold_up_a_stop),
         cmocka_unit_test(a_restart_keeps_everything),
         cmocka_unit_test(an_older_store_is_brought_up_to_date),
+        cmocka_unit_test(the_audit_is_kept_as_long_as_told),
         cmocka_unit_test(kill_9_keeps_what_was_acknowledged),
         cmocka_unit_test(a_locked_store_is_still_evaluated),
         cmocka_unit_test(a_change_and_its_audit_are_one),

@@ -104,6 +104,7 @@ static void each_route_is_for_its_roles(void **state)
         {"GET /api/v1/flags/{key}", READ},
         {"PUT /api/v1/flags/{key}", CHANGE},
         {"DELETE /api/v1/flags/{key}", CHANGE},
+        {"DELETE /api/v1/flags/{key}/domains/{domain}", CHANGE},
         {"POST /api/v1/flags/{key}/evaluate", READ},
         {"GET /api/v1/audit", READ},
         {"GET /api/v1/clients", READ},

@@ -1,0 +1,128 @@
+/*
+ * The audit: read newest first, and kept as long as its operator says.
+ */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "database/database.h"
+#include "server/store_image.h"
+
+enum {
+    AUDIT_STEP = 16,       /* rows in memory at once: each may hold a flag of 1 MiB twice */
+    AUDIT_BYTES = 16 << 20 /* of documents in one answer; a step may go past it */
+};
+
+/* ---- reading ---- */
+
+static struct json *parsed_or_null(const char *text)
+{
+    struct json *json = NULL;
+
+    return text != NULL && json_parse(text, strlen(text), &json, NULL) == ERR_OK ? json
+                                                                                 : json_null();
+}
+
+/* Adds one row; returns how many bytes of documents it has. */
+static size_t add_event(struct json *events, const struct database_rows *rows, size_t row)
+{
+    struct json *event = json_object();
+    const char *key = database_rows_text(rows, row, 4);
+    const char *before = database_rows_text(rows, row, 6);
+    const char *after = database_rows_text(rows, row, 7);
+    const char *reason = database_rows_text(rows, row, 8);
+    char at[CLOCK_TEXT_BYTES];
+
+    json_put_number(event, "id", (double)database_rows_int(rows, row, 0, 0));
+    json_put_text(event, "at", clock_text(database_rows_int(rows, row, 1, 0), at));
+    json_put_text(event, "actor", database_rows_text(rows, row, 2));
+    json_put_text(event, "action", database_rows_text(rows, row, 3));
+    json_put(event, "flag", key != NULL ? json_string(key) : json_null());
+    json_put_number(event, "revision", (double)database_rows_int(rows, row, 5, 0));
+    json_put(event, "before", parsed_or_null(before));
+    json_put(event, "after", parsed_or_null(after));
+    json_put(event, "reason", reason != NULL ? json_string(reason) : json_null());
+    json_append(events, event);
+    return (before != NULL ? strlen(before) : 0) + (after != NULL ? strlen(after) : 0);
+}
+
+enum err_code store_audit(struct store *store, const char *flag, int64_t limit, int64_t before,
+                          struct json **out, struct err *err)
+{
+    struct json *events = json_array();
+    size_t bytes = 0, found = AUDIT_STEP;
+    int64_t left = limit;
+
+    CHECK(limit >= 1 && limit <= STORE_AUDIT_MAX);
+    before = before > 0 ? before : INT64_MAX;
+    while (left > 0 && found == AUDIT_STEP && bytes <= AUDIT_BYTES) {
+        struct database_value params[] = {database_text(store->environment), database_text(flag),
+                                          database_int(before),
+                                          database_int(left < AUDIT_STEP ? left : AUDIT_STEP)};
+        struct database_rows *rows = NULL;
+        enum err_code rc = database_query(
+            store->db,
+            "SELECT id, at_ms, actor, action, flag, revision, before, after, reason FROM audit "
+            "WHERE environment = ?1 AND (?2 IS NULL OR flag = ?2) AND id < ?3 ORDER BY id DESC "
+            "LIMIT ?4",
+            params, 4, &rows, err);
+
+        if (rc != ERR_OK) {
+            json_free(events);
+            return rc;
+        }
+        found = database_rows_count(rows);
+        for (size_t i = 0; i < found; i++) {
+            bytes += add_event(events, rows, i);
+            before = database_rows_int(rows, i, 0, 0);
+        }
+        database_rows_free(rows);
+        left -= (int64_t)found;
+    }
+    *out = json_object();
+    json_put(*out, "events", events);
+    if (left > 0 && found == AUDIT_STEP) {
+        json_put_bool(*out, "more", true);
+    }
+    return *out == NULL ? err_set(err, ERR_NOMEM, "out of memory") : ERR_OK;
+}
+
+/* ---- keeping ---- */
+
+enum err_code store_prune_audit(struct store *store, int64_t before_ms, int64_t rows,
+                                int64_t *removed, bool *more, struct err *err)
+{
+    struct database_value params[] = {database_text(store->environment), database_int(before_ms),
+                                      database_int(rows > 0 ? rows : INT64_MAX),
+                                      database_int(STORE_PRUNE_STEP)};
+    struct database_rows *found = NULL;
+    enum err_code rc;
+
+    *removed = 0;
+    *more = false;
+    /* Only the oldest are looked at, so a clock that jumped costs no scan of the whole table. */
+    rc = database_query(store->db,
+                        "SELECT max(id), count(*) FROM (SELECT id, at_ms FROM audit WHERE "
+                        "environment = ?1 ORDER BY id LIMIT ?4) WHERE at_ms < ?2 OR id <= (SELECT "
+                        "max(id) FROM audit) - ?3",
+                        params, 4, &found, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    *removed = database_rows_int(found, 0, 1, 0);
+    if (*removed > 0) {
+        struct database_value last[] = {params[0], params[1], params[2],
+                                        database_int(database_rows_int(found, 0, 0, 0))};
+        struct database_statement statement = {"DELETE FROM audit WHERE environment = ?1 AND id <= "
+                                               "?4 AND (at_ms < ?2 OR id <= (SELECT "
+                                               "max(id) FROM audit) - ?3)",
+                                               last, 4};
+
+        rc = database_batch(
+            store->db, &(struct database_batch){.statements = &statement, .statement_count = 1},
+            NULL, err);
+    }
+    database_rows_free(found);
+    *more = rc == ERR_OK && *removed == STORE_PRUNE_STEP;
+    return rc;
+}
