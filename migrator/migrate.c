@@ -13,6 +13,7 @@
 #include "migrator/identity.h"
 #include "migrator/phased_table.h"
 #include "migrator/plain.h"
+#include "migrator/plan_file.h"
 #include "migrator/session.h"
 #include "migrator/shape.h"
 #include "migrator/veto.h"
@@ -86,14 +87,16 @@ static void accept_stale(struct migrate *m, const char *const *names)
 }
 
 struct asked {
-    bool one;     /* a target was named */
-    size_t index; /* of it */
+    struct json *plan; /* what was written down, or NULL; owned */
+    bool one;          /* a target was named */
+    size_t index;      /* of it */
     struct walk_request request;
 };
 
 static enum err_code read_apply(const struct migrate *m, const struct migrate_apply *what,
                                 struct asked *asked, struct err *err)
 {
+    const char *target = what->target, *to_state = what->to_state;
     enum err_code rc = ERR_OK;
 
     *asked = (struct asked){.request = {.to = MIG_CONTRACTED,
@@ -101,13 +104,19 @@ static enum err_code read_apply(const struct migrate *m, const struct migrate_ap
                                         .reason = what->reason,
                                         .wait_s = what->wait_s,
                                         .recovery = {what->recovery_point, what->recovery_dir}}};
-    if (what->target != NULL) {
-        asked->one = true;
-        rc = folder_find(&m->folder, what->target, &asked->index, err);
+    if (what->plan_file != NULL) {
+        rc = plan_file_read(what->plan_file, &asked->plan, err);
+        asked->request.plan = asked->plan;
+        target = target != NULL ? target : plan_file_target(asked->plan);
+        to_state = to_state != NULL ? to_state : plan_file_to(asked->plan);
     }
-    if (rc == ERR_OK && what->to_state != NULL) {
+    if (rc == ERR_OK && target != NULL) {
+        asked->one = true;
+        rc = folder_find(&m->folder, target, &asked->index, err);
+    }
+    if (rc == ERR_OK && to_state != NULL) {
         asked->request.explicit_to = true;
-        rc = walk_parse_state(what->to_state, &asked->request.to, err);
+        rc = walk_parse_state(to_state, &asked->request.to, err);
         if (rc == ERR_OK && asked->request.to == MIG_PENDING) {
             rc = err_set(err, ERR_INVALID, "back to pending is `migrate rollback`");
         }
@@ -251,6 +260,20 @@ static enum err_code wait_for_needed(const struct migrate *m, size_t index,
                    name, needed->name, needed->phased != NULL ? "contracted" : "applied");
 }
 
+/* index: one migration, or the folder's count for all that is asked for. */
+static enum err_code check_plan(struct migrate *m, const struct asked *asked, size_t index,
+                                struct err *err)
+{
+    bool all = index == m->folder.count;
+    struct plan_wanted wanted = {.one = !all || asked->one,
+                                 .index = all ? asked->index : index,
+                                 .to = asked->request.to,
+                                 .fresh = m->fresh && asked->request.to >= MIG_CONTRACTED,
+                                 .light = !m->fresh};
+
+    return asked->plan != NULL ? plan_file_check(m, asked->plan, &wanted, err) : ERR_OK;
+}
+
 static enum err_code apply_one(struct migrate *m, size_t index, const struct asked *asked,
                                struct json *steps, struct json *waits, struct err *err)
 {
@@ -266,6 +289,12 @@ static enum err_code apply_one(struct migrate *m, size_t index, const struct ask
     first = session_state(m, index) == MIG_PENDING ? session_needed(m, index) : NULL;
     if (first != NULL) {
         return wait_for_needed(m, index, first, waits, err);
+    }
+    if (m->folder.at[index].phased == NULL && asked->plan != NULL) {
+        enum err_code rc = check_plan(m, asked, index, err);
+        if (rc) {
+            return rc;
+        }
     }
     return m->folder.at[index].phased == NULL
                ? plain_apply(m, index, steps, err)
@@ -337,7 +366,9 @@ enum err_code migrate_apply(struct migrate *m, const struct migrate_apply *what,
     rc = rc ? rc : session_write(m, err);
     rc = rc ? rc : session_is_fresh(m, &m->fresh, err);
     rc = rc ? rc : check_all(m, &asked, err);
+    rc = rc ? rc : check_plan(m, &asked, m->folder.count, err);
     if (rc) {
+        json_free(asked.plan);
         return rc;
     }
     accept_stale(m, what->accept_stale);
@@ -345,6 +376,7 @@ enum err_code migrate_apply(struct migrate *m, const struct migrate_apply *what,
     waits = json_array();
     rc = apply_all(m, &asked, steps, waits, err);
     lock_give_back(m->db, &m->lock);
+    json_free(asked.plan);
     *report = report_new(m, steps, waits);
     return rc;
 }

@@ -62,10 +62,12 @@ struct migrate_apply {
                               its gate open, contracted; never purged */
     const char *override_gate, *reason; /* both or none */
     const char *const
-        *accept_stale; /* names of clients that honour no lease, NULL at the end; needs
+        *accept_stale;     /* names of clients that honour no lease, NULL at the end; needs
                                         reason; NULL: none */
-    bool dry_run;      /* plan only */
-    int wait_s;        /* how long to wait for a closed gate; 0: not at all */
+    bool dry_run;          /* plan only */
+    const char *plan_file; /* migrate_plan() writes the plan there; migrate_apply() does nothing but
+                              what stands there, as it stands there; NULL: none */
+    int wait_s;            /* how long to wait for a closed gate; 0: not at all */
     const char
         *throttle_while;      /* CEL: the backfill waits while it is true, or cannot be answered */
     const char *throttle_url; /* it waits while this does not answer 200 */

@@ -18,6 +18,7 @@
 #include "migrator/arrows.h"
 #include "migrator/backfill.h"
 #include "migrator/plain.h"
+#include "migrator/plan_file.h"
 #include "migrator/scratch.h"
 #include "migrator/table_change.h"
 #include "migrator/table_text.h"
@@ -32,7 +33,9 @@
 struct planning {
     struct migrate *m; /* whose database has the schema to plan on: today's, or a copy's */
     struct migrate *today;
-    bool rests; /* on what others before it make of its table */
+    bool light;                    /* counts nothing */
+    char schema[DIGEST_HEX_BYTES]; /* as the digests cover it */
+    bool rests;                    /* on what others before it make of its table */
     size_t index;
     const struct migration *migration;
     struct arena arena;
@@ -105,23 +108,6 @@ static struct json *phase_new(struct planning *p, const char *phase, enum mig_st
     return out;
 }
 
-/* The digest of a phase: over the file, the states and every statement. */
-static void put_digest(struct planning *p, struct json *phase)
-{
-    struct digest digest;
-    char hex[DIGEST_HEX_BYTES];
-    const char *name = json_get_text(phase, "phase", "");
-
-    digest_init(&digest);
-    digest_add(&digest, p->migration->checksum, strlen(p->migration->checksum));
-    digest_add(&digest, name, strlen(name));
-    for (const struct json *s = json_first(json_get(phase, "statements")); s; s = json_next(s)) {
-        digest_add(&digest, json_text(s), strlen(json_text(s)));
-    }
-    digest_end(&digest, hex);
-    (void)json_put_text(phase, "digest", hex);
-}
-
 static enum err_code put_arrow(struct planning *p, struct json *phase, enum mig_state from,
                                enum mig_state to)
 {
@@ -136,11 +122,20 @@ static enum err_code put_arrow(struct planning *p, struct json *phase, enum mig_
     }
     work_fini(&work);
     (void)json_put(phase, "statements", statements);
-    put_digest(p, phase);
     return rc;
 }
 
 /* ---- prediction ---- */
+
+/* Bytes between a definition and the ',' or ')' behind it: ALTER TABLE leaves them before its own. */
+static size_t blank_behind(const char *text, struct str definition)
+{
+    const char *end = definition.at + definition.len;
+    struct sql_scan scan = sql_scan_start((struct str){end, strlen(text) - (size_t)(end - text)});
+    struct sql_token token;
+
+    return sql_scan_next(&scan, &token) ? (size_t)(token.text.at - end) : 0;
+}
 
 /* The text with a column's definition behind the last one, where ALTER TABLE puts it. */
 static char *with_column(const struct shape *shape, const char *text, const char *definition)
@@ -156,6 +151,7 @@ static char *with_column(const struct shape *shape, const char *text, const char
     if (last.at == NULL) {
         return strdup(text);
     }
+    last.len += blank_behind(text, last);
     buf_add(&both, last.at, last.len);
     buf_print(&both, ", %s", definition);
     table_text_replace(str_of(text), last, (struct str){buf_cstr(&both), both.len}, &out);
@@ -238,7 +234,6 @@ static enum err_code plan_backfill(struct planning *p)
     }
     add_text(statements, check != NULL ? check : "");
     (void)json_put(phase, "statements", statements);
-    put_digest(p, phase);
     return ERR_OK;
 }
 
@@ -379,7 +374,7 @@ static enum err_code put_notes(struct planning *p, enum mig_state from)
         add_text(notes,
                  arena_print(&p->arena, "contract waits until these change: %s", dependents));
     }
-    if (phased->valid_old == NULL || from >= MIG_CONTRACTED || p->rests) {
+    if (p->light || phased->valid_old == NULL || from >= MIG_CONTRACTED || p->rests) {
         return ERR_OK; /* today's rows may not have the columns that it asks for */
     }
     buf_text(&sql, "SELECT count(*) FROM ");
@@ -411,6 +406,9 @@ static enum err_code count_today(struct planning *p)
 
     database_rows_free(rows);
     p->rows = 0;
+    if (there && p->light) {
+        return rc;
+    }
     if (there) {
         return shape_count_rows(p->today->db, p->change.shape.table, &p->rows, p->err);
     }
@@ -457,6 +455,7 @@ static enum err_code plan_phased(struct planning *p, enum mig_state from, enum m
     enum err_code rc = change_read(p->m->db, p->migration, from != MIG_PENDING,
                                    from >= MIG_CONTRACTED, &p->arena, &p->change, p->err);
 
+    rc = rc ? rc : plan_schema_digest(p->m->db, p->migration, &p->change, p->schema, p->err);
     rc = rc ? rc : count_today(p);
     if (rc == ERR_OK && *fresh) {
         rc = filled_before(p, &filled);
@@ -497,7 +496,6 @@ static enum err_code plan_plain(struct planning *p)
     }
     free(pieces);
     (void)json_put(phase, "statements", statements);
-    put_digest(p, phase);
     (void)json_append(json_get(p->out, "phases"), phase);
     return rc ? rc : plain_analyse(p->today->db, p->migration->name, p->migration->up, p->err);
 }
@@ -508,7 +506,8 @@ struct plan {
     struct migrate *m;
     struct scratch scratch;
     enum mig_state to;
-    bool fresh;   /* nobody migrated this database, and nobody asks for less than the end */
+    bool fresh; /* nobody migrated this database, and nobody asks for less than the end */
+    bool light;
     bool *purged; /* of the folder: goes to its end at once */
     struct json *list;
     struct err *err;
@@ -563,6 +562,7 @@ static enum err_code plan_one(struct plan *plan, size_t index)
 {
     struct planning p = {.today = plan->m,
                          .m = plan->m,
+                         .light = plan->light,
                          .index = index,
                          .migration = &plan->m->folder.at[index],
                          .err = plan->err};
@@ -595,6 +595,9 @@ static enum err_code plan_one(struct plan *plan, size_t index)
     }
     if (p.migration->phased == NULL) {
         rc = plan_plain(&p);
+        rc = rc ? rc : scratch_reach(&plan->scratch, plan->m, index, plan->err);
+        rc = rc ? rc
+                : plan_schema_digest(plan->scratch.m.db, p.migration, NULL, p.schema, plan->err);
         rc = rc ? rc : scratch_reach(&plan->scratch, plan->m, index + 1, plan->err);
     } else {
         (void)json_put_text(p.out, "description", p.migration->phased->description);
@@ -604,12 +607,13 @@ static enum err_code plan_one(struct plan *plan, size_t index)
             rc = plan_phased(&p, from, plan->to, &plan->purged[index]);
         }
     }
+    plan_put_digests(p.migration, p.schema, p.out);
     (void)json_append(plan->list, p.out);
     arena_fini(&p.arena);
     return rc;
 }
 
-static enum err_code plan_folder(struct plan *plan, const char *target, size_t one)
+static enum err_code plan_folder(struct plan *plan, bool only, size_t one)
 {
     enum err_code rc = ERR_OK;
 
@@ -620,7 +624,7 @@ static enum err_code plan_folder(struct plan *plan, const char *target, size_t o
     for (size_t i = 0; rc == ERR_OK && i < plan->m->folder.count; i++) {
         enum mig_state state = session_state(plan->m, i);
         bool done = plan->m->folder.at[i].phased == NULL ? state != MIG_PENDING : state >= plan->to;
-        if (!done && (target == NULL || i == one)) {
+        if (!done && (!only || i == one)) {
             rc = plan_one(plan, i);
         }
     }
@@ -629,40 +633,66 @@ static enum err_code plan_folder(struct plan *plan, const char *target, size_t o
     return rc;
 }
 
+enum err_code plan_list(struct migrate *m, const struct plan_wanted *wanted, struct json **list,
+                        struct err *err)
+{
+    struct plan plan = {.m = m,
+                        .to = wanted->to,
+                        .fresh = wanted->fresh,
+                        .light = wanted->light,
+                        .list = json_array(),
+                        .err = err};
+    enum err_code rc = plan_folder(&plan, wanted->one, wanted->index);
+
+    *list = plan.list;
+    if (rc) {
+        json_free(plan.list);
+        *list = NULL;
+    }
+    return rc;
+}
+
+/* What each digest covers is for a plan that is written down. */
+static void drop_covers(struct json *list)
+{
+    for (struct json *entry = json_first(list); entry != NULL; entry = json_next(entry)) {
+        for (struct json *phase = json_first(json_get(entry, "phases")); phase != NULL;
+             phase = json_next(phase)) {
+            json_remove(phase, "covers");
+        }
+    }
+}
+
 enum err_code migrate_plan(struct migrate *m, const struct migrate_apply *what,
                            struct json **report, struct err *err)
 {
-    struct plan plan = {.m = m, .to = MIG_CONTRACTED, .err = err};
-    size_t one = 0;
+    struct plan_wanted wanted = {.one = what->target != NULL, .to = MIG_CONTRACTED};
+    struct json *list = NULL;
     enum err_code rc = session_read(m, err);
 
     *report = NULL;
     rc = rc ? rc : session_check_drift(m, err);
     if (rc == ERR_OK && what->target != NULL) {
-        rc = folder_find(&m->folder, what->target, &one, err);
+        rc = folder_find(&m->folder, what->target, &wanted.index, err);
     }
     if (rc == ERR_OK && what->to_state != NULL) {
-        rc = walk_parse_state(what->to_state, &plan.to, err);
+        rc = walk_parse_state(what->to_state, &wanted.to, err);
     }
+    if (rc == ERR_OK && wanted.to >= MIG_CONTRACTED) {
+        rc = session_is_fresh(m, &wanted.fresh, err);
+    }
+    rc = rc ? rc : plan_list(m, &wanted, &list, err);
     if (rc) {
-        return rc;
-    }
-    if (plan.to >= MIG_CONTRACTED) {
-        rc = session_is_fresh(m, &plan.fresh, err);
-        if (rc) {
-            return rc;
-        }
-    }
-    plan.list = json_array();
-    rc = plan_folder(&plan, what->target, one);
-    if (rc) {
-        json_free(plan.list);
         return rc;
     }
     *report = json_object();
     (void)json_put_text(*report, "database", database_url(m->db));
     (void)json_put_text(*report, "environment", m->environment);
-    (void)json_put_number(*report, "changes", (double)json_count(plan.list));
-    (void)json_put(*report, "migrations", plan.list);
-    return ERR_OK;
+    (void)json_put_number(*report, "changes", (double)json_count(list));
+    (void)json_put(*report, "migrations", list);
+    if (what->plan_file != NULL && !what->dry_run) {
+        rc = plan_file_write(m, what->plan_file, what->target, what->to_state, *report, err);
+    }
+    drop_covers(list);
+    return rc;
 }

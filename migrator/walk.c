@@ -10,6 +10,7 @@
 #include "base/nearest.h"
 #include "migrator/backfill.h"
 #include "migrator/flag_link.h"
+#include "migrator/plan_file.h"
 #include "migrator/recovery.h"
 #include "migrator/way_back.h"
 
@@ -212,6 +213,24 @@ static enum err_code one_forward(struct walk *w)
     return ERR_OK;
 }
 
+/* Each phase is looked at again right before it: the walk may have taken days. */
+static enum err_code hold_to_plan(const struct walk *w)
+{
+    struct plan_wanted next = {
+        .one = true,
+        .index = w->index,
+        .to = (enum mig_state)(session_state(w->m, w->index) + 1),
+        .fresh = w->m->fresh && w->request->to >= MIG_CONTRACTED,
+        .light = !w->m->fresh,
+    };
+
+    if (next.fresh && next.to == MIG_EXPANDED) {
+        next.to = w->request->to;
+    }
+    return w->request->plan != NULL ? plan_file_check(w->m, w->request->plan, &next, w->err)
+                                    : ERR_OK;
+}
+
 enum err_code walk_forward(struct migrate *m, size_t index, const struct walk_request *request,
                            struct json *steps, struct json *waits, struct err *err)
 {
@@ -221,7 +240,8 @@ enum err_code walk_forward(struct migrate *m, size_t index, const struct walk_re
     walk_init(&walk, m, index, request, steps, waits, err);
     rc = walk_read_change(&walk);
     while (rc == ERR_OK && !walk.stop && session_state(m, index) < request->to) {
-        rc = one_forward(&walk);
+        rc = hold_to_plan(&walk);
+        rc = rc ? rc : one_forward(&walk);
     }
     arena_fini(&walk.arena);
     arena_fini(&walk.keep);

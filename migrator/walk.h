@@ -14,6 +14,7 @@ struct walk_request {
     const char *override_gate, *reason;
     int wait_s;
     struct recovery_where recovery;
+    const struct json *plan;                /* what apply is held to (plan_file.h), or NULL */
     const char *without_flag_server_reason; /* way back alone */
 };
 

@@ -234,7 +234,8 @@ static int run_apply_like(struct cli *cli, bool plan)
                                  .recovery_dir = cli_option(cli, "recovery-dir"),
                                  .throttle_while = cli_option(cli, "throttle-while"),
                                  .throttle_url = cli_option(cli, "throttle-url"),
-                                 .dry_run = plan || cli_given(cli, "dry-run")};
+                                 .plan_file = cli_option(cli, plan ? "out" : "plan"),
+                                 .dry_run = !plan && cli_given(cli, "dry-run")};
     const char *wait = cli_option(cli, "wait"), *stale[STALE_MAX + 1];
     struct json *report = NULL;
     struct err err = {0};
@@ -250,12 +251,12 @@ static int run_apply_like(struct cli *cli, bool plan)
     what.accept_stale = plan ? NULL : read_stale(cli, stale);
     rc = open_migrate(&p, cli, &err);
     if (rc == ERR_OK) {
-        rc = what.dry_run ? migrate_plan(p.migrate, &what, &report, &err)
-                          : migrate_apply(p.migrate, &what, &report, &err);
+        rc = plan ? migrate_plan(p.migrate, &what, &report, &err)
+                  : migrate_apply(p.migrate, &what, &report, &err);
     }
     changes = json_number(json_get(report, "changes"), 0) > 0;
     code = finish(&p, cli, rc, report,
-                  !what.dry_run           ? report_print_steps
+                  !plan && !what.dry_run  ? report_print_steps
                   : cli_given(cli, "sql") ? report_print_plan_whole
                                           : report_print_plan,
                   &err);
@@ -479,6 +480,7 @@ static const struct cli_option plan_options[] = {
     {"to", 't', "STATE", "only as far as this state", false},
     {"exit-code", 0, NULL, "exit with 5 if there is something to do", false},
     {"sql", 0, NULL, "statements whole, not cut to one line each", false},
+    {"out", 'o', "FILE", "write the plan down, for apply --plan", false},
     {"create", 0, NULL, "the database may be a file that is not there yet", false},
     {0}};
 
@@ -487,6 +489,7 @@ static const struct cli_option apply_options[] = {
      false},
     {"wait", 'w', "DURATION", "wait so long for a gate to open: 30s, 10m, 2h", false},
     {"dry-run", 'n', NULL, "only show the plan", false},
+    {"plan", 0, "FILE", "do what this plan says, or refuse and name what changed since", false},
     {"sql", 0, NULL, "with --dry-run: statements whole", false},
     {"override-gate", 0, "NAME", "pass this condition of the contract gate; needs --reason", false},
     {"reason", 0, "TEXT", "why, for the history", false},

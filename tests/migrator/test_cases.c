@@ -127,6 +127,18 @@ static void golden(const struct played *p, const char *name, const char *text)
     }
 }
 
+static void drop_digests(struct json *report)
+{
+    for (struct json *entry = json_first(json_get(report, "migrations")); entry != NULL;
+         entry = json_next(entry)) {
+        for (struct json *phase = json_first(json_get(entry, "phases")); phase != NULL;
+             phase = json_next(phase)) {
+            assert_int_equal(strlen(json_get_text(phase, "digest", "")), 64);
+            json_remove(phase, "digest");
+        }
+    }
+}
+
 static void check_plan(struct played *p)
 {
     struct migrate_options options = {.database = p->db, .folder = p->migrations};
@@ -138,6 +150,7 @@ static void check_plan(struct played *p)
     PLAY(migrate_plan(m, &(struct migrate_apply){.to_state = "purged"}, &report, &play_err));
     migrate_close(m);
     json_remove(report, "database");
+    drop_digests(report); /* they follow from the rest (tests/walk/plan_file.test.sh) */
     text = json_print_pretty(report);
     golden(p, "plan.json", text);
     same("a plan touches nothing", schema_of(p), schema);
