@@ -1,5 +1,7 @@
 #include "migrator/arrow_parts.h"
 
+#include <string.h>
+
 #include "base/buf.h"
 #include "migrator/table_text.h"
 
@@ -67,11 +69,15 @@ static void check_reverse_followed(struct arrow *a)
                        "(SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = ");
         buf_sql_text(&sql, str_of(a->change->triggers[i].name));
         for (size_t k = 0; k < a->change->phased->drop_count; k++) {
-            struct buf quoted = {0}; /* as the trigger's text has it: a '"' is doubled there */
+            struct buf now = {0}, quoted = {0}; /* as the text has it: a '"' is doubled there */
+            buf_sql_name(&now, str_of(a->change->drop_now[k]));
             buf_sql_name(&quoted, str_of(a->change->drop_aside[k]));
-            buf_text(&sql, " AND instr(sql, ");
-            buf_sql_text(&sql, (struct str){buf_cstr(&quoted), quoted.len});
-            buf_text(&sql, ") > 0");
+            if (strstr(a->change->triggers[i].sql, buf_cstr(&now)) != NULL) {
+                buf_text(&sql, " AND instr(sql, ");
+                buf_sql_text(&sql, (struct str){buf_cstr(&quoted), quoted.len});
+                buf_text(&sql, ") > 0");
+            }
+            buf_fini(&now);
             buf_fini(&quoted);
         }
         buf_char(&sql, ')');

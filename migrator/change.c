@@ -63,8 +63,7 @@ enum err_code change_read(struct database *db, const struct migration *migration
     out->granularity_s = change_granularity_s(out->phased);
     rc = change_check(db, out, expanded, arena, err);
     rc = rc ? rc : change_names_of(out, arena, &names, err);
-    rc = rc ? rc : change_predicates(out, &names, arena, err);
-    return rc ? rc : change_triggers(out, &names, arena, err);
+    return rc ? rc : change_generate(out, &names, arena, err);
 }
 
 enum err_code change_renamed(const struct change *change, struct arena *arena, struct change *out,
@@ -83,6 +82,5 @@ enum err_code change_renamed(const struct change *change, struct arena *arena, s
         out->drop_now[i] = change->drop_old[i];
     }
     rc = change_names_of(out, arena, &names, err);
-    rc = rc ? rc : change_predicates(out, &names, arena, err);
-    return rc ? rc : change_triggers(out, &names, arena, err);
+    return rc ? rc : change_generate(out, &names, arena, err);
 }

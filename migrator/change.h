@@ -3,7 +3,8 @@
  *
  *     F (forward)     every added column IS its forward expression
  *     R (reverse)     every dropped column IS its reverse expression
- *     C (consistent)  F OR R: the two shapes of this row say the same
+ *     C (consistent)  F OR R: the two shapes of this row say the same; of each group of columns that
+ *                     are made from each other by itself
  *     V (valid)       the row's old shape can be carried over (valid_old)
  *
  * An added column whose forward names no column (a constant) may be changed by new code at will, so
@@ -20,7 +21,7 @@
 #include "migrator/shape.h"
 #include "migrator/state.h"
 
-#define CHANGE_TRIGGERS_MAX 6u
+#define CHANGE_TRIGGERS_MAX 60u
 
 struct change_trigger {
     const char *name, *sql;
@@ -45,6 +46,12 @@ struct change {
     const char *fill;     /* SET list: added columns from the old ones; NULL: nothing */
     const char *restore;  /* SET list: dropped columns from the new ones; NULL: nothing */
     const char *unfilled; /* every added column that has a forward IS NULL; NULL: nothing */
+    const char *unmade;   /* V, and the backfill has work with this row; NULL: nothing is filled */
+    const char *mismatch; /* V, and not C */
+    const char *invalid;  /* neither V nor R; NULL without valid_old */
+    const char *lost;     /* V and F, and not R; NULL: there are not both */
+    unsigned group;       /* 0: the whole migration; else which of its groups, from 1 */
+    const struct change *whole; /* of a group: what it is a group of; else NULL */
     struct change_trigger triggers[CHANGE_TRIGGERS_MAX];
     size_t trigger_count;
     int64_t granularity_s; /* of the record of old code's writes */

@@ -35,10 +35,25 @@ void change_add_consistent(const struct change *change, const struct change_name
 void change_add_each_new(const struct change *change, const char *prefix, const char *test,
                          const char *other_prefix, const char *joint, struct buf *out);
 
+/* The same over the dropped columns that are restored. */
+void change_add_each_dropped(const struct change *change, const char *prefix, const char *test,
+                             const char *joint, struct buf *out);
+
 /* Set the predicates, and then the triggers, of a change whose names are known. */
 MUST_USE enum err_code change_predicates(struct change *change, const struct change_names *names,
                                          struct arena *arena, struct err *err);
 MUST_USE enum err_code change_triggers(struct change *change, const struct change_names *names,
+                                       struct arena *arena, struct err *err);
+/* Adds the trigger that records old code's inserts for all groups. */
+MUST_USE enum err_code change_note_inserts(struct change *change, struct arena *arena,
+                                           struct err *err);
+/* SET lists for the whole migration: what of this group is made or consistent already stays. */
+const char *change_fill_unmade(const struct change *group, const struct change_names *names,
+                               struct arena *arena);
+const char *change_restore_differing(const struct change *group, const struct change_names *names,
+                                     struct arena *arena);
+/* Both for a whole migration, in groups where it has several. */
+MUST_USE enum err_code change_generate(struct change *change, const struct change_names *names,
                                        struct arena *arena, struct err *err);
 
 #endif

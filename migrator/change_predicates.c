@@ -212,6 +212,48 @@ static void add_restore(const struct change *change, const struct change_names *
     }
 }
 
+/* "col = (SELECT (made) WHERE (when) UNION ALL SELECT col WHERE NOT (when))": CASE, as the house
+ * may write it. */
+static void add_where(const char *column, const char *made, const char *when,
+                      const struct change_names *names, struct buf *out)
+{
+    change_add_name(out, out->len > 0 ? ", " : "", column);
+    buf_text(out, " = (SELECT (");
+    expression_write(made, &names->list, "", out);
+    buf_print(out, ") WHERE %s", when);
+    buf_text(out, " UNION ALL SELECT ");
+    change_add_name(out, "", column);
+    buf_print(out, " WHERE NOT (%s))", when);
+}
+
+const char *change_fill_unmade(const struct change *group, const struct change_names *names,
+                               struct arena *arena)
+{
+    struct buf out = {0};
+
+    for (size_t i = 0; i < group->phased->add_count; i++) {
+        const struct phased_add *add = &group->phased->add[i];
+        if (add->forward != NULL) {
+            add_where(add->name, add->forward, group->unmade, names, &out);
+        }
+    }
+    return change_settle(arena, &out);
+}
+
+const char *change_restore_differing(const struct change *group, const struct change_names *names,
+                                     struct arena *arena)
+{
+    const char *differs = arena_print(arena, "NOT (%s)", group->consistent);
+    struct buf out = {0};
+
+    for (size_t i = 0; differs != NULL && i < group->phased->drop_count; i++) {
+        if (group->phased->drop[i].reverse != NULL) {
+            add_where(group->drop_now[i], group->phased->drop[i].reverse, differs, names, &out);
+        }
+    }
+    return differs != NULL ? change_settle(arena, &out) : NULL;
+}
+
 /* "a1 <test> joint a2 <test>" over the added columns that are derived. */
 void change_add_each_new(const struct change *change, const char *prefix, const char *test,
                          const char *other_prefix, const char *joint, struct buf *out)
@@ -230,6 +272,45 @@ void change_add_each_new(const struct change *change, const char *prefix, const 
             any = true;
         }
     }
+}
+
+void change_add_each_dropped(const struct change *change, const char *prefix, const char *test,
+                             const char *joint, struct buf *out)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < change->phased->drop_count; i++) {
+        if (change->phased->drop[i].reverse != NULL) {
+            buf_text(out, any ? joint : "");
+            change_add_name(out, prefix, change->drop_now[i]);
+            buf_text(out, test);
+            any = true;
+        }
+    }
+}
+
+/* What backfill and verification look for. false: out of memory. */
+static bool judge_rows(struct change *change, struct arena *arena)
+{
+    bool derives = change->forward != NULL, restores = change->reverse != NULL;
+    bool some_invalid = change->phased->valid_old != NULL;
+
+    if (derives) {
+        change->unmade = arena_print(arena, "%s AND (NOT (%s) OR (%s AND NOT (%s)))", change->valid,
+                                     change->consistent, change->unfilled, change->forward);
+    }
+    if (some_invalid) {
+        change->invalid = arena_print(arena, "NOT %s AND NOT (%s)", change->valid,
+                                      restores ? change->reverse : "0");
+    }
+    if (derives && restores) {
+        change->lost = arena_print(arena, "%s AND (%s) AND NOT (%s)", change->valid,
+                                   change->forward, change->reverse);
+    }
+    change->mismatch = arena_print(arena, "%s AND NOT (%s)", change->valid, change->consistent);
+    return change->mismatch != NULL && (!derives || change->unmade != NULL) &&
+           (!some_invalid || change->invalid != NULL) &&
+           (!(derives && restores) || change->lost != NULL);
 }
 
 enum err_code change_predicates(struct change *change, const struct change_names *names,
@@ -271,7 +352,7 @@ enum err_code change_predicates(struct change *change, const struct change_names
     change->valid = change_settle(arena, &text);
     return change->consistent != NULL && change->valid != NULL &&
                    (!derives || (change->forward && change->fill && change->unfilled)) &&
-                   (!restores || (change->reverse && change->restore))
+                   (!restores || (change->reverse && change->restore)) && judge_rows(change, arena)
                ? ERR_OK
                : err_set(err, ERR_NOMEM, "out of memory");
 }

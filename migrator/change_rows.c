@@ -56,8 +56,7 @@ const char *change_backfill(const struct change *change, struct arena *arena)
     }
     buf_text(&text, "UPDATE ");
     buf_sql_name(&text, str_of(change->shape.table));
-    buf_print(&text, " SET %s WHERE %s AND (NOT (%s) OR (%s AND NOT (%s)))", change->fill,
-              change->valid, change->consistent, change->unfilled, change->forward);
+    buf_print(&text, " SET %s WHERE %s", change->fill, change->unmade);
     return change_settle(arena, &text);
 }
 
@@ -115,22 +114,20 @@ const char *change_violated(const struct change *change, struct arena *arena)
 
 const char *change_verify(const struct change *change, struct arena *arena)
 {
-    const char *restored = change->reverse != NULL ? change->reverse : "0";
     struct buf text = {0};
 
     if (change->table != NULL) {
         return change->table->verify;
     }
     buf_text(&text, "SELECT count(*)");
-    buf_print(&text, ", coalesce(sum(%s AND NOT (%s)), 0), ", change->valid, change->consistent);
-    if (change->phased->valid_old != NULL) {
-        buf_print(&text, "coalesce(sum(NOT %s AND NOT (%s)), 0), ", change->valid, restored);
+    buf_print(&text, ", coalesce(sum(%s), 0), ", change->mismatch);
+    if (change->invalid != NULL) {
+        buf_print(&text, "coalesce(sum(%s), 0), ", change->invalid);
     } else {
         buf_text(&text, "0, ");
     }
-    if (change->reverse != NULL && change->forward != NULL) {
-        buf_print(&text, "coalesce(sum(%s AND (%s) AND NOT (%s)), 0)", change->valid,
-                  change->forward, change->reverse);
+    if (change->lost != NULL) {
+        buf_print(&text, "coalesce(sum(%s), 0)", change->lost);
     } else {
         buf_char(&text, '0');
     }
@@ -151,15 +148,14 @@ const char *change_verify(const struct change *change, struct arena *arena)
 
 const char *change_fault(const struct change *change, struct arena *arena)
 {
-    const char *restored = change->reverse != NULL ? change->reverse : "0";
     struct buf text = {0};
 
     if (change->table != NULL) {
         return change->table->fault;
     }
-    buf_print(&text, "(%s AND NOT (%s))", change->valid, change->consistent);
-    if (change->phased->valid_old != NULL) {
-        buf_print(&text, " OR (NOT %s AND NOT (%s))", change->valid, restored);
+    buf_print(&text, "(%s)", change->mismatch);
+    if (change->invalid != NULL) {
+        buf_print(&text, " OR (%s)", change->invalid);
     }
     for (size_t i = 0; i < change->phased->add_count; i++) {
         add_violated(change, i, &text);

@@ -65,7 +65,20 @@ static enum err_code end_trigger(struct change *change, const char *name, bool f
 
 static const char *trigger_name(const struct change *change, const char *what, struct arena *arena)
 {
-    return arena_print(arena, "lockstep_%ld_%s", change->migration->number, what);
+    return change->group < 2
+               ? arena_print(arena, "lockstep_%ld_%s", change->migration->number, what)
+               : arena_print(arena, "lockstep_%ld_%s_%u", change->migration->number, what,
+                             change->group);
+}
+
+static bool is_added(const struct phased *phased, const char *name)
+{
+    for (size_t i = 0; i < phased->add_count; i++) {
+        if (strcasecmp(phased->add[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* A list of the columns that old code writes, for UPDATE OF; false if there is none. */
@@ -87,6 +100,8 @@ static bool add_old_columns(const struct change *change, bool and_read, struct b
                    (phased->add[i].forward != NULL && strcasecmp(phased->add[i].name, name) != 0 &&
                     expression_uses(phased->add[i].forward, name));
         }
+        read = read || (phased->valid_old != NULL && !is_added(phased, name) &&
+                        expression_uses(phased->valid_old, name));
         for (size_t i = 0; i < phased->drop_count; i++) {
             dropped = dropped || strcasecmp(change->drop_now[i], name) == 0;
         }
@@ -129,7 +144,9 @@ static enum err_code forward_insert(struct change *change, struct arena *arena, 
     buf_text(&text, " BEGIN ");
     add_update(change, change->fill, &text);
     buf_print(&text, " AND %s AND NOT (%s); ", change->valid, change->forward);
-    change_add_note(change, &text);
+    if (change->group == 0) { /* one group empty may well be new code's */
+        change_add_note(change, &text);
+    }
     return end_trigger(change, name, true, arena, &text, err);
 }
 
@@ -203,15 +220,19 @@ static enum err_code old_update(struct change *change, const struct change_names
     return end_trigger(change, name, true, arena, &text, err);
 }
 
-/* A dropped column that nothing is derived from: an insert that names it is old code's. */
-static enum err_code old_insert(struct change *change, struct arena *arena, struct err *err)
+/* An insert without anything new is old code's; where nothing is derived, one that names a dropped
+ * column. */
+enum err_code change_note_inserts(struct change *change, struct arena *arena, struct err *err)
 {
     const char *name = trigger_name(change, "old_insert", arena);
     struct buf text = {0};
 
     begin_trigger(change, name, "INSERT", &text);
     buf_text(&text, "WHEN ");
-    for (size_t i = 0; i < change->phased->drop_count; i++) {
+    if (change->forward != NULL) {
+        change_add_each_new(change, "NEW.", " IS NULL", NULL, " AND ", &text);
+    }
+    for (size_t i = 0; change->forward == NULL && i < change->phased->drop_count; i++) {
         buf_text(&text, i > 0 ? " OR " : "");
         change_add_name(&text, "NEW.", change->drop_now[i]);
         buf_text(&text, " IS NOT NULL");
@@ -256,16 +277,60 @@ static enum err_code reverse_triggers(struct change *change, struct arena *arena
     return end_trigger(change, on_insert, false, arena, &text, err);
 }
 
+/* A group that only drops: an insert by new code gets what the reverse says, and old code's updates
+ * are recorded; the trigger's own is none of them. */
+static enum err_code dropped_triggers(struct change *change, const struct change_names *names,
+                                      struct arena *arena, struct err *err)
+{
+    const char *on_update = trigger_name(change, "old_update", arena);
+    const char *on_insert = trigger_name(change, "reverse_insert", arena);
+    struct buf text = {0}, columns = {0}, event = {0};
+    enum err_code rc;
+
+    (void)add_old_columns(change, false, &columns);
+    buf_text(&event, "UPDATE OF ");
+    buf_text(&event, buf_cstr(&columns));
+    begin_trigger(change, on_update, buf_cstr(&event), &text);
+    if (change->reverse != NULL) {
+        buf_text(&text, "WHEN NOT ((");
+        change_add_each_dropped(change, "OLD.", " IS NULL", " OR ", &text);
+        buf_text(&text, ") AND (");
+        change_add_reverse(change, names, "NEW.", &text);
+        buf_text(&text, ")) ");
+    }
+    buf_text(&text, "BEGIN ");
+    change_add_note(change, &text);
+    buf_fini(&columns);
+    buf_fini(&event);
+    rc = end_trigger(change, on_update, true, arena, &text, err);
+    if (rc || change->reverse == NULL) {
+        return rc;
+    }
+    begin_trigger(change, on_insert, "INSERT", &text);
+    buf_text(&text, "WHEN (");
+    change_add_each_new(change->whole, "NEW.", " IS NOT NULL", NULL, " OR ", &text);
+    buf_text(&text, ") AND (");
+    change_add_each_dropped(change, "NEW.", " IS NULL", " AND ", &text);
+    buf_text(&text, ") BEGIN ");
+    add_update(change, change->restore, &text);
+    buf_print(&text, " AND NOT (%s); ", change->reverse);
+    return end_trigger(change, on_insert, false, arena, &text, err);
+}
+
 enum err_code change_triggers(struct change *change, const struct change_names *names,
                               struct arena *arena, struct err *err)
 {
     enum err_code rc = ERR_OK;
 
+    if (change->group > 0 && change->forward == NULL) {
+        return change->phased->drop_count > 0 ? dropped_triggers(change, names, arena, err)
+                                              : ERR_OK;
+    }
     if (change->forward != NULL) {
         rc = forward_insert(change, arena, err);
         rc = rc ? rc : forward_update(change, arena, err);
     } else if (change->phased->drop_count > 0) {
-        rc = old_insert(change, arena, err);
+        rc = change_note_inserts(change, arena, err);
     }
     if (rc == ERR_OK && change->phased->drop_count > 0) {
         rc = old_update(change, names, arena, err);

@@ -1,0 +1,1 @@
+SELECT id, name, zip, fax, email FROM person ORDER BY 1;
