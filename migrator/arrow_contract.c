@@ -4,7 +4,9 @@
 
 #include "base/buf.h"
 #include "migrator/table_text.h"
+#include "migrator/touched.h"
 
+#define VIOLATED "a row violates what is declared for an added column"
 #define SMALL_TABLE 20000 /* rows that a last check may scan while the lock is held */
 
 static enum err_code demand_consistent(struct arrow *a)
@@ -19,7 +21,9 @@ static enum err_code demand_consistent(struct arrow *a)
     if (a->change->phased->drop_count == 0) {
         return rc; /* what new code wrote over a derived value is its own */
     }
-    if (rc == ERR_OK && rows <= SMALL_TABLE) { /* else the triggers keep what was just verified */
+    if (rc == ERR_OK && touched_there(a->change)) {
+        touched_demand(a->change, differs, "a row does not say the same in both shapes", a->work);
+    } else if (rc == ERR_OK && rows <= SMALL_TABLE) { /* else the triggers keep what was verified */
         arrow_demand_no_row(a, differs, "a row does not say the same in both shapes");
     }
     return rc;
@@ -50,8 +54,10 @@ static enum err_code redefine(struct arrow *a, bool declared)
         edits[count++].with = with;
         arrow_check_not_null(a, add->name, declared && add->not_null);
     }
-    if (declared && count > 0) {
-        arrow_demand_no_row(a, violated, "a row violates what is declared for an added column");
+    if (declared && count > 0 && touched_there(a->change)) {
+        touched_demand(a->change, violated, VIOLATED, a->work);
+    } else if (declared && count > 0) {
+        arrow_demand_no_row(a, violated, VIOLATED);
     }
     arrow_edit_text(a, edits, count);
     return count > 0 ? arrow_need_text_edits(a, "\"not_null\" and \"check\"") : ERR_OK;
@@ -102,6 +108,9 @@ enum err_code arrow_contract(struct arrow *a)
         arrow_rename_column(a, a->change->drop_now[i], a->change->drop_aside[i]);
     }
     check_reverse_followed(a);
+    if (touched_there(a->change)) {
+        touched_drop(a->change, a->work);
+    }
     arrow_end_activity(a);
     return ERR_OK;
 }

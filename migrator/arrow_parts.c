@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "migrator/table_text.h"
+#include "migrator/touched.h"
 
 /* ---- pieces ---- */
 
@@ -84,6 +85,9 @@ void arrow_drop_triggers(struct arrow *a, bool forward, bool reverse)
         if (a->change->triggers[i].forward ? forward : reverse) {
             drop_trigger(a, a->change->triggers[i].name);
         }
+    }
+    if (forward && reverse && touched_there(a->change)) { /* of a contract that was killed */
+        touched_drop(a->change, a->work);
     }
 }
 

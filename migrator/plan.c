@@ -22,6 +22,7 @@
 #include "migrator/scratch.h"
 #include "migrator/table_change.h"
 #include "migrator/table_text.h"
+#include "migrator/touched.h"
 #include "migrator/walk.h"
 
 /* Measured on SQLite 3.40, WAL, one million rows of 200 bytes: a scan for NULL 0.1 s, DROP COLUMN
@@ -301,7 +302,8 @@ static enum err_code plan_arrow(struct planning *p, enum mig_state from)
         return rc;
     case MIG_DUAL_WRITING: return plan_backfill(p);
     case MIG_IN_SYNC:
-        phase = phase_new(p, "contract", to, rows, SHORT_MS + rows / SCAN_ROWS_PER_MS);
+        phase = phase_new(p, "contract", to, rows,
+                          SHORT_MS + fmin(rows, TOUCHED_MIN_ROWS) / SCAN_ROWS_PER_MS);
         rc = put_arrow(p, phase, from, to);
         put_waits(p, phase, true);
         return rc ? rc : predict_contracted(p);

@@ -13,6 +13,7 @@
 #include "migrator/plan_file.h"
 #include "migrator/recovery.h"
 #include "migrator/way_back.h"
+#include "migrator/touched.h"
 
 enum err_code walk_validate(struct migrate *m, size_t index, struct err *err)
 {
@@ -133,8 +134,48 @@ static enum err_code forward_in_sync(struct walk *w)
     return rc ? rc : walk_report_moved(w);
 }
 
+/* What no row may be from contract on; NULL: no memory. */
+static const char *contract_fault(struct walk *w)
+{
+    const char *violated = change_violated(&w->change, &w->keep);
+
+    return violated == NULL ? NULL
+           : w->phased->drop_count > 0
+               ? arena_print(&w->keep, "(%s) OR NOT (%s)", violated, w->change.consistent)
+               : violated;
+}
+
+/* On a large table no transaction looks at every row: all are verified once more without a lock,
+ * while those that are written meanwhile are noted. *fault NULL: the table is small. */
+static enum err_code look_before_contract(struct walk *w, const char **fault)
+{
+    struct verification v = {0};
+    int64_t rows = 0;
+    enum err_code rc = ERR_OK;
+
+    *fault = NULL;
+    if (w->change.table != NULL) {
+        return ERR_OK; /* a whole table is renamed: nothing is declared anew */
+    }
+    rc = shape_count_rows(w->m->db, w->change.shape.table, &rows, w->err);
+    if (rc || rows <= TOUCHED_MIN_ROWS) {
+        return rc;
+    }
+    *fault = contract_fault(w);
+    rc = *fault != NULL ? touched_begin(w->m, w->index, &w->change, w->err)
+                        : err_set(w->err, ERR_NOMEM, "out of memory");
+    rc = rc ? rc : walk_read_change(w);
+    rc = rc ? rc : walk_reverify_in_sync(w, &v);
+    if (rc == ERR_OK && !v.clean) {
+        rc = walk_refuse_unclean(w, &v);
+    }
+    verification_fini(&v);
+    return rc ? rc : touched_catch_up(w->m, w->index, &w->change, *fault, w->err);
+}
+
 static enum err_code forward_contract(struct walk *w)
 {
+    const char *fault = NULL;
     const char *reason = walk_insisted(w);
     bool tied = w->phased->flag != NULL;
     bool overrides_flag = w->request->override_gate != NULL &&
@@ -150,18 +191,28 @@ static enum err_code forward_contract(struct walk *w)
         }
         return rc;
     }
-    if (tied && !overrides_flag) {
+    rc = look_before_contract(w, &fault);
+    if (rc == ERR_OK && tied && !overrides_flag) {
         rc = flag_link_hold(w->m, w->index, revision, w->err);
         rc = rc || overrides_clients ? rc : walk_wait_for_clients(w, false, revision);
         /* Renewed right before the step: whoever was asleep meanwhile finds out here. */
         rc = rc ? rc : flag_link_hold(w->m, w->index, revision, w->err);
     }
+    if (rc == ERR_OK && fault != NULL) {
+        rc = touched_catch_up(w->m, w->index, &w->change, fault, w->err);
+    }
     if (rc) {
+        if (fault != NULL) {
+            touched_end(w->m, &w->change);
+        }
         walk_try_release(w);
         return rc;
     }
     rc = walk_move(w, MIG_CONTRACTED, reason);
     if (rc) {
+        if (fault != NULL) {
+            touched_end(w->m, &w->change);
+        }
         walk_release_if_in_sync(w);
         return rc;
     }

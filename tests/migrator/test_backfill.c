@@ -398,6 +398,76 @@ static void a_long_reader_bounds_the_log(void **state)
     close(gate[1]);
 }
 
+/* ---- contract on a table that is too large to look at under the lock ---- */
+
+static void write_meanwhile(void *ctx, const char *name, const char *phase, uint64_t done,
+                            uint64_t total)
+{
+    sqlite3 *app = ctx;
+
+    (void)name, (void)total;
+    if (strcmp(phase, "verify") == 0 && done > 0 &&
+        app_number(app, "SELECT count(*) FROM sqlite_master WHERE name = "
+                        "'lockstep_1_touched_update'") == 1 &&
+        app_number(app, "SELECT count(*) FROM lockstep_touched_1") == 0) {
+        app_run(app, "UPDATE t SET b = 'BAD' WHERE rowid = 1"); /* which was looked at already */
+        app_run(app, "UPDATE t SET a = 'y' || rowid WHERE rowid BETWEEN 2 AND 3000");
+    }
+}
+
+static enum err_code contract_with(sqlite3 *app, struct err *err)
+{
+    struct migrate_options options = {
+        .database = db, .folder = folder, .progress = write_meanwhile, .progress_ctx = app};
+    struct migrate *m = NULL;
+    struct json *report = NULL;
+    enum err_code rc = migrate_open(&options, &m, err);
+
+    rc =
+        rc ? rc : migrate_apply(m, &(struct migrate_apply){.to_state = "contracted"}, &report, err);
+    json_free(report);
+    migrate_close(m);
+    return rc;
+}
+
+#define OURS "SELECT count(*) FROM sqlite_master WHERE name LIKE '%touched%'"
+
+static void contract_sees_what_is_written_meanwhile(void **state)
+{
+    static const char *const tables[] = {
+        "CREATE TABLE t(a TEXT)",
+        "CREATE TABLE t(k1 TEXT, id INT, a TEXT, rowid INT, PRIMARY KEY(k1, id)) WITHOUT ROWID"};
+
+    for (size_t i = 0; i < COUNT(tables); i++) {
+        struct err err = {0};
+        sqlite3 *app;
+        setup(state);
+        app = app_open(db);
+        app_run(app, "PRAGMA journal_mode = WAL");
+        app_run(app, tables[i]);
+        app_run(app, i == 0 ? NUMBERS(60000) "INSERT INTO t SELECT 'x' || i FROM n"
+                            : NUMBERS(60000) "INSERT INTO t SELECT 'k' || (i % 9), i, 'x' || i, i "
+                                             "FROM n");
+        migration("{\"table\": \"t\", \"add\": {\"b\": {\"type\": \"TEXT\", \"not_null\": true, "
+                  "\"check\": \"b <> 'BAD'\"}}, \"forward\": {\"b\": \"upper(a)\"}, "
+                  "\"old_writes_idle\": \"0s\"}");
+        PLAY(play_apply(db, folder, "in-sync", &play_err));
+        if (contract_with(app, &err) != ERR_CONFLICT || strstr(err.msg, "written while") == NULL) {
+            fail_msg("%s", err.msg);
+        }
+        assert_string_equal(play_state(db, folder, "0001_fill"), "in-sync");
+        assert_int_equal(app_number(app, OURS), 0);
+        app_run(app, "UPDATE t SET b = 'good' WHERE rowid = 1");
+        PLAY(play_apply(db, folder, "contracted", &play_err));
+        assert_int_equal(app_number(app, OURS), 0);
+        assert_int_equal(app_try(app, "UPDATE t SET b = NULL WHERE rowid = 7") & 0xff,
+                         SQLITE_CONSTRAINT);
+        print_message("contract of 60000 rows held the lock for %.1f ms\n", step_number("hold_ms"));
+        PLAY(play_rollback(db, folder, NULL, &play_err));
+        app_close(app);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -408,6 +478,7 @@ int main(void)
         cmocka_unit_test_setup(a_slow_expression_is_cut, setup),
         cmocka_unit_test_setup(a_url_holds_it_up_until_it_says_200, setup),
         cmocka_unit_test_setup(a_long_reader_bounds_the_log, setup),
+        cmocka_unit_test(contract_sees_what_is_written_meanwhile),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
