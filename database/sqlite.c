@@ -5,6 +5,7 @@
  * the start, where the busy handler works; and ROLLBACK at the first error, because in SQLite a
  * failed statement alone does not stop a later COMMIT.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,10 +51,19 @@ static enum err_code code_of(int extended)
     }
 }
 
+/* A file that finds no room to be made, or to be synced, is none that may not be opened. */
+static bool is_full(sqlite3 *sqlite, int extended)
+{
+    int primary = extended & 0xff, why = sqlite3_system_errno(sqlite);
+
+    return (primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR) &&
+           (why == ENOSPC || why == EDQUOT);
+}
+
 enum err_code sqlite_error(sqlite3 *sqlite, const char *what, struct err *err)
 {
     int extended = sqlite3_extended_errcode(sqlite);
-    enum err_code code = code_of(extended);
+    enum err_code code = is_full(sqlite, extended) ? ERR_FULL : code_of(extended);
     const char *text = sqlite3_errmsg(sqlite);
 
     if ((extended & 0xff) == SQLITE_NOTADB) {

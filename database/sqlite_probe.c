@@ -16,6 +16,16 @@ static bool works(struct sqlite_handle *handle, const char *sql)
     return sqlite_own(handle, sql, &unused) == ERR_OK;
 }
 
+/* What a disk refuses is no form that SQLite does not know. */
+static enum err_code try_form(struct sqlite_handle *handle, const char *sql, bool *out,
+                              struct err *err)
+{
+    *out = works(handle, sql);
+    return *out || sqlite3_errcode(handle->sqlite) == SQLITE_ERROR
+               ? ERR_OK
+               : sqlite_error(handle->sqlite, NULL, err);
+}
+
 static enum err_code try_forms(struct sqlite_handle *handle, struct database_capabilities *out,
                                struct err *err)
 {
@@ -26,11 +36,15 @@ static enum err_code try_forms(struct sqlite_handle *handle, struct database_cap
     }
     rc = sqlite_own(handle, "CREATE TABLE lockstep_probe(a INTEGER, b TEXT NOT NULL, c TEXT)", err);
     if (rc == ERR_OK) {
-        out->rename_column = works(handle, "ALTER TABLE lockstep_probe RENAME COLUMN a TO d");
-        out->drop_column = works(handle, "ALTER TABLE lockstep_probe DROP COLUMN c") &&
-                           sqlite3_libversion_number() >= DROP_COLUMN_SOUND;
-        out->alter_drop_not_null =
-            works(handle, "ALTER TABLE lockstep_probe ALTER COLUMN b DROP NOT NULL");
+        rc = try_form(handle, "ALTER TABLE lockstep_probe RENAME COLUMN a TO d",
+                      &out->rename_column, err);
+        rc = rc ? rc
+                : try_form(handle, "ALTER TABLE lockstep_probe DROP COLUMN c", &out->drop_column,
+                           err);
+        rc = rc ? rc
+                : try_form(handle, "ALTER TABLE lockstep_probe ALTER COLUMN b DROP NOT NULL",
+                           &out->alter_drop_not_null, err);
+        out->drop_column = out->drop_column && sqlite3_libversion_number() >= DROP_COLUMN_SOUND;
     }
     sqlite_undo(handle);
     return rc;

@@ -160,6 +160,7 @@ enum err_code arrow_unexpand(struct arrow *a)
     const struct phased *phased = a->change->phased;
     struct json *detail = NULL;
     struct err unused = {0};
+    enum err_code rc;
     const char *first = NULL, *text, *kept = a->row != NULL ? a->row->detail : NULL;
 
     if (kept != NULL && json_parse(kept, strlen(kept), &detail, &unused) == ERR_OK) {
@@ -191,10 +192,11 @@ enum err_code arrow_unexpand(struct arrow *a)
         buf_fini(&loosened);
         buf_fini(&is_null);
     }
-    if (phased->drop_count > 0 && arrow_need_text_edits(a, "restoring the table") == ERR_OK) {
+    rc = phased->drop_count > 0 ? arrow_need_text_edits(a, "restoring the table") : ERR_CONFLICT;
+    if (rc == ERR_OK) {
         restore_text(a, "table", a->change->shape.table, text);
         restore_indexes(a, detail);
     }
     json_free(detail);
-    return ERR_OK;
+    return rc == ERR_CONFLICT ? ERR_OK : rc; /* where texts cannot be edited they stay */
 }

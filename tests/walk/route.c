@@ -110,6 +110,7 @@ static void copy_database(const char *from, const char *to)
 {
     static const char *const ends[] = {"", "-wal", "-journal", "-shm"};
     char a[600], b[600];
+    sqlite3 *app;
 
     for (size_t i = 0; i < COUNT(ends); i++) {
         snprintf(a, sizeof a, "%s%s", from, ends[i]);
@@ -119,6 +120,11 @@ static void copy_database(const char *from, const char *to)
             play_copy(a, b);
         }
     }
+    app = app_open(to);
+    if (app_number(app, "SELECT count(*) FROM sqlite_master WHERE name = 'lockstep_meta'") > 0) {
+        app_run(app, "DELETE FROM lockstep_meta WHERE key = 'home'"); /* it is no copy: it moved */
+    }
+    app_close(app);
 }
 
 void route_take_image(struct route *route)
@@ -632,17 +638,41 @@ static void replay(const struct route *r, sqlite3 *model, int i)
     }
 }
 
-/* What both sides of the leg show alike. */
+/* What both sides of the leg show alike; where contract is between them, columns that were set
+ * aside stay in their places. */
 static char *glance(const struct route *r, const char *db)
 {
     const struct leg *leg = route_leg(r);
-    bool new_side = state_of(leg->from) >= MIG_CONTRACTED || state_of(leg->to) >= MIG_CONTRACTED;
     sqlite3 *app = app_open(db);
-    char *rows = app_rows(
-        app, new_side && leg->writes != 'o' && r->legs == phased_legs ? r->read_new : r->read_old);
+    char sql[600], *rows;
 
+    if (leg->writes == 'b' && r->old.table != NULL &&
+        r->new.table != NULL &&strcmp(r->old.table, r->new.table) == 0) {
+        snprintf(sql, sizeof sql, "SELECT * FROM %.300s ORDER BY %.200s", r->old.table, r->new.key);
+        rows = app_rows(app, sql);
+    } else {
+        bool new_side = leg->writes == 'b' || leg->writes == 'n';
+        rows = app_rows(app, new_side ? r->read_new : r->read_old);
+    }
     app_close(app);
     return rows;
+}
+
+static void print_difference(const struct route *r, const char *seen, const char *wanted)
+{
+    char a[600], b[600], command[1400];
+
+    snprintf(a, sizeof a, "%s/seen", r->base);
+    snprintf(b, sizeof b, "%s/wanted", r->base);
+    play_write(a, seen);
+    play_write(b, wanted);
+    snprintf(command, sizeof command, "diff -U0 '%s' '%s' | head -40", b, a);
+    fflush(NULL);
+    assert_int_not_equal(system(command), -1);
+    for (int i = shared->log.begun > 8 ? shared->log.begun - 8 : 0; i < shared->log.begun; i++) {
+        print_message("write %d gave %d: %.400s\n", i, shared->log.at[i].code,
+                      shared->log.at[i].sql);
+    }
 }
 
 /* Brings the model to where the writes were made, with as many of them as are asked for or found. */
@@ -667,6 +697,9 @@ static void make_model(struct route *r, int *writes, int at_least)
             }
             now = i >= at_least ? glance(r, r->model) : NULL;
             found = now != NULL && strcmp(now, seen) == 0 ? i : found;
+            if (now != NULL && i == most && found < 0) {
+                print_difference(r, seen, now);
+            }
             free(now);
         }
         if (found < 0) {
@@ -688,23 +721,6 @@ static void make_model(struct route *r, int *writes, int at_least)
             replay(r, model, i);
         }
         app_close(model);
-    }
-}
-
-static void print_difference(const struct route *r, const char *seen, const char *wanted)
-{
-    char a[600], b[600], command[1400];
-
-    snprintf(a, sizeof a, "%s/seen", r->base);
-    snprintf(b, sizeof b, "%s/wanted", r->base);
-    play_write(a, seen);
-    play_write(b, wanted);
-    snprintf(command, sizeof command, "diff -U0 '%s' '%s' | head -40", b, a);
-    fflush(NULL);
-    assert_int_not_equal(system(command), -1);
-    for (int i = shared->log.begun > 8 ? shared->log.begun - 8 : 0; i < shared->log.begun; i++) {
-        print_message("write %d gave %d: %.400s\n", i, shared->log.at[i].code,
-                      shared->log.at[i].sql);
     }
 }
 

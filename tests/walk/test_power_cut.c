@@ -73,6 +73,17 @@ static void check_recovery_point(struct route *r)
     }
 }
 
+/* How many writes there are before the last one that was committed. */
+static int before_last_commit(int acked)
+{
+    int last = acked;
+
+    while (last > 0 && !route_log()->at[last - 1].changed) {
+        last--;
+    }
+    return last > 0 ? last - 1 : 0;
+}
+
 static void one_cut(struct route *r, size_t kind, long at)
 {
     const struct promise *promise = &promises[kind];
@@ -101,8 +112,7 @@ static void one_cut(struct route *r, size_t kind, long at)
     route_finish(r, chance(2), &writes,
                  promise->durable ? acked
                  : promise->wal   ? 0
-                 : acked > 0      ? acked - 1
-                                  : 0);
+                                  : before_last_commit(acked));
     lost[kind] += writes < acked ? acked - writes : 0;
 }
 
@@ -142,6 +152,9 @@ static void nothing_durable_is_lost(void **state)
     size_t count;
     char **names = route_cases(&count);
 
+    /* Enough of them, however many cases there are. */
+    size_t kinds = !full || one != NULL || count < 8 ? COUNT(promises) : count < 20 ? 3 : 1;
+
     (void)state;
     luck = seed != NULL ? strtoull(seed, NULL, 10) : 1;
     for (size_t i = 0; i < count; i++) {
@@ -149,7 +162,8 @@ static void nothing_durable_is_lost(void **state)
                         : !full && strcmp(names[i], "split_email") != 0) {
             continue;
         }
-        for (size_t kind = 0; kind < COUNT(promises); kind++) {
+        for (size_t k = 0; k < kinds; k++) {
+            size_t kind = (i + k) % COUNT(promises);
             if (route_open(&route, names[i], promises[kind].wal, walked % 2 == 0 ? 450 : 5)) {
                 cut_walk(&route, kind, full && !slow ? 4 : 1);
                 walked++;

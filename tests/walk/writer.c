@@ -195,7 +195,7 @@ static int write_before_contract(sqlite3 *app, const char *sql, bool *ended)
 void writer_write(const struct writer *writer, sqlite3 *app, int n, bool ends_at_contract,
                   struct write_log *log)
 {
-    int at = log->begun, code;
+    int at = log->begun, code, before = sqlite3_total_changes(app);
     bool ended = false;
 
     if (at >= WRITES_MAX) {
@@ -206,6 +206,7 @@ void writer_write(const struct writer *writer, sqlite3 *app, int n, bool ends_at
     code = ends_at_contract ? write_before_contract(app, log->at[at].sql, &ended)
                             : sqlite3_exec(app, log->at[at].sql, NULL, NULL, NULL);
     log->at[at].code = code & 0xff;
+    log->at[at].changed = code == SQLITE_OK && sqlite3_total_changes(app) != before;
     if (ended) {
         snprintf(log->at[at].sql, WRITE_BYTES, "SELECT 1");
     }

@@ -21,6 +21,7 @@ struct write_log {
     struct {
         char sql[WRITE_BYTES];
         int code;         /* SQLite's; set when it came back */
+        bool changed;     /* whether anything: else nothing was committed */
         bool may_be_gone; /* of a shape that the walk takes away: an error is no fault */
     } at[WRITES_MAX];
 };
