@@ -1,7 +1,7 @@
 /*
  * json_scan - is this text JSON (RFC 8259), within the bounds that base/json.h promises? For
- * base/json.c alone: cJSON's own parser lets too much pass (leading zeros, raw control characters,
- * \u0000, bad UTF-8) and says nothing of where.
+ * base/json.c, and for who passes a text on as it is (json_raw()): cJSON's own parser lets too much
+ * pass (leading zeros, raw control characters, \u0000, bad UTF-8) and says nothing of where.
  */
 #ifndef BASE_JSON_SCAN_H
 #define BASE_JSON_SCAN_H

@@ -65,8 +65,10 @@ static void print_step(const struct json *step, bool conditions)
         printf(", %g %%", json_number(percent, 0));
     }
     if (json_get(step, "bucket") != NULL) {
-        printf(", bucket %g: %s", json_number(json_get(step, "bucket"), 0),
-               json_is_true(json_get(step, "inside")) ? "inside" : "outside");
+        printf(", bucket %g", json_number(json_get(step, "bucket"), 0));
+    }
+    if (percent != NULL && json_get(step, "inside") != NULL) { /* a split alone has no inside */
+        printf(": %s", json_is_true(json_get(step, "inside")) ? "inside" : "outside");
     }
     if (json_get_text(step, "error", NULL) != NULL) {
         printf(", error: %s", json_get_text(step, "error", ""));
@@ -106,39 +108,81 @@ static void print_decision(const struct json *decision, const char *key, bool ex
     }
 }
 
-int cmd_eval(struct cli *cli, void *ctx)
+/* What a schema has to say: "schema: 0002_split (in-sync) allows 'off' 'on'". */
+static void print_schema(const struct json *tie)
+{
+    printf("schema: %s (%s%s) allows", json_get_text(tie, "migration", ""),
+           json_get_text(tie, "state", ""), json_is_true(json_get(tie, "held")) ? ", held" : "");
+    for (const struct json *v = json_first(json_get(tie, "allowed")); v != NULL; v = json_next(v)) {
+        printf(" '%s'", json_text(v));
+    }
+    printf("\n");
+}
+
+/* Asks for the decision, and (why) for the flag's tie. NULL after setting the failure. */
+static struct json *ask_decision(struct api *api, struct cli *cli, const char *key, bool why)
+{
+    struct json *body = json_object(), *context = make_context(api, cli);
+    struct json *decision = NULL, *flag = NULL;
+    char *path = api_path("/api/v1/flags/", key, "/evaluate");
+
+    json_put(body, "context", context);
+    if (context == NULL || path == NULL ||
+        api_call(api, "POST", path, body, NULL, &decision, NULL) != ERR_OK) {
+        if (api->code == ERR_NOT_FOUND) { /* for the nearest key */
+            (void)api_get_flag(api, key, &flag, NULL);
+        }
+    } else if (why && api_get_flag(api, key, &flag, NULL) != ERR_OK) {
+        json_free(decision);
+        decision = NULL;
+    } else if (json_get(flag, "tie") != NULL) {
+        json_put(decision, "tie", json_copy(json_get(flag, "tie")));
+    }
+    json_free(flag);
+    json_free(body);
+    free(path);
+    return decision;
+}
+
+static int decide(struct cli *cli, const char *command, bool why)
 {
     const char *key = cli_operand(cli, 0);
-    struct json *body = json_object(), *context, *decision = NULL;
+    bool explain = why || cli_given(cli, "explain");
+    struct json *decision;
     struct api api;
-    char *path = api_path("/api/v1/flags/", key, "/evaluate");
-    int code = api_open(&api, cli, "eval");
+    int code = api_open(&api, cli, command);
 
-    (void)ctx;
     if (code == 0) {
-        context = make_context(&api, cli);
-        json_put(body, "context", context);
-        if (context == NULL || path == NULL ||
-            api_call(&api, "POST", path, body, NULL, &decision, NULL) != ERR_OK) {
-            if (api.code == ERR_NOT_FOUND) { /* for the nearest key */
-                (void)api_get_flag(&api, key, &decision, NULL);
-            }
+        decision = ask_decision(&api, cli, key, why);
+        if (decision == NULL) {
             code = api_fail(&api);
         } else if (cli_json(cli)) {
-            if (!cli_given(cli, "explain")) {
+            if (!explain) {
                 json_remove(decision, "steps");
             }
             cli_print_json(decision);
-            decision = NULL;
         } else {
-            print_decision(decision, key, cli_given(cli, "explain"));
+            print_decision(decision, key, explain);
+            if (json_get(decision, "tie") != NULL) {
+                print_schema(json_get(decision, "tie"));
+            }
+            json_free(decision);
         }
     }
-    json_free(decision);
-    json_free(body);
-    free(path);
     api_close(&api);
     return code;
+}
+
+int cmd_eval(struct cli *cli, void *ctx)
+{
+    (void)ctx;
+    return decide(cli, "eval", false);
+}
+
+int cmd_why(struct cli *cli, void *ctx)
+{
+    (void)ctx;
+    return decide(cli, "why", true);
 }
 
 /* ---- audit ---- */

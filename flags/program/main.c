@@ -44,6 +44,15 @@ static const struct cli_option eval_options[] = {
     {"explain", 'x', NULL, "every step, with the values of the conditions", false},
     {0}};
 
+static const struct cli_option why_options[] = {
+    {"domain", 'd', "DOMAIN", "the customer", false},
+    {"key", 'k', "KEY", "the targeting key: who asks", false},
+    {"context", 'c', "JSON", "more attributes: '{\"plan\": \"pro\"}'", false},
+    {0}};
+
+static const struct cli_option domains_options[] = {
+    {"percent-below", 0, "PERCENT", "only those that get less, or what the rules say", false}, {0}};
+
 static const struct cli_option audit_options[] = {
     {"limit", 'n', "N", "how many (default 50, at most 1000)", false},
     {"before", 'b', "ID", "only those older than this one", false},
@@ -79,6 +88,16 @@ static const struct cli_command commands[] = {
      "off variant (stop), or the next rule is asked (skip).",
      rule_set_options, 2, 2, cmd_rule_set},
     {"rule-remove", "KEY NAME", "remove a rule", NULL, NULL, 2, 2, cmd_rule_remove},
+    {"domains", "KEY", "the customers that have a rule of their own, and what each gets",
+     "With --percent-below 100 it shows who is not across yet.", domains_options, 1, 1,
+     cmd_domains},
+    {"domain-remove", "KEY DOMAIN", "remove the rule of one customer",
+     "From then on the customer gets what the rules say, and behind them everybody.", NULL, 2, 2,
+     cmd_domain_remove},
+    {"who", "KEY", "who can get anything but the off variant", NULL, NULL, 1, 1, cmd_who},
+    {"why", "KEY", "what somebody gets, step by step, and what a schema allows",
+     "The whole decision: every rule in order, with the values of its condition.", why_options, 1,
+     1, cmd_why},
     {"eval", "KEY", "what somebody gets, and why",
      "Answers as a service would be answered, from the ruleset served now.", eval_options, 1, 1,
      cmd_eval},

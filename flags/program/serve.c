@@ -90,6 +90,22 @@ struct json *serve_at_percent(const struct json *flag, const struct json *serve,
     return out;
 }
 
+double serve_percent(const struct json *flag, const struct json *serve)
+{
+    const struct json *ramp = json_get(serve, "ramp"), *split = split_of(serve);
+    const char *off = json_get_text(flag, "off_variant", "");
+    const char *variant = served_variant(serve);
+    double share = ramp != NULL ? json_number(json_get(ramp, "percent"), 0) : 100;
+
+    if (json_is_true(json_get(serve, "rules"))) {
+        return -1;
+    }
+    if (split != NULL) {
+        return share * (100 - json_number(json_get(split, off), 0)) / 100;
+    }
+    return variant == NULL || strcmp(variant, off) == 0 ? 0 : share;
+}
+
 static void add_split(const struct json *split, char *out, size_t size)
 {
     size_t len = strlen(out);

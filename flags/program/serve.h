@@ -25,4 +25,7 @@ struct json *serve_at_percent(const struct json *flag, const struct json *serve,
 /* "25 %", "0 %", "100 %", "variant blue", "25 % split a 50, b 50"; returns out. */
 const char *serve_text(const struct json *flag, const struct json *serve, char *out, size_t size);
 
+/* How many of a hundred get anything but the off variant; -1 where the rules decide. */
+double serve_percent(const struct json *flag, const struct json *serve);
+
 #endif

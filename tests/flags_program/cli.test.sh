@@ -111,6 +111,36 @@ hold() { # as a migrator that is about to contract
     run eval new-search --context '{"email":'
     run eval new-search --context '[]'
     run eval new-serch
+    echo "# who has it"
+    curl -sf -o /dev/null -H "Authorization: Bearer $LOCKSTEP_TOKEN" "$LOCKSTEP_URL/api/v1/flags" -d '{
+        "key": "had", "type": "string", "state": "on", "salt": "s1", "split_salt": "s2",
+        "variants": {"none": "", "a": "A", "b": "B"}, "off_variant": "none",
+        "individual": {"u1": "a", "u2": "none"},
+        "domains": {"all.com": {"variant": "a"}, "*.half.com": {"ramp": {"percent": 50, "variant": "b"}},
+            "zero.com": {"variant": "none"}, "rules.com": {"rules": true},
+            "split.com": {"ramp": {"percent": 50, "split": {"none": 50, "a": 25, "b": 25}}}},
+        "rules": [{"name": "pro", "when": "plan == \"pro\"", "serve": {"split": {"a": 50, "b": 50}}},
+            {"name": "never", "when": "true", "serve": {"variant": "none"}}]}' || echo "no flag was made"
+    run domains had
+    run domains had --percent-below 100
+    run domains had --percent-below 100 --json
+    run domains had --percent-below 0%
+    run domains had --percent-below much
+    run domains spelt-wrong
+    run who had
+    run who had --json
+    run why had --domain zero.com
+    run why had --context '{"plan": "pro", "targetingKey": "u7", "domain": "not a domain"}'
+    run domain-remove had ZERO.com.
+    run domain-remove had zero.com
+    run domain-remove had rules.com --json
+    run off had
+    run who had
+    run domains had --percent-below 30
+    run create nobody-has-it
+    run who nobody-has-it
+    run domains nobody-has-it
+    run domain-remove nobody-has-it acme.com
     echo "# variants"
     run create colour --type string --variants '{"red": "#f00", "blue": "#00f", "grey": "#888"}' --off-variant grey
     run ramp colour --to 10%
@@ -125,6 +155,8 @@ hold() { # as a migrator that is about to contract
     run on new-search
     run on new-search --json
     run show new-search
+    run why new-search --domain acme.com
+    run why new-search --domain acme.com --json
     report in-sync
     run on new-search
     refused contracted
