@@ -8,6 +8,7 @@
 #include "database/sql_scan.h"
 #include "migrator/arrow_parts.h"
 #include "migrator/arrow_table.h"
+#include "migrator/hand_run.h"
 
 /* ---- expanded <-> dual-writing <-> in-sync ---- */
 
@@ -147,6 +148,10 @@ static void fresh(struct arrow *a)
 
 static enum err_code build(struct arrow *a, enum mig_state from, enum mig_state to)
 {
+    if (a->change->phased->kind == PHASED_HANDWRITTEN) {
+        return hand_arrow_build(a->m, (size_t)(a->migration - a->m->folder.at), a->change, from, to,
+                                a->work, a->err);
+    }
     if (a->change->table != NULL) {
         return table_arrow_build(a->m, (size_t)(a->migration - a->m->folder.at), a->change, from,
                                  to, a->work, a->err);
@@ -235,8 +240,9 @@ static enum err_code run_arrow(struct migrate *m, size_t index, const struct cha
     rc = build(&a, from, to);
     if (rc == ERR_OK) {
         move_journal(&a, from, to);
-        rc = from == MIG_PENDING && to == MIG_EXPANDED && change->table == NULL ? arrow_remember(&a)
-                                                                                : ERR_OK;
+        rc = from == MIG_PENDING && to == MIG_EXPANDED && change->phased->kind == PHASED_COLUMNS
+                 ? arrow_remember(&a)
+                 : ERR_OK;
     }
     if (rc == ERR_OK) {
         journal_history(&work, &(struct history){.migration = a.migration->name,

@@ -47,7 +47,8 @@ enum err_code change_read(struct database *db, const struct migration *migration
     struct change_names names = {0};
     enum err_code rc;
 
-    if (migration->phased->kind != PHASED_COLUMNS) {
+    if (migration->phased->kind != PHASED_COLUMNS &&
+        migration->phased->kind != PHASED_HANDWRITTEN) {
         return table_change_read(db, migration, expanded, set_aside, arena, out, err);
     }
     *out = (struct change){.migration = migration, .phased = migration->phased};

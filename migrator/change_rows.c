@@ -1,6 +1,7 @@
 #include "migrator/change_parts.h"
 
 #include "migrator/expression.h"
+#include "migrator/handwritten.h"
 #include "migrator/table_change.h"
 
 /* ---- columns ---- */
@@ -50,6 +51,9 @@ const char *change_backfill(const struct change *change, struct arena *arena)
 
     if (change->table != NULL) {
         return change->table->backfill;
+    }
+    if (change->migration->hand != NULL && change->migration->hand->backfill != NULL) {
+        return change->migration->hand->backfill;
     }
     if (change->fill == NULL) {
         return NULL;
@@ -112,12 +116,30 @@ const char *change_violated(const struct change *change, struct arena *arena)
     return change_settle(arena, &text);
 }
 
+static const char *count_alone(const struct change *change, struct arena *arena)
+{
+    struct buf text = {0};
+
+    buf_text(&text, "SELECT count(*), 0, 0, 0");
+    for (size_t i = 0; i < change->phased->add_count; i++) {
+        buf_text(&text, ", coalesce(sum(0");
+        add_violated(change, i, &text);
+        buf_text(&text, "), 0)");
+    }
+    buf_text(&text, " FROM ");
+    buf_sql_name(&text, str_of(change->shape.table));
+    return change_settle(arena, &text);
+}
+
 const char *change_verify(const struct change *change, struct arena *arena)
 {
     struct buf text = {0};
 
     if (change->table != NULL) {
         return change->table->verify;
+    }
+    if (change->migration->hand != NULL && change->migration->hand->verify != NULL) {
+        return count_alone(change, arena); /* and verify.sql is asked besides (hand_run.h) */
     }
     buf_text(&text, "SELECT count(*)");
     buf_print(&text, ", coalesce(sum(%s), 0), ", change->mismatch);

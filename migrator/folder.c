@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/nearest.h"
+#include "migrator/handwritten.h"
 
 const char *migration_kind_name(enum migration_kind kind)
 {
@@ -106,6 +107,13 @@ static void checksum(struct migration *migration)
     digest_init(&digest);
     add_normal(&digest, migration->up);
     add_normal(&digest, migration->down);
+    for (int i = 0; migration->hand != NULL && i < HAND_FILES; i++) {
+        if (migration->hand->files[i].at != NULL) {
+            const char *name = handwritten_name((enum hand_file)i);
+            digest_add(&digest, name, strlen(name) + 1);
+            add_normal(&digest, migration->hand->files[i]);
+        }
+    }
     digest_end(&digest, migration->checksum);
 }
 
@@ -190,8 +198,57 @@ static enum err_code add_plain(struct folder *folder, const char *name, struct s
     return rc;
 }
 
-static enum err_code add_phased(struct folder *folder, const char *name, const char *path,
-                                struct err *err)
+static enum err_code refuse_unknown_file(const char *name, struct err *err)
+{
+    const char *names[HAND_FILES], *nearest;
+
+    for (int i = 0; i < HAND_FILES; i++) {
+        names[i] = handwritten_name((enum hand_file)i);
+    }
+    nearest = nearest_name(name, names, HAND_FILES);
+    return err_set(err, ERR_INVALID, "%.80s is no file of a phased migration%s%s%s", name,
+                   nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
+                   nearest != NULL ? "?" : "");
+}
+
+static enum err_code read_hand_file(struct folder *folder, const char *path, const char *name,
+                                    struct handwritten *hand, struct err *err)
+{
+    const char *whole = arena_print(&folder->arena, "%s/%s", path, name);
+
+    for (int i = 0; i < HAND_FILES; i++) {
+        if (strcmp(handwritten_name((enum hand_file)i), name) == 0) {
+            return whole != NULL ? read_text(folder, whole, &hand->files[i], err) : no_memory(err);
+        }
+    }
+    return refuse_unknown_file(name, err);
+}
+
+/* The SQL files beside a migration.json. */
+static enum err_code read_hand(struct folder *folder, const char *path, struct migration *migration,
+                               struct err *err)
+{
+    struct handwritten *hand = arena_zero(&folder->arena, 1, sizeof *hand);
+    char **names = NULL;
+    size_t count = 0, found = 0;
+    enum err_code rc = hand != NULL ? file_list(path, &names, &count, err) : no_memory(err);
+
+    for (size_t i = 0; rc == ERR_OK && i < count; i++) {
+        if (names[i][0] != '.' && ends_with(names[i], ".sql")) {
+            rc = read_hand_file(folder, path, names[i], hand, err);
+            found++;
+        }
+    }
+    file_list_free(names, count);
+    if (rc == ERR_OK) {
+        rc = handwritten_check(hand, migration->phased, &folder->arena, err);
+        migration->hand = found > 0 ? hand : NULL;
+    }
+    return rc;
+}
+
+static enum err_code add_phased(struct folder *folder, const char *name, const char *whole,
+                                const char *path, struct err *err)
 {
     struct migration *migration = NULL;
     struct phased *phased = NULL;
@@ -201,12 +258,18 @@ static enum err_code add_phased(struct folder *folder, const char *name, const c
         rc = read_text(folder, path, &migration->up, err);
     }
     if (rc == ERR_OK) {
-        checksum(migration);
         rc = phased_parse(migration->up, &folder->arena, &phased, err);
         migration->phased = phased;
     }
     if (rc) {
         err_wrap(err, "%s/migration.json", name);
+        return rc;
+    }
+    rc = read_hand(folder, whole, migration, err);
+    if (rc == ERR_OK) {
+        checksum(migration);
+    } else {
+        err_wrap(err, "%s", name);
     }
     return rc;
 }
@@ -245,7 +308,7 @@ static enum err_code add_folder(struct folder *folder, const char *name, const c
                        name);
     }
     if (file_exists(json)) {
-        return add_phased(folder, name, json, err);
+        return add_phased(folder, name, path, json, err);
     }
     if (file_exists(up)) {
         return add_up_down(folder, name, up, down, err);

@@ -3,7 +3,7 @@
  *
  *     0001_name.sql            plain SQL, one step
  *     0002_name/up.sql         one step, with down.sql a way back
- *     0003_name/migration.json a phased migration (phased.h)
+ *     0003_name/migration.json a phased migration (phased.h), with or without hand-written files
  *
  * Knows nothing of the database.
  */
@@ -19,6 +19,8 @@
 #include "migrator/migrate.h"
 #include "migrator/phased.h"
 
+struct handwritten;
+
 enum migration_kind { MIGRATION_PLAIN, MIGRATION_UP_DOWN, MIGRATION_PHASED };
 
 struct migration {
@@ -27,6 +29,7 @@ struct migration {
     enum migration_kind kind;
     struct str up, down;             /* down.at NULL: no way back */
     const struct phased *phased;     /* PHASED alone */
+    const struct handwritten *hand;  /* PHASED with files of its own, or NULL */
     char checksum[DIGEST_HEX_BYTES]; /* line endings and trailing blanks do not count */
 };
 

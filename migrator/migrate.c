@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "migrator/flag_link.h"
 #include "migrator/identity.h"
-#include "migrator/phased_table.h"
 #include "migrator/plain.h"
 #include "migrator/plan_file.h"
 #include "migrator/session.h"
@@ -457,8 +456,7 @@ static enum err_code check_later(const struct migrate *m, size_t index, enum mig
     for (size_t i = index + 1; i < m->folder.count && phased != NULL; i++) {
         const struct migration *later = &m->folder.at[i];
         if (session_state(m, i) != MIG_PENDING &&
-            (later->phased != NULL ? phased_share_table(later->phased, phased)
-                                   : session_mentions_any(later->up, phased))) {
+            session_share_table(&m->folder.at[index], later)) {
             return err_set(err, ERR_CONFLICT,
                            "%.80s came later on the same table: take that one back first",
                            later->name);

@@ -419,24 +419,11 @@ static enum err_code check_sense(struct reader *reader)
 
 static enum err_code read_document(struct reader *reader, const struct json *json)
 {
-    static const char *const names[] = {"description",
-                                        "table",
-                                        "add",
-                                        "forward",
-                                        "drop",
-                                        "reverse",
-                                        "valid_old",
-                                        "lossy",
-                                        "flag",
-                                        "gates",
-                                        "old_writes_idle",
-                                        "lease_s",
-                                        "create_table",
-                                        "drop_table",
-                                        "rename_table",
-                                        "rename_indexes",
-                                        "needs",
-                                        NULL};
+    static const char *const names[] = {
+        "description",     "table",       "add",          "forward",    "drop",
+        "reverse",         "valid_old",   "lossy",        "flag",       "gates",
+        "old_writes_idle", "lease_s",     "create_table", "drop_table", "rename_table",
+        "rename_indexes",  "handwritten", "needs",        NULL};
     struct phased *phased = reader->phased;
     enum err_code rc;
 

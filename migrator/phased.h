@@ -33,7 +33,13 @@ struct phased_drop {
 enum phased_gate { PHASED_GATE_DUAL_WRITE, PHASED_GATE_CONTRACT, PHASED_GATE_PURGE, PHASED_GATES };
 
 /* What becomes of the table: a migration of a whole table changes no columns. */
-enum phased_kind { PHASED_COLUMNS, PHASED_CREATE_TABLE, PHASED_DROP_TABLE, PHASED_RENAME_TABLE };
+enum phased_kind {
+    PHASED_COLUMNS,
+    PHASED_CREATE_TABLE,
+    PHASED_DROP_TABLE,
+    PHASED_RENAME_TABLE,
+    PHASED_HANDWRITTEN /* nothing is generated (handwritten.h) */
+};
 
 struct phased_index { /* of a renamed table: names of indexes are unique in a database */
     const char *old_name, *new_name;

@@ -231,7 +231,8 @@ static enum err_code refuse_others(const struct reading *r, const char *operatio
 
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         bool own = strcmp(others[i], operation) == 0 ||
-                   (strcmp(others[i], "table") == 0 && r->phased->kind == PHASED_RENAME_TABLE);
+                   (strcmp(others[i], "table") == 0 && (r->phased->kind == PHASED_RENAME_TABLE ||
+                                                        r->phased->kind == PHASED_HANDWRITTEN));
         if (!own && json_get(r->json, others[i]) != NULL) {
             return err_set(r->err, ERR_INVALID,
                            "\"%s\" and \"%s\" do not go together: \"%s\" is a migration of its own "
@@ -242,6 +243,19 @@ static enum err_code refuse_others(const struct reading *r, const char *operatio
     return ERR_OK;
 }
 
+static enum err_code read_handwritten(const struct reading *r)
+{
+    if (!json_is_true(json_get(r->json, "handwritten"))) {
+        return err_set(r->err, ERR_INVALID, "\"handwritten\" can only be true");
+    }
+    if (json_get(r->json, "table") == NULL) {
+        return err_set(r->err, ERR_INVALID,
+                       "\"table\" is missing: whose keys backfill.sql goes by, "
+                       "and which no other migration may have in hand");
+    }
+    return take(r, "table", json_get(r->json, "table"), &r->phased->table);
+}
+
 static enum err_code read_operation(const struct reading *r)
 {
     static const struct {
@@ -249,11 +263,12 @@ static enum err_code read_operation(const struct reading *r)
         enum phased_kind kind;
     } operations[] = {{"create_table", PHASED_CREATE_TABLE},
                       {"drop_table", PHASED_DROP_TABLE},
-                      {"rename_table", PHASED_RENAME_TABLE}};
+                      {"rename_table", PHASED_RENAME_TABLE},
+                      {"handwritten", PHASED_HANDWRITTEN}};
     const char *operation = NULL;
     enum err_code rc;
 
-    for (size_t i = 0; i < 3 && operation == NULL; i++) {
+    for (size_t i = 0; i < 4 && operation == NULL; i++) {
         if (json_get(r->json, operations[i].member) != NULL) {
             operation = operations[i].member;
             r->phased->kind = operations[i].kind;
@@ -263,6 +278,9 @@ static enum err_code read_operation(const struct reading *r)
         return ERR_OK;
     }
     rc = refuse_others(r, operation);
+    if (rc == ERR_OK && r->phased->kind == PHASED_HANDWRITTEN) {
+        return read_handwritten(r);
+    }
     if (rc == ERR_OK && r->phased->kind == PHASED_CREATE_TABLE) {
         rc = read_create(r);
     } else if (rc == ERR_OK && r->phased->kind == PHASED_RENAME_TABLE) {

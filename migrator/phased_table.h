@@ -5,6 +5,8 @@
  *     {"drop_table": "note"}
  *     {"table": "note", "rename_table": "remark", "rename_indexes": {"note_by_day": "remark_by_day"}}
  *
+ *     {"table": "note", "handwritten": true}            the SQL is in files (handwritten.h)
+ *
  * Pure: what can be known without the database.
  */
 #ifndef MIGRATOR_PHASED_TABLE_H

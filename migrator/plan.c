@@ -17,6 +17,8 @@
 #include "migrator/arrow_table.h"
 #include "migrator/arrows.h"
 #include "migrator/backfill.h"
+#include "migrator/hand_run.h"
+#include "migrator/handwritten.h"
 #include "migrator/plain.h"
 #include "migrator/plan_file.h"
 #include "migrator/scratch.h"
@@ -234,6 +236,9 @@ static enum err_code plan_backfill(struct planning *p)
         add_text(statements, fill);
     }
     add_text(statements, check != NULL ? check : "");
+    if (p->migration->hand != NULL && p->migration->hand->verify != NULL) {
+        add_text(statements, p->migration->hand->verify);
+    }
     (void)json_put(phase, "statements", statements);
     return ERR_OK;
 }
@@ -350,6 +355,10 @@ static enum err_code put_notes(struct planning *p, enum mig_state from)
     struct buf sql = {0};
     enum err_code rc = ERR_OK;
 
+    if (p->change.table != NULL) {
+        table_notes(&p->change, from, notes, &p->arena);
+    }
+    hand_notes(p->migration, from, notes);
     if (from == MIG_PENDING && phased->add_count > 0) {
         add_text(notes,
                  arena_print(&p->arena,

@@ -6,6 +6,7 @@
 #include "base/digest.h"
 #include "database/sql_scan.h"
 #include "migrator/identity.h"
+#include "migrator/handwritten.h"
 #include "migrator/phased_table.h"
 #include "migrator/shape.h"
 
@@ -198,13 +199,28 @@ bool session_mentions_any(struct str sql, const struct phased *phased)
            (phased->rename_to != NULL && session_mentions(sql, phased->rename_to));
 }
 
+static bool hand_mentions_any(const struct migration *migration, const struct phased *phased)
+{
+    return migration->hand != NULL && (handwritten_mentions(migration->hand, phased->table) ||
+                                       (phased->rename_to != NULL &&
+                                        handwritten_mentions(migration->hand, phased->rename_to)));
+}
+
+bool session_share_table(const struct migration *a, const struct migration *b)
+{
+    if (a->phased != NULL && b->phased != NULL) {
+        return phased_share_table(a->phased, b->phased) || hand_mentions_any(a, b->phased) ||
+               hand_mentions_any(b, a->phased);
+    }
+    return a->phased != NULL   ? session_mentions_any(b->up, a->phased)
+           : b->phased != NULL ? session_mentions_any(a->up, b->phased)
+                               : false;
+}
+
 bool session_shares_table(const struct migrate *m, size_t before, size_t index)
 {
-    const struct migration *wanted = &m->folder.at[index];
-    const struct phased *phased = m->folder.at[before].phased;
-
-    return phased != NULL && (wanted->phased != NULL ? phased_share_table(phased, wanted->phased)
-                                                     : session_mentions_any(wanted->up, phased));
+    return m->folder.at[before].phased != NULL &&
+           session_share_table(&m->folder.at[before], &m->folder.at[index]);
 }
 
 const struct migration *session_in_the_way(const struct migrate *m, size_t index)
@@ -279,8 +295,7 @@ bool session_rests_on_pending(const struct migrate *m, size_t index)
     for (size_t i = 0; phased != NULL && i < index; i++) {
         const struct migration *before = &m->folder.at[i];
         if (session_state(m, i) == MIG_PENDING &&
-            (before->phased != NULL ? phased_share_table(before->phased, phased)
-                                    : session_mentions_any(before->up, phased))) {
+            session_share_table(before, &m->folder.at[index])) {
             return true;
         }
     }

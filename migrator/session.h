@@ -60,6 +60,8 @@ MUST_USE enum err_code session_check_drift(const struct migrate *m, struct err *
 bool session_mentions(struct str sql, const char *table);
 /* The same for the tables that a phased migration has in hand. */
 bool session_mentions_any(struct str sql, const struct phased *phased);
+/* Whether two migrations, of which one is phased, have a table in common. */
+bool session_share_table(const struct migration *a, const struct migration *b);
 /* Whether the one before is a phased migration of a table that the one at index touches too. */
 bool session_shares_table(const struct migrate *m, size_t before, size_t index);
 /* The migration in flight before index whose table the one at index touches too, or NULL. */

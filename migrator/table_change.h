@@ -63,6 +63,10 @@ MUST_USE enum err_code table_change_has_rows(struct database *db, const struct c
 
 /* ---- table_check.c ---- */
 
+/* Adds what a reviewer of the plan must know. */
+void table_notes(const struct change *change, enum mig_state from, struct json *notes,
+                 struct arena *arena);
+
 /* ERR_INVALID, ERR_CONFLICT: what makes the operation impossible: a name that is taken, references,
  * views, triggers. Asked before expand alone. */
 MUST_USE enum err_code table_check(struct database *db, const struct change *change,

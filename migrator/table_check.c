@@ -239,3 +239,35 @@ enum err_code table_check(struct database *db, const struct change *change, stru
     }
     return rc;
 }
+
+/* ---- what a plan says ---- */
+
+static void add_note(struct json *notes, const char *text)
+{
+    (void)json_append(notes, json_string(text != NULL ? text : ""));
+}
+
+void table_notes(const struct change *change, enum mig_state from, struct json *notes,
+                 struct arena *arena)
+{
+    const struct table_change *t = change->table;
+
+    if (t->old_name != NULL && from < MIG_CONTRACTED) {
+        add_note(notes,
+                 arena_print(arena, "from contract on, code that names %s fails", t->old_name));
+    }
+    if (change->phased->kind == PHASED_CREATE_TABLE) {
+        add_note(notes, change->phased->lossy
+                            ? "the way back drops the table with its rows"
+                            : "the way back drops the table only while it has no rows");
+    }
+    if (change->phased->kind != PHASED_RENAME_TABLE || from >= MIG_CONTRACTED) {
+        return;
+    }
+    add_note(notes, "while both tables live, every write is made in both, and total_changes() "
+                    "counts both");
+    for (size_t i = 0; i < t->index_count; i++) {
+        add_note(notes, arena_print(arena, "index %s is %s on the new table",
+                                    t->indexes[i].old_name, t->indexes[i].new_name));
+    }
+}

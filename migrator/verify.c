@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "migrator/hand_run.h"
 #include "migrator/ranges.h"
 #include "migrator/way_back.h"
 
@@ -244,7 +245,8 @@ enum err_code verify_run(struct migrate *m, size_t index, const struct change *c
         .m = m, .migration = &m->folder.at[index], .change = change, .out = out, .err = err};
     const struct database_capabilities *capabilities = NULL;
     bool long_reads;
-    int64_t own = 0;
+    int64_t own = 0, by_hand = 0;
+    struct json *samples_by_hand;
     enum err_code rc;
 
     *out = (struct verification){.sound = true, .at_ms = clock_wall_ms()};
@@ -272,6 +274,14 @@ enum err_code verify_run(struct migrate *m, size_t index, const struct change *c
         own = out->mismatches;
         out->mismatches = 0;
     }
+    samples_by_hand = json_array();
+    rc = hand_verify(m, index, change, &by_hand, samples_by_hand, err);
+    if (rc) {
+        json_free(samples_by_hand);
+        verification_fini(out);
+        return rc;
+    }
+    out->mismatches += by_hand;
     out->clean = out->mismatches == 0 && out->violators == 0 && out->sound &&
                  (out->lost == 0 || change->phased->lossy);
     out->duration_ms = clock_wall_ms() - out->at_ms;
@@ -281,6 +291,11 @@ enum err_code verify_run(struct migrate *m, size_t index, const struct change *c
     }
     if (!out->clean || out->invalid > 0) {
         rc = samples(&pass);
+    }
+    if (by_hand > 0) {
+        (void)json_put(out->document, "samples", samples_by_hand);
+    } else {
+        json_free(samples_by_hand);
     }
     return rc;
 }

@@ -1,4 +1,5 @@
 #include "migrator/arrow_table.h"
+#include "migrator/hand_run.h"
 #include "migrator/table_change.h"
 #include "migrator/walk_part.h"
 
@@ -22,6 +23,7 @@ enum err_code walk_validate(struct migrate *m, size_t index, struct err *err)
     enum err_code rc = change_read(m->db, &m->folder.at[index], false, false, &arena, &change, err);
 
     rc = rc || change.table != NULL ? rc : way_check_triggers(&change, err);
+    rc = rc ? rc : hand_validate(m, index, err);
     arena_fini(&arena);
     return rc;
 }

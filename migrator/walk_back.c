@@ -7,6 +7,7 @@
 #include "migrator/backfill.h"
 #include "migrator/flag_link.h"
 #include "migrator/arrow_table.h"
+#include "migrator/hand_run.h"
 #include "migrator/walk_part.h"
 #include "migrator/way_back.h"
 
@@ -180,6 +181,7 @@ enum err_code walk_back(struct migrate *m, size_t index, const struct walk_reque
 
     walk_init(&walk, m, index, request, steps, NULL, err);
     rc = check_back(&walk);
+    rc = rc ? rc : hand_way_back_check(m, index, request->to, err);
     rc = rc ? rc : walk_read_change(&walk);
     if (rc == ERR_OK && walk.change.table != NULL) {
         rc = table_way_back_check(m, index, &walk.change, request->to, err);

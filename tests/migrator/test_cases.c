@@ -29,6 +29,23 @@ static char *read_file(const struct played *p, const char *name)
     return file_exists(path) ? play_read(path) : strdup("");
 }
 
+/* Those that stand beside a migration.json. */
+static void copy_hand_files(const struct played *p)
+{
+    static const char *const names[] = {"expand.sql",          "expand.down.sql",  "dual_write.sql",
+                                        "dual_write.down.sql", "backfill.sql",     "verify.sql",
+                                        "contract.sql",        "contract.down.sql"};
+
+    for (size_t i = 0; i < COUNT(names); i++) {
+        char path[800], *text = read_file(p, names[i]);
+        if (*text != '\0') {
+            snprintf(path, sizeof path, "%s/0007_case/%s", p->migrations, names[i]);
+            play_write(path, text);
+        }
+        free(text);
+    }
+}
+
 static void begin_case(struct played *p, const char *name, bool seeded)
 {
     char path[800], *sql, *seed, *json;
@@ -43,6 +60,7 @@ static void begin_case(struct played *p, const char *name, bool seeded)
     json = read_file(p, "migration.json");
     snprintf(path, sizeof path, "%s/0007_case/migration.json", p->migrations);
     play_write(path, json);
+    copy_hand_files(p);
     sql = read_file(p, "old.sql");
     seed = read_file(p, "seed.sql");
     app = app_open(p->db);

@@ -1,0 +1,179 @@
+#include "migrator/hand_run.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "migrator/arrow_parts.h"
+#include "migrator/handwritten.h"
+#include "migrator/plain.h"
+
+#define SAMPLES 10
+
+enum err_code hand_validate(struct migrate *m, size_t index, struct err *err)
+{
+    const struct handwritten *hand = m->folder.at[index].hand;
+    enum err_code rc = ERR_OK;
+
+    for (int i = 0; hand != NULL && rc == ERR_OK && i < HAND_FILES; i++) {
+        struct arena arena = {0};
+        const char *name;
+        if (hand->files[i].at == NULL) {
+            continue;
+        }
+        name = arena_print(&arena, "%s/%s", m->folder.at[index].name,
+                           handwritten_name((enum hand_file)i));
+        rc = name != NULL ? plain_analyse(m->db, name, hand->files[i], err)
+                          : err_set(err, ERR_NOMEM, "out of memory");
+        arena_fini(&arena);
+    }
+    return rc;
+}
+
+void hand_notes(const struct migration *migration, enum mig_state from, struct json *notes)
+{
+    const struct handwritten *hand = migration->hand;
+
+    if (hand == NULL || migration->phased->kind != PHASED_HANDWRITTEN) {
+        return;
+    }
+    for (int i = HAND_EXPAND; i <= HAND_CONTRACT; i++) {
+        struct buf line = {0};
+        if (hand->files[i].at == NULL || hand->files[i + HAND_EXPAND_DOWN].at != NULL) {
+            continue;
+        }
+        buf_print(&line, "%s has no .down.sql: there is no way back from it",
+                  handwritten_name((enum hand_file)i));
+        (void)json_append(notes, json_string(buf_cstr(&line)));
+        buf_fini(&line);
+    }
+    if (hand->files[HAND_DUAL_WRITE].at != NULL && from < MIG_CONTRACTED) {
+        (void)json_append(notes,
+                          json_string("old code's writes are not recorded where dual-write is "
+                                      "hand-written: the contract gate does not wait for "
+                                      "them"));
+    }
+}
+
+/* ---- arrows ---- */
+
+static enum err_code add_file(struct arrow *a, enum hand_file file)
+{
+    struct str text = a->migration->hand->files[file], *pieces = NULL;
+    size_t count = 0;
+    enum err_code rc;
+
+    if (text.at == NULL) {
+        return ERR_OK;
+    }
+    rc = plain_analyse(a->m->db, handwritten_name(file), text, a->err);
+    rc = rc ? rc : database_split(text, &pieces, &count, a->err);
+    for (size_t i = 0; rc == ERR_OK && i < count; i++) {
+        work_sql_n(a->work, pieces[i]);
+    }
+    free(pieces);
+    return rc;
+}
+
+/* On a table without rows nobody is there to wait for. */
+static enum err_code fresh(struct arrow *a)
+{
+    struct buf empty = {0};
+    enum err_code rc;
+
+    buf_text(&empty, "NOT EXISTS (SELECT 1 FROM ");
+    buf_sql_name(&empty, str_of(a->change->shape.table));
+    buf_char(&empty, ')');
+    work_before(a->work, ERR_CONFLICT, "the table has rows by now; run the command again",
+                buf_cstr(&empty), 0, NULL);
+    a->work->failed = a->work->failed || buf_failed(&empty);
+    buf_fini(&empty);
+    rc = add_file(a, HAND_EXPAND);
+    rc = rc ? rc : add_file(a, HAND_DUAL_WRITE);
+    return rc ? rc : add_file(a, HAND_CONTRACT);
+}
+
+static enum err_code build(struct arrow *a, enum mig_state from, enum mig_state to)
+{
+    struct database_value name = database_text(a->migration->name);
+    enum hand_file file;
+
+    if (from == MIG_PENDING && to == MIG_PURGED) {
+        return fresh(a);
+    }
+    if (from == MIG_EXPANDED && to == MIG_DUAL_WRITING) {
+        work_sql_with(a->work,
+                      "UPDATE lockstep_journal SET triggers_at = " DATABASE_NOW_MS
+                      ", cursor = NULL, digest = NULL, rows_done = 0, backfill_done = 0, "
+                      "verified_at = NULL, verify = NULL WHERE migration = ?1",
+                      1, &name);
+    }
+    if (to > from && (to == MIG_IN_SYNC || to == MIG_CONTRACTED)) {
+        arrow_demand_verified(a);
+    }
+    return handwritten_arrow(from, to, &file) ? add_file(a, file) : ERR_OK;
+}
+
+enum err_code hand_arrow_build(struct migrate *m, size_t index, const struct change *change,
+                               enum mig_state from, enum mig_state to, struct work *work,
+                               struct err *err)
+{
+    struct arrow a = {.m = m,
+                      .migration = &m->folder.at[index],
+                      .change = change,
+                      .row = session_row(m, index),
+                      .work = work,
+                      .err = err};
+    enum err_code rc = build(&a, from, to);
+
+    arena_fini(&a.arena);
+    return rc;
+}
+
+enum err_code hand_way_back_check(struct migrate *m, size_t index, enum mig_state to,
+                                  struct err *err)
+{
+    const struct migration *migration = &m->folder.at[index];
+    const char *file = migration->hand != NULL
+                           ? handwritten_no_way_back(migration->hand, session_state(m, index), to)
+                           : NULL;
+
+    return file == NULL
+               ? ERR_OK
+               : err_set(err, ERR_CONFLICT,
+                         "%.80s: %s has no .down.sql beside it, so there is no way back from it; "
+                         "nothing was changed",
+                         migration->name, file);
+}
+
+/* ---- verification ---- */
+
+enum err_code hand_verify(struct migrate *m, size_t index, const struct change *change,
+                          int64_t *faults, struct json *samples, struct err *err)
+{
+    const struct handwritten *hand = m->folder.at[index].hand;
+    struct database_rows *rows = NULL;
+    struct buf sql = {0};
+    enum err_code rc;
+
+    *faults = 0;
+    if (hand == NULL || hand->verify == NULL || change->set_aside) {
+        return ERR_OK;
+    }
+    buf_text(&sql, "SELECT * FROM (");
+    buf_text(&sql, hand->verify);
+    buf_print(&sql, "\n) LIMIT %d", HAND_FAULTS_MAX);
+    rc = buf_failed(&sql) ? err_set(err, ERR_NOMEM, "out of memory")
+                          : database_query(m->db, buf_cstr(&sql), NULL, 0, &rows, err);
+    buf_fini(&sql);
+    if (rc) {
+        err_wrap(err, "%.80s/verify.sql", m->folder.at[index].name);
+        return rc;
+    }
+    *faults = (int64_t)database_rows_count(rows);
+    for (size_t i = 0; i < database_rows_count(rows) && i < SAMPLES; i++) {
+        const char *first = database_rows_text(rows, i, 0);
+        (void)json_append(samples, json_string(first != NULL ? first : "NULL"));
+    }
+    database_rows_free(rows);
+    return ERR_OK;
+}

@@ -1,0 +1,1 @@
+SELECT id, place FROM account ORDER BY 1;

@@ -1,0 +1,1 @@
+SELECT id, name, city, street FROM account ORDER BY 1;

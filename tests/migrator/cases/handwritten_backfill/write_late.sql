@@ -1,0 +1,1 @@
+UPDATE account SET name = 'Jena' WHERE id = 3;

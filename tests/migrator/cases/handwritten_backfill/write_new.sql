@@ -1,0 +1,1 @@
+INSERT INTO account(name, city, place) VALUES('new', 'Mainz', 'Mainz');

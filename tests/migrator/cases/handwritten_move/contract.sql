@@ -1,0 +1,3 @@
+DROP TRIGGER account_address_insert;
+DROP TRIGGER account_address_update;
+DROP TRIGGER account_address_delete;

@@ -1,0 +1,4 @@
+DROP TRIGGER account_address_insert;
+DROP TRIGGER account_address_update;
+DROP TRIGGER account_address_delete;
+DROP TRIGGER address_account_insert; DROP TRIGGER address_account_update;

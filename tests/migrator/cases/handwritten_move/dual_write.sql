@@ -1,0 +1,5 @@
+CREATE TRIGGER account_address_insert AFTER INSERT ON account WHEN NEW.city IS NOT NULL BEGIN INSERT INTO address(account, city, street) SELECT NEW.id, NEW.city, NEW.street WHERE NOT EXISTS (SELECT 1 FROM address WHERE account = NEW.id); END;
+CREATE TRIGGER account_address_update AFTER UPDATE OF city, street ON account BEGIN UPDATE address SET city = NEW.city, street = NEW.street WHERE account = NEW.id; INSERT INTO address(account, city, street) SELECT NEW.id, NEW.city, NEW.street WHERE NOT EXISTS (SELECT 1 FROM address WHERE account = NEW.id); END;
+CREATE TRIGGER account_address_delete AFTER DELETE ON account BEGIN DELETE FROM address WHERE account = OLD.id; END;
+CREATE TRIGGER address_account_insert AFTER INSERT ON address BEGIN UPDATE account SET city = NEW.city, street = NEW.street WHERE id = NEW.account AND (city IS NOT NEW.city OR street IS NOT NEW.street); END;
+CREATE TRIGGER address_account_update AFTER UPDATE ON address BEGIN UPDATE account SET city = NEW.city, street = NEW.street WHERE id = NEW.account AND (city IS NOT NEW.city OR street IS NOT NEW.street); END;

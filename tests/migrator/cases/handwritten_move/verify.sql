@@ -1,0 +1,1 @@
+SELECT id FROM account LEFT JOIN address ON account = id WHERE account.city IS NOT address.city OR account.street IS NOT address.street

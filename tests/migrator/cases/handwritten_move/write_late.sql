@@ -1,0 +1,1 @@
+UPDATE address SET city = 'Jena' WHERE account = 3;

@@ -1,0 +1,1 @@
+SELECT name FROM account WHERE city IS NULL
