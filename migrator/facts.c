@@ -178,7 +178,7 @@ static void explain_part(void *ctx, uint32_t from, uint32_t to, unsigned depth,
 }
 
 static enum err_code run(const struct condition_env *env, const struct condition *condition,
-                         const char *source, const struct facts *facts, bool *out,
+                         const char *source, const struct facts *facts, bool *out, bool *unknown,
                          struct json *parts, struct err *err)
 {
     _Alignas(16) char scratch[CONDITION_SCRATCH_DEFAULT];
@@ -200,6 +200,9 @@ static enum err_code run(const struct condition_env *env, const struct condition
     }
     status = condition_run(condition, &input, &value, &diag);
     *out = status == CONDITION_OK && value.kind == CONDITION_BOOL && value.as.truth;
+    if (unknown != NULL) {
+        *unknown = status != CONDITION_OK || value.kind != CONDITION_BOOL;
+    }
     if (!*out) {
         struct explain explain = {source, parts};
         status = condition_explain(condition, &input, explain_part, &explain, &value, &diag);
@@ -209,7 +212,7 @@ static enum err_code run(const struct condition_env *env, const struct condition
     return ERR_OK;
 }
 
-enum err_code facts_hold(const char *source, const struct facts *facts, bool *out,
+enum err_code facts_hold(const char *source, const struct facts *facts, bool *out, bool *unknown,
                          struct json *parts, struct err *err)
 {
     struct condition_env *env = env_new();
@@ -221,7 +224,7 @@ enum err_code facts_hold(const char *source, const struct facts *facts, bool *ou
     }
     rc = compile(env, source, &condition, err);
     if (rc == ERR_OK) {
-        rc = run(env, condition, source, facts, out, parts, err);
+        rc = run(env, condition, source, facts, out, unknown, parts, err);
     }
     condition_free(condition);
     condition_env_free(env);

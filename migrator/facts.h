@@ -44,8 +44,8 @@ struct facts {
 MUST_USE enum err_code facts_check(const char *source, struct err *err);
 
 /* Whether the condition holds. On false, parts (an array, not NULL) gets each part with its value:
- * {"part","value"}; an error in the condition is false too. */
+ * {"part","value"}; an error in the condition is false too, and sets *unknown (may be NULL). */
 MUST_USE enum err_code facts_hold(const char *source, const struct facts *facts, bool *out,
-                                  struct json *parts, struct err *err);
+                                  bool *unknown, struct json *parts, struct err *err);
 
 #endif

@@ -145,7 +145,7 @@ static enum err_code judge_declared(struct judging *j, const char *source, struc
 {
     struct json *parts = json_array();
     bool open = false;
-    enum err_code rc = facts_hold(source, &j->gate->facts, &open, parts, err);
+    enum err_code rc = facts_hold(source, &j->gate->facts, &open, NULL, parts, err);
 
     if (rc) {
         json_free(parts);
@@ -177,9 +177,9 @@ static enum err_code judge_contract(struct judging *j, struct migrate *m,
     return ERR_OK;
 }
 
-static enum err_code measure(struct migrate *m, size_t index, enum phased_gate which,
-                             const struct change *change, const struct verification *v,
-                             struct facts *facts, struct err *err)
+enum err_code gate_measure(struct migrate *m, size_t index, const char *phase,
+                           const struct change *change, const struct verification *v,
+                           struct facts *facts, struct err *err)
 {
     const struct journal_row *row = session_row(m, index);
     enum err_code rc;
@@ -187,7 +187,7 @@ static enum err_code measure(struct migrate *m, size_t index, enum phased_gate w
     *facts = (struct facts){.old_idle_ms = -1,
                             .backfill_done = row != NULL && row->backfill_done,
                             .backfill_rows = row != NULL ? row->rows_done : 0,
-                            .phase = phased_gate_name(which),
+                            .phase = phase,
                             .environment = m->environment,
                             .database = database_url(m->db),
                             .now_ms = clock_wall_ms()};
@@ -211,7 +211,7 @@ enum err_code gate_evaluate(struct migrate *m, size_t index, enum phased_gate wh
     enum err_code rc;
 
     *out = (struct gate){.open = true, .conditions = json_array()};
-    rc = measure(m, index, which, change, verification, &out->facts, err);
+    rc = gate_measure(m, index, phased_gate_name(which), change, verification, &out->facts, err);
     out->flag_revision = out->facts.flag.revision;
     if (rc == ERR_OK && which != PHASED_GATE_DUAL_WRITE) {
         judge_verified(&j, verification);

@@ -24,6 +24,11 @@ MUST_USE enum err_code gate_evaluate(struct migrate *m, size_t index, enum phase
                                      const struct change *change,
                                      const struct verification *verification,
                                      const char *override_gate, struct gate *out, struct err *err);
+/* The facts of the moment. verification may be NULL: then those of it are absent. */
+MUST_USE enum err_code gate_measure(struct migrate *m, size_t index, const char *phase,
+                                    const struct change *change,
+                                    const struct verification *verification, struct facts *facts,
+                                    struct err *err);
 /* The closed conditions as one line for people. */
 void gate_say(const struct gate *gate, char *out, size_t size);
 /* An array of the closed conditions, for a report. */

@@ -102,6 +102,7 @@ static enum err_code read_apply(const struct migrate *m, const struct migrate_ap
                                         .override_gate = what->override_gate,
                                         .reason = what->reason,
                                         .wait_s = what->wait_s,
+                                        .watch_s = what->watch_s,
                                         .recovery = {what->recovery_point, what->recovery_dir}}};
     if (what->plan_file != NULL) {
         rc = plan_file_read(what->plan_file, &asked->plan, err);

@@ -68,6 +68,7 @@ struct migrate_apply {
     const char *plan_file; /* migrate_plan() writes the plan there; migrate_apply() does nothing but
                               what stands there, as it stands there; NULL: none */
     int wait_s;            /* how long to wait for a closed gate; 0: not at all */
+    int watch_s; /* how long to stay behind contract, and look at "watch"; 0: not at all */
     const char
         *throttle_while;      /* CEL: the backfill waits while it is true, or cannot be answered */
     const char *throttle_url; /* it waits while this does not answer 200 */

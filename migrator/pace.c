@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "migrator/watch.h"
 
 #define LOOK_US 200000 /* how often a wait looks again */
 #define LOOK_KEY "pause:"
@@ -101,7 +102,8 @@ enum err_code pace_wait(struct migrate *m, size_t index, const struct veto_facts
     enum err_code rc;
 
     for (;;) {
-        rc = pace_read(m, name, out, err);
+        rc = watch_look(m, index, err);
+        rc = rc ? rc : pace_read(m, name, out, err);
         rc = rc ? rc : allowed(m, facts, &go, why, sizeof why, err);
         if (rc || (go && !out->paused)) {
             return rc;

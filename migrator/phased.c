@@ -24,6 +24,12 @@ const char *phased_gate_name(enum phased_gate gate)
     return names[gate];
 }
 
+const char *phased_watch_name(enum phased_watch watch)
+{
+    static const char *const names[] = {"backfill", "contract"};
+    return names[watch];
+}
+
 bool phased_duration(const char *text, int64_t *ms)
 {
     static const struct {
@@ -352,6 +358,62 @@ static enum err_code read_gates(struct reader *reader, const struct json *json)
     return rc;
 }
 
+/* A member that is one text for every phase, or an object of texts by phase. */
+static enum err_code take_by_phase(struct reader *reader, const char *what, const struct json *json,
+                                   const char *out[PHASED_WATCHES])
+{
+    static const char *const names[] = {"backfill", "contract", NULL};
+    enum err_code rc = ERR_OK;
+
+    if (json_kind(json) == JSON_OBJECT) {
+        rc = known(reader, json, what, names);
+    } else if (json_kind(json) != JSON_STRING) {
+        return wrong_kind(reader, what, "a string, or an object by phase", json);
+    }
+    for (size_t i = 0; rc == ERR_OK && i < PHASED_WATCHES; i++) {
+        const struct json *one = json_kind(json) == JSON_OBJECT ? json_get(json, names[i]) : json;
+        if (one != NULL) {
+            rc = take_text(reader, what, one, &out[i]);
+        }
+    }
+    return rc;
+}
+
+static enum err_code read_watch(struct reader *reader, const struct json *watch,
+                                const struct json *on_failure)
+{
+    const char *actions[PHASED_WATCHES] = {NULL};
+    struct phased *phased = reader->phased;
+    enum err_code rc = ERR_OK;
+
+    if (watch != NULL) {
+        rc = take_by_phase(reader, "watch", watch, phased->watch);
+    }
+    if (rc == ERR_OK && on_failure != NULL) {
+        rc = take_by_phase(reader, "on_failure", on_failure, actions);
+    }
+    for (size_t i = 0; rc == ERR_OK && i < PHASED_WATCHES; i++) {
+        if (phased->watch[i] != NULL) {
+            phased->on_failure[i] = PHASED_PAUSE;
+            rc = facts_check(phased->watch[i], reader->err);
+            if (rc) {
+                err_wrap(reader->err, "watch \"%s\"", phased_watch_name((enum phased_watch)i));
+            }
+        }
+        if (rc == ERR_OK && actions[i] != NULL) {
+            bool rollback = strcmp(actions[i], "rollback") == 0;
+            if (!rollback && strcmp(actions[i], "pause") != 0) {
+                rc = err_set(reader->err, ERR_INVALID,
+                             "\"on_failure\" must be \"pause\" or \"rollback\", and is "
+                             "\"%.40s\"",
+                             actions[i]);
+            }
+            phased->on_failure[i] = rollback ? PHASED_ROLLBACK : PHASED_PAUSE;
+        }
+    }
+    return rc;
+}
+
 static enum err_code read_terms(struct reader *reader, const struct json *json)
 {
     struct phased *phased = reader->phased;
@@ -419,11 +481,27 @@ static enum err_code check_sense(struct reader *reader)
 
 static enum err_code read_document(struct reader *reader, const struct json *json)
 {
-    static const char *const names[] = {
-        "description",     "table",       "add",          "forward",    "drop",
-        "reverse",         "valid_old",   "lossy",        "flag",       "gates",
-        "old_writes_idle", "lease_s",     "create_table", "drop_table", "rename_table",
-        "rename_indexes",  "handwritten", "needs",        NULL};
+    static const char *const names[] = {"description",
+                                        "table",
+                                        "add",
+                                        "forward",
+                                        "drop",
+                                        "reverse",
+                                        "valid_old",
+                                        "lossy",
+                                        "flag",
+                                        "gates",
+                                        "old_writes_idle",
+                                        "lease_s",
+                                        "create_table",
+                                        "drop_table",
+                                        "rename_table",
+                                        "rename_indexes",
+                                        "handwritten",
+                                        "needs",
+                                        "watch",
+                                        "on_failure",
+                                        NULL};
     struct phased *phased = reader->phased;
     enum err_code rc;
 
@@ -454,6 +532,7 @@ static enum err_code read_document(struct reader *reader, const struct json *jso
     rc = rc ? rc : read_flag(reader, json_get(json, "flag"));
     rc = rc ? rc : read_terms(reader, json);
     rc = rc ? rc : read_gates(reader, json_get(json, "gates"));
+    rc = rc ? rc : read_watch(reader, json_get(json, "watch"), json_get(json, "on_failure"));
     return rc ? rc : check_sense(reader);
 }
 

@@ -45,6 +45,10 @@ struct phased_index { /* of a renamed table: names of indexes are unique in a da
     const char *old_name, *new_name;
 };
 
+/* What a phase's failure, or its watch, leads to. */
+enum phased_watch { PHASED_WATCH_BACKFILL, PHASED_WATCH_CONTRACT, PHASED_WATCHES };
+enum phased_failure { PHASED_STAY, PHASED_PAUSE, PHASED_ROLLBACK };
+
 struct phased {
     const char *description; /* "" if none */
     enum phased_kind kind;
@@ -64,11 +68,14 @@ struct phased {
     bool lossy;
     const char *flag, *flag_old, *flag_new; /* flag NULL: none */
     const char *gates[PHASED_GATES];        /* CEL, or NULL */
+    const char *watch[PHASED_WATCHES];      /* CEL, or NULL */
+    enum phased_failure on_failure[PHASED_WATCHES];
     int64_t old_writes_idle_ms;
     int64_t lease_s;
 };
 
-const char *phased_gate_name(enum phased_gate gate); /* "dual-write", "contract", "purge" */
+const char *phased_watch_name(enum phased_watch watch); /* "backfill", "contract" */
+const char *phased_gate_name(enum phased_gate gate);    /* "dual-write", "contract", "purge" */
 
 /* "1h", "90s", "250ms", "1h30m" as milliseconds; false if it is none. */
 bool phased_duration(const char *text, int64_t *ms);

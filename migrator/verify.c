@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "migrator/hand_run.h"
 #include "migrator/ranges.h"
+#include "migrator/watch.h"
 #include "migrator/way_back.h"
 
 #define PAUSE_MIN_US 2000 /* as the backfill's: below it, writers starve */
@@ -134,6 +135,7 @@ static enum err_code all_rows(struct pass *p)
             clock_sleep_us(took > PAUSE_MIN_US ? took : PAUSE_MIN_US);
         }
         rc = rc ? rc : lock_beat(p->m->db, &p->m->lock, p->err);
+        rc = rc ? rc : watch_look(p->m, (size_t)(p->migration - p->m->folder.at), p->err);
         rc = rc ? rc : range_next(&range, p->m->db, piece, &more, p->err);
     }
     range_fini(&range);

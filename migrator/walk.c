@@ -266,6 +266,30 @@ static enum err_code one_forward(struct walk *w)
     return ERR_OK;
 }
 
+/* One arrow, with the watch that its phase has. */
+static enum err_code watched_forward(struct walk *w)
+{
+    enum mig_state from = session_state(w->m, w->index);
+    enum phased_watch which =
+        from == MIG_DUAL_WRITING ? PHASED_WATCH_BACKFILL : PHASED_WATCH_CONTRACT;
+    enum err_code rc = walk_not_paused(w);
+
+    if (rc || from < MIG_DUAL_WRITING) {
+        return rc ? rc : one_forward(w);
+    }
+    watch_begin(&w->watch, w->m, w->index, which, &w->change);
+    rc = one_forward(w);
+    watch_end(w->m);
+    if (rc == ERR_OK && session_state(w->m, w->index) != from) {
+        watch_describe(&w->watch, session_last_step(w->steps));
+    }
+    if (rc == ERR_CONFLICT && w->phased->on_failure[which] != PHASED_STAY &&
+        (w->watch.triggered || (w->unclean && which == PHASED_WATCH_BACKFILL))) {
+        rc = walk_failed(w, which);
+    }
+    return rc;
+}
+
 /* Each phase is looked at again right before it: the walk may have taken days. */
 static enum err_code hold_to_plan(const struct walk *w)
 {
@@ -288,13 +312,18 @@ enum err_code walk_forward(struct migrate *m, size_t index, const struct walk_re
                            struct json *steps, struct json *waits, struct err *err)
 {
     struct walk walk;
+    enum mig_state began = session_state(m, index);
     enum err_code rc;
 
     walk_init(&walk, m, index, request, steps, waits, err);
     rc = walk_read_change(&walk);
     while (rc == ERR_OK && !walk.stop && session_state(m, index) < request->to) {
         rc = hold_to_plan(&walk);
-        rc = rc ? rc : one_forward(&walk);
+        rc = rc ? rc : watched_forward(&walk);
+    }
+    if (rc == ERR_OK && request->watch_s > 0 && began < MIG_CONTRACTED &&
+        session_state(m, index) == MIG_CONTRACTED) {
+        rc = walk_stay(&walk);
     }
     arena_fini(&walk.arena);
     arena_fini(&walk.keep);

@@ -13,6 +13,7 @@ struct walk_request {
     bool explicit_to;  /* the caller named it: a closed gate is a refusal, not a wait */
     const char *override_gate, *reason;
     int wait_s;
+    int watch_s; /* how long to stay behind contract and look */
     struct recovery_where recovery;
     const struct json *plan;                /* what apply is held to (plan_file.h), or NULL */
     const char *without_flag_server_reason; /* way back alone */

@@ -137,6 +137,7 @@ enum err_code walk_pass_gate(struct walk *w, enum phased_gate which, walk_reveri
         gate_fini(&gate);
         clock_sleep_us(POLL_US);
         rc = lock_beat(w->m->db, &w->m->lock, w->err);
+        rc = rc ? rc : watch_look(w->m, w->index, w->err);
     }
     verification_fini(&v);
     return rc;
@@ -171,6 +172,7 @@ enum err_code walk_refuse_unclean(struct walk *w, const struct verification *v)
     char said[200];
     struct json *reasons = json_array();
 
+    w->unclean = true;
     verify_say(v, said, sizeof said);
     (void)json_append(reasons, json_copy(v->document));
     if (w->waits != NULL) {

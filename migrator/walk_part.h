@@ -9,6 +9,7 @@
 #include "migrator/gate.h"
 #include "migrator/verify.h"
 #include "migrator/walk.h"
+#include "migrator/watch.h"
 
 struct walk {
     struct migrate *m;
@@ -24,6 +25,8 @@ struct walk {
     bool loses;           /* the way back loses what new code wrote */
     bool stop;            /* a gate is closed, and nobody insisted */
     bool fell_back;       /* a verification failed in in-sync */
+    bool unclean;         /* a verification failed */
+    struct watch watch;   /* of the phase under way */
     struct err *err;
 };
 
@@ -56,6 +59,13 @@ MUST_USE enum err_code walk_fill_again(struct walk *w, bool back, enum mig_state
 MUST_USE enum err_code walk_refuse_unclean(struct walk *w, const struct verification *v);
 /* From in-sync to dual-writing; why is for the history. */
 MUST_USE enum err_code walk_fall_back(struct walk *w, const char *why);
+
+/* Does what "on_failure" says, after w->err was set; the message then says what was done. */
+MUST_USE enum err_code walk_failed(struct walk *w, enum phased_watch which);
+/* ERR_CONFLICT: somebody paused the migration, for longer than this run waits. */
+MUST_USE enum err_code walk_not_paused(struct walk *w);
+/* Stays behind contract for request->watch_s, and looks. */
+MUST_USE enum err_code walk_stay(struct walk *w);
 
 /* What is written into the history with a step that was insisted on, or NULL. */
 const char *walk_insisted(struct walk *w);

@@ -236,10 +236,11 @@ static int run_apply_like(struct cli *cli, bool plan)
                                  .throttle_url = cli_option(cli, "throttle-url"),
                                  .plan_file = cli_option(cli, plan ? "out" : "plan"),
                                  .dry_run = !plan && cli_given(cli, "dry-run")};
-    const char *wait = cli_option(cli, "wait"), *stale[STALE_MAX + 1];
+    const char *wait = cli_option(cli, "wait"), *watch = plan ? NULL : cli_option(cli, "watch");
+    const char *stale[STALE_MAX + 1];
     struct json *report = NULL;
     struct err err = {0};
-    int64_t wait_ms = 0;
+    int64_t wait_ms = 0, watch_ms = 0;
     bool changes;
     enum err_code rc;
     int code;
@@ -247,7 +248,11 @@ static int run_apply_like(struct cli *cli, bool plan)
     if (wait != NULL && (!phased_duration(wait, &wait_ms) || wait_ms > WAIT_MAX_MS)) {
         return cli_usage(cli, "--wait '%s' is no duration such as 30s, 10m or 2h", wait);
     }
+    if (watch != NULL && (!phased_duration(watch, &watch_ms) || watch_ms > WAIT_MAX_MS)) {
+        return cli_usage(cli, "--watch '%s' is no duration such as 30s, 10m or 2h", watch);
+    }
     what.wait_s = (int)((wait_ms + 999) / 1000);
+    what.watch_s = (int)((watch_ms + 999) / 1000);
     what.accept_stale = plan ? NULL : read_stale(cli, stale);
     rc = open_migrate(&p, cli, &err);
     if (rc == ERR_OK) {
@@ -488,6 +493,7 @@ static const struct cli_option apply_options[] = {
     {"to", 't', "STATE", "go to this state: expanded, dual-writing, in-sync, contracted, purged",
      false},
     {"wait", 'w', "DURATION", "wait so long for a gate to open: 30s, 10m, 2h", false},
+    {"watch", 0, "DURATION", "stay so long behind contract and look at \"watch\"", false},
     {"dry-run", 'n', NULL, "only show the plan", false},
     {"plan", 0, "FILE", "do what this plan says, or refuse and name what changed since", false},
     {"sql", 0, NULL, "with --dry-run: statements whole", false},

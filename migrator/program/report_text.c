@@ -46,6 +46,16 @@ static void print_step(const struct json *step)
         printf("  verified %.0f rows: %.0f differ\n", number(json_get(step, "verify"), "rows"),
                number(json_get(step, "verify"), "mismatches"));
     }
+    if (json_get(step, "watch") != NULL) {
+        const struct json *watch = json_get(step, "watch");
+        printf("  watched %.0f times (%s): true %.0f times", number(watch, "looks"),
+               text(watch, "condition"), number(watch, "true"));
+        if (number(watch, "unknown") > 0) {
+            printf(", could not be answered %.0f times (%s)", number(watch, "unknown"),
+                   text(watch, "why"));
+        }
+        printf("\n");
+    }
     if (json_get(step, "recovery_point") != NULL) {
         printf("  recovery point: %s\n", text(step, "recovery_point"));
     }
