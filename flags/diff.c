@@ -1,6 +1,10 @@
 #include "flags/diff.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/json_order.h"
 
 static const char *bucket_by(const struct json *flag)
 {
@@ -85,4 +89,114 @@ bool flag_reassigns(const struct json *before, const struct json *after)
             return true;
     }
     return false;
+}
+
+/* ---- the difference ---- */
+
+struct difference {
+    struct json *list;
+    size_t max;
+};
+
+static void differ(struct difference *out, const char *member, const char *part,
+                   const struct json *was, const struct json *now)
+{
+    struct json *one;
+    char at[400];
+
+    if (json_count(out->list) >= out->max || (was != NULL && now != NULL && json_equal(was, now)))
+        return;
+    snprintf(at, sizeof at, "%.80s%s%.300s", member, part != NULL ? "." : "",
+             part != NULL ? part : "");
+    one = json_append(out->list, json_object());
+    json_put_text(one, "at", at);
+    if (was != NULL)
+        json_put(one, "was", json_copy(was));
+    if (now != NULL)
+        json_put(one, "now", json_copy(now));
+}
+
+/* Side by side, in order of their keys: a flag may have tens of thousands of domain rules. */
+static void differ_by_key(struct difference *out, const char *member, const struct json *before,
+                          const struct json *after)
+{
+    struct json_member *was = NULL, *is = NULL;
+    size_t was_count = 0, is_count = 0, i = 0, j = 0;
+
+    if (json_members_sorted(before, &was, &was_count) &&
+        json_members_sorted(after, &is, &is_count)) {
+        while ((i < was_count || j < is_count) && json_count(out->list) < out->max) {
+            int order = i == was_count ? 1 : j == is_count ? -1 : strcmp(was[i].key, is[j].key);
+
+            differ(out, member, order <= 0 ? was[i].key : is[j].key,
+                   order <= 0 ? was[i].value : NULL, order >= 0 ? is[j].value : NULL);
+            i += order <= 0;
+            j += order >= 0;
+        }
+    }
+    free(was);
+    free(is);
+}
+
+static const struct json *named(const struct json *rules, const char *name)
+{
+    const struct json *rule = json_first(rules);
+
+    while (rule != NULL && strcmp(json_get_text(rule, "name", ""), name) != 0)
+        rule = json_next(rule);
+    return rule;
+}
+
+/* By name, where all have one; a rule that only moved shows as the whole list. */
+static void differ_rules(struct difference *out, const struct json *before,
+                         const struct json *after)
+{
+    size_t found = json_count(out->list);
+
+    if (named(before, "") != NULL || named(after, "") != NULL) {
+        differ(out, "rules", NULL, before, after);
+        return;
+    }
+    for (const struct json *rule = json_first(before); rule != NULL; rule = json_next(rule)) {
+        const char *name = json_get_text(rule, "name", "");
+
+        differ(out, "rules", name, rule, named(after, name));
+    }
+    for (const struct json *rule = json_first(after); rule != NULL; rule = json_next(rule)) {
+        const char *name = json_get_text(rule, "name", "");
+
+        if (named(before, name) == NULL)
+            differ(out, "rules", name, NULL, rule);
+    }
+    if (json_count(out->list) == found)
+        differ(out, "rules", NULL, before, after);
+}
+
+static void differ_member(struct difference *out, const char *key, const struct json *was,
+                          const struct json *now)
+{
+    enum json_kind kind = json_kind(was != NULL ? was : now);
+
+    if (was != NULL && now != NULL && json_equal(was, now))
+        return;
+    if (strcmp(key, "rules") == 0 && kind == JSON_ARRAY)
+        differ_rules(out, was, now);
+    else if (kind == JSON_OBJECT && (strcmp(key, "domains") == 0 || strcmp(key, "variants") == 0 ||
+                                     strcmp(key, "individual") == 0))
+        differ_by_key(out, key, was, now);
+    else
+        differ(out, key, NULL, was, now);
+}
+
+struct json *flag_difference(const struct json *before, const struct json *after, size_t max)
+{
+    struct difference out = {json_array(), max};
+
+    for (const struct json *was = json_first(before); was != NULL; was = json_next(was))
+        differ_member(&out, json_key(was), was, json_get(after, json_key(was)));
+    for (const struct json *now = json_first(after); now != NULL; now = json_next(now)) {
+        if (json_get(before, json_key(now)) == NULL)
+            differ_member(&out, json_key(now), NULL, now);
+    }
+    return out.list;
 }

@@ -1,9 +1,13 @@
 #include "server/admin.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "flags/diff.h"
+
+enum { DIFFERENCE_MAX = 20, PLACES_NAMED = 3 };
 
 bool admin_invalid(struct call *call, const char *message)
 {
@@ -25,6 +29,61 @@ const struct store_flag *admin_flag(struct call *call)
     return flag;
 }
 
+/* The version that a header names, or 0. */
+static int64_t version_of(const char *header)
+{
+    header += strspn(header, " \t");
+    header += strncmp(header, "W/", 2) == 0 ? 2 : 0;
+    header += *header == '"';
+    return strspn(header, "0123456789") <= 15 ? strtoll(header, NULL, 10) : 0;
+}
+
+/* "state, domains.acme.com and 3 more" */
+static const char *name_places(const struct json *difference, char *out, size_t size)
+{
+    size_t count = json_count(difference), named = 0, len = 0;
+
+    for (const struct json *one = json_first(difference); one != NULL && named < PLACES_NAMED;
+         one = json_next(one)) {
+        len += (size_t)snprintf(out + len, size - len, "%s%.100s", named++ > 0 ? ", " : "",
+                                json_get_text(one, "at", ""));
+    }
+    if (count > named) {
+        snprintf(out + len, size - len, " and %s%zu more",
+                 count == DIFFERENCE_MAX ? "at least " : "", count - named);
+    }
+    return out;
+}
+
+/* 412 with what others changed since the version that the change is based on, as far as the audit knows
+ * it. */
+static void answer_stale(struct call *call, const struct store_flag *flag, const char *if_match)
+{
+    int64_t base = version_of(if_match);
+    struct json *earlier = NULL, *difference = NULL;
+    char places[400] = "", *by = NULL;
+
+    if (base > 0 && base < flag->version &&
+        store_earlier_flag(call->app->store, flag->key, flag->version - base, &earlier, &by,
+                           NULL) == ERR_OK &&
+        earlier != NULL) {
+        difference = flag_difference(earlier, flag->document, DIFFERENCE_MAX);
+    }
+    if (difference != NULL) {
+        answer_problem_with(call, 412, err_code_name(ERR_STALE), "difference", difference,
+                            "flag '%s' has version \"%lld\" by now: %.128s changed %s; read it "
+                            "again and repeat the change",
+                            flag->key, (long long)flag->version, by != NULL ? by : "somebody",
+                            name_places(difference, places, sizeof places));
+    } else {
+        answer_problem(call, 412, err_code_name(ERR_STALE),
+                       "flag '%s' has version \"%lld\" by now: read it again and repeat the change",
+                       flag->key, (long long)flag->version);
+    }
+    json_free(earlier);
+    free(by);
+}
+
 bool admin_if_match(struct call *call, const struct store_flag *flag)
 {
     const char *if_match = http_header(call->request, "If-Match");
@@ -39,9 +98,7 @@ bool admin_if_match(struct call *call, const struct store_flag *flag)
     }
     if (!answer_tag_matches(if_match, version)) {
         answer_etag(call, version);
-        answer_problem(call, 412, err_code_name(ERR_STALE),
-                       "flag '%s' has version \"%s\" by now: read it again and repeat the change",
-                       flag->key, version);
+        answer_stale(call, flag, if_match);
         return false;
     }
     return true;

@@ -106,6 +106,21 @@ void answer_problem(struct call *call, int status, const char *code, const char 
     fill(call, status, "application/problem+json", problem(call, status, code, detail));
 }
 
+void answer_problem_with(struct call *call, int status, const char *code, const char *member,
+                         struct json *value, const char *fmt, ...)
+{
+    char detail[700];
+    struct json *document;
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(detail, sizeof detail, fmt, args);
+    va_end(args);
+    document = problem(call, status, code, detail);
+    json_put(document, member, value);
+    fill(call, status, "application/problem+json", document);
+}
+
 void answer_error(struct call *call, const struct err *err)
 {
     answer_problem(call, err_http_status(err->code), err_code_name(err->code), "%s", err->msg);

@@ -16,6 +16,9 @@ void answer_empty(struct call *call, int status);
 /* A problem document: status, code ("conflict") and detail, and the request's id. */
 void answer_problem(struct call *call, int status, const char *code, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
+/* The same with one more member, which is taken over. */
+void answer_problem_with(struct call *call, int status, const char *code, const char *member,
+                         struct json *value, const char *fmt, ...) PRINTF_LIKE(6, 7);
 /* The status that belongs to err's code. */
 void answer_error(struct call *call, const struct err *err);
 /* 409 with "migration" and "command". */

@@ -141,6 +141,11 @@ MUST_USE enum err_code store_each_client(struct store *store, int64_t seen_ms,
 MUST_USE enum err_code store_audit(struct store *store, const char *flag, int64_t limit,
                                    int64_t before, struct json **out, struct err *err);
 
+/* The flag's document as it was so many versions ago, from the audit; *by: who changed it last (free()
+ * it). Both NULL where the audit does not reach back that far. */
+MUST_USE enum err_code store_earlier_flag(struct store *store, const char *key, int64_t versions,
+                                          struct json **document, char **by, struct err *err);
+
 /* Removes audit records older than before_ms, and (rows > 0) all but the newest rows, the oldest first and
  * at most STORE_PRUNE_STEP of them; *more: there may be others. */
 #define STORE_PRUNE_STEP 500

@@ -87,6 +87,36 @@ enum err_code store_audit(struct store *store, const char *flag, int64_t limit, 
     return *out == NULL ? err_set(err, ERR_NOMEM, "out of memory") : ERR_OK;
 }
 
+/* Each version of a flag is one event of it, and has the document before itself. */
+enum err_code store_earlier_flag(struct store *store, const char *key, int64_t versions,
+                                 struct json **document, char **by, struct err *err)
+{
+    struct database_value params[] = {database_text(store->environment), database_text(key),
+                                      database_int(versions - 1)};
+    struct database_rows *rows = NULL;
+    enum err_code rc = database_query(
+        store->db,
+        "SELECT before, (SELECT actor FROM audit WHERE environment = ?1 AND flag = ?2 AND action "
+        "IN ('flag.create', 'flag.update', 'flag.archive') ORDER BY id DESC LIMIT 1) FROM audit "
+        "WHERE environment = ?1 AND flag = ?2 AND action IN ('flag.create', 'flag.update', "
+        "'flag.archive') ORDER BY id DESC LIMIT 1 OFFSET ?3",
+        params, 3, &rows, err);
+    const char *text, *actor;
+
+    *document = NULL;
+    *by = NULL;
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    text = database_rows_count(rows) > 0 ? database_rows_text(rows, 0, 0) : NULL;
+    if (text != NULL && json_parse(text, strlen(text), document, NULL) == ERR_OK) {
+        actor = database_rows_text(rows, 0, 1);
+        *by = strdup(actor != NULL ? actor : "");
+    }
+    database_rows_free(rows);
+    return ERR_OK;
+}
+
 /* ---- keeping ---- */
 
 enum err_code store_prune_audit(struct store *store, int64_t before_ms, int64_t rows,

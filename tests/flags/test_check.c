@@ -154,6 +154,49 @@ static void a_mistake_makes_its_own_flag_unusable(void **state)
     }
 }
 
+static void differences_are_named(void **state)
+{
+    static const struct {
+        const char *before, *after, *difference;
+    } cases[] = {
+        {"", "", "[]"},
+        {"'state':'off'", "'state':'on'", "[{'at':'state','now':'on','was':'off'}]"},
+        {"'domains':{'a.com':{'variant':'on'},'b.com':{'variant':'on'}}",
+         "'domains':{'b.com':{'variant':'off'},'c.com':{'variant':'on'}}",
+         "[{'at':'domains.a.com','was':{'variant':'on'}},{'at':'domains.b.com','now':{'variant':"
+         "'off'},'was':{'variant':'on'}},{'at':'domains.c.com','now':{'variant':'on'}}]"},
+        {"", "'individual':{'u1':'on'}", "[{'at':'individual.u1','now':'on'}]"},
+        {"'rules':[{'name':'a','when':'true','serve':{'variant':'on'}}]",
+         "'rules':[{'name':'b','when':'true','serve':{'variant':'on'}}]",
+         "[{'at':'rules.a','was':{'name':'a','serve':{'variant':'on'},'when':'true'}},"
+         "{'at':'rules.b','now':{'name':'b','serve':{'variant':'on'},'when':'true'}}]"},
+        {"'rules':[{'name':'a','when':'true'},{'name':'b','when':'true'}]",
+         "'rules':[{'name':'b','when':'true'},{'name':'a','when':'true'}]",
+         "[{'at':'rules','now':[{'name':'b','when':'true'},{'name':'a','when':'true'}],'was':[{"
+         "'name':'a','when':'true'},{'name':'b','when':'true'}]}]"},
+        {"'rules':[{'when':'true'}]", "'rules':[]",
+         "[{'at':'rules','now':[],'was':[{'when':'true'}]}]"},
+        {"'domains':7", "'domains':{}", "[{'at':'domains','now':{},'was':7}]"},
+        {"'individual':{'a':'on','b':'on','c':'on','d':'on'}", "",
+         "[{'at':'individual.a','was':'on'},{'at':'individual.b','was':'on'},{'at':'individual.c',"
+         "'was':'on'}]"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct json *before = make_flag(cases[i].before), *after = make_flag(cases[i].after);
+        struct json *found = flag_difference(before, after, 3);
+        struct json *wanted = make_json(cases[i].difference);
+
+        if (!json_equal(found, wanted))
+            fail_msg("%s: %s", cases[i].difference, json_print_canonical(found));
+        json_free(found);
+        json_free(wanted);
+        json_free(before);
+        json_free(after);
+    }
+}
+
 static void what_is_right_passes(void **state)
 {
     static const char *const good[] = {
@@ -498,6 +541,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_mistake_is_named),
         cmocka_unit_test(a_mistake_makes_its_own_flag_unusable),
+        cmocka_unit_test(differences_are_named),
         cmocka_unit_test(what_is_right_passes),
         cmocka_unit_test(limits_hold_at_the_bound),
         cmocka_unit_test(a_new_flag_is_completed),

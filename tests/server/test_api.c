@@ -245,6 +245,18 @@ static void a_change_names_its_version(void **state)
     json_free(rig_call(&rig, 400, "PUT", FLAGS "/versions", NULL, "If-Match: *\r\n",
                        "{\"key\":\"other\"}"));
     rig_does(&rig, 409, "POST", FLAGS, "{\"key\":\"versions\"}");
+    /* Whoever comes too late is told what others did meanwhile, and only that. */
+    rig_set(&rig, 200, "versions", "domains", "{\"a.com\":{\"variant\":\"on\"}}");
+    rig_set(&rig, 200, "versions", "description", "\"words\"");
+    json_free(rig_call(&rig, 412, "PUT", path, NULL, "If-Match: \"2\"\r\n", whole));
+    assert_detail("has version \"4\" by now: first changed domains.a.com, description; read");
+    assert_non_null(strstr(rig.reply.body,
+                           "\"difference\":[{\"at\":\"domains.a.com\",\"now\":{\"variant\":"
+                           "\"on\"}},{\"at\":\"description\",\"now\":\"words\"}]"));
+    json_free(rig_call(&rig, 412, "DELETE", path, NULL, "If-Match: \"3\"\r\n", NULL));
+    assert_detail("first changed description; read");
+    json_free(rig_call(&rig, 412, "PUT", path, NULL, "If-Match: \"x\"\r\n", whole));
+    assert_null(strstr(rig.reply.body, "difference"));
 }
 
 static void salts_stay_unless_told(void **state)
