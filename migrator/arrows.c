@@ -115,7 +115,9 @@ static void purge(struct arrow *a)
     arrow_drop_triggers(a, true, true);
     for (size_t i = 0; i < a->change->phased->drop_count; i++) {
         drop_indexes_of(a, i);
-        arrow_drop_column(a, a->change->drop_now[i]);
+        if (!a->m->keep_aside) {
+            arrow_drop_column(a, a->change->drop_now[i]);
+        }
     }
     arrow_end_activity(a);
 }

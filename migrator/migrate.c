@@ -103,6 +103,7 @@ static enum err_code read_apply(const struct migrate *m, const struct migrate_ap
                                         .reason = what->reason,
                                         .wait_s = what->wait_s,
                                         .watch_s = what->watch_s,
+                                        .rewrite = what->reclaim,
                                         .recovery = {what->recovery_point, what->recovery_dir}}};
     if (what->plan_file != NULL) {
         rc = plan_file_read(what->plan_file, &asked->plan, err);
@@ -405,6 +406,7 @@ static enum err_code read_rollback(const struct migrate *m, const struct migrate
 
     *asked =
         (struct asked){.request = {.to = MIG_PENDING,
+                                   .rewrite = what->maintenance,
                                    .explicit_to = what->to_state != NULL,
                                    .recovery = {what->recovery_point, what->recovery_dir},
                                    .reason = what->reason,

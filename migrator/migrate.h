@@ -71,6 +71,7 @@ struct migrate_apply {
     int watch_s; /* how long to stay behind contract, and look at "watch"; 0: not at all */
     const char
         *throttle_while;      /* CEL: the backfill waits while it is true, or cannot be answered */
+    bool reclaim;             /* purge may write a large table anew at once, under the write lock */
     const char *throttle_url; /* it waits while this does not answer 200 */
     const char *recovery_point; /* purge copies the database first: to this new file, "none", or
                                    NULL: under a name of its own */
@@ -124,9 +125,10 @@ MUST_USE enum err_code migrate_throttle(struct migrate *m, double ratio, struct 
                                         struct err *err);
 
 struct migrate_rollback {
-    const char *target;                     /* NULL: the newest in flight */
-    const char *to_state;                   /* NULL: pending */
-    bool one_phase;                         /* one arrow back */
+    const char *target;   /* NULL: the newest in flight */
+    const char *to_state; /* NULL: pending */
+    bool maintenance;     /* a large table may be written anew, under the write lock */
+    bool one_phase;       /* one arrow back */
     const char *without_flag_server_reason; /* NULL: the server must be reachable for tied flags */
     const char *recovery_point, *recovery_dir; /* as in migrate_apply; made where content is lost */
     const char *const *accept_stale;           /* as in migrate_apply */

@@ -21,6 +21,7 @@
 #include "migrator/handwritten.h"
 #include "migrator/plain.h"
 #include "migrator/plan_file.h"
+#include "migrator/removal.h"
 #include "migrator/scratch.h"
 #include "migrator/table_change.h"
 #include "migrator/table_text.h"
@@ -30,7 +31,6 @@
 /* Measured on SQLite 3.40, WAL, one million rows of 200 bytes: a scan for NULL 0.1 s, DROP COLUMN
  * 1.0 s. A file that is not cached takes longer. */
 #define SCAN_ROWS_PER_MS 10000.0
-#define REWRITE_ROWS_PER_MS 1000.0
 #define SHORT_MS 2.0
 
 struct planning {
@@ -289,6 +289,29 @@ static enum err_code plan_purge_table(struct planning *p)
     return put_arrow(p, phase, MIG_CONTRACTED, MIG_PURGED);
 }
 
+/* On a large table the set-aside columns are emptied in batches, and stay. */
+static enum err_code plan_purge(struct planning *p)
+{
+    bool stay = p->change.phased->drop_count > 0 && removal_is_long(p->rows);
+    double hold_ms = stay ? BACKFILL_HOLD_MAX_US / 1000.0 : removal_hold_ms(p->rows);
+    char span[CLOCK_TEXT_BYTES];
+    enum err_code rc;
+
+    p->m->keep_aside = stay;
+    rc = put_arrow(p, phase_new(p, "purge", MIG_PURGED, (double)p->rows, hold_ms), MIG_CONTRACTED,
+                   MIG_PURGED);
+    p->m->keep_aside = false;
+    if (stay) {
+        add_text(json_get(p->out, "notes"),
+                 arena_print(&p->arena,
+                             "purge empties the set-aside columns in batches and leaves them in "
+                             "the table; --reclaim removes them, with the write lock held for "
+                             "about %s",
+                             clock_span_text((int64_t)(removal_hold_ms(p->rows) * 1000.0), span)));
+    }
+    return rc;
+}
+
 static enum err_code plan_arrow(struct planning *p, enum mig_state from)
 {
     enum mig_state to = (enum mig_state)(from + 1);
@@ -316,8 +339,7 @@ static enum err_code plan_arrow(struct planning *p, enum mig_state from)
         if (p->change.table != NULL) {
             return plan_purge_table(p);
         }
-        return put_arrow(p, phase_new(p, "purge", to, rows, SHORT_MS + rows / REWRITE_ROWS_PER_MS),
-                         from, to);
+        return plan_purge(p);
     default: return ERR_OK;
     }
 }
@@ -366,6 +388,14 @@ static enum err_code put_notes(struct planning *p, enum mig_state from)
                              p->change.shape.table));
         add_text(notes, "while both shapes live, total_changes() counts the triggers' work, and "
                         "RETURNING shows a row as it was before them");
+    }
+    if (from < MIG_PURGED && phased->add_count > 0 && removal_is_long(p->rows)) {
+        char span[CLOCK_TEXT_BYTES];
+        add_text(notes,
+                 arena_print(&p->arena,
+                             "the way back to pending removes the added columns, with the write "
+                             "lock held for about %s: it asks for --maintenance",
+                             clock_span_text((int64_t)(removal_hold_ms(p->rows) * 1000.0), span)));
     }
     for (size_t i = 0; i < phased->drop_count && from < MIG_CONTRACTED; i++) {
         add_text(notes, arena_print(&p->arena, "from contract on, code that names %s fails",

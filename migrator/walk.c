@@ -14,6 +14,7 @@
 #include "migrator/plan_file.h"
 #include "migrator/recovery.h"
 #include "migrator/way_back.h"
+#include "migrator/removal.h"
 #include "migrator/touched.h"
 
 enum err_code walk_validate(struct migrate *m, size_t index, struct err *err)
@@ -227,7 +228,8 @@ static enum err_code forward_purge(struct walk *w)
 {
     const char *reason;
     int64_t revision = 0;
-    bool begun = w->change.table != NULL && table_purge_begun(w->m, w->index);
+    bool begun =
+        w->change.table != NULL ? table_purge_begun(w->m, w->index) : removal_begun(w->m, w->index);
     enum err_code rc =
         begun ? ERR_OK /* by a run that did not come to its end */
               : walk_pass_gate(w, PHASED_GATE_PURGE, walk_reverify_contracted, &revision);
@@ -240,6 +242,9 @@ static enum err_code forward_purge(struct walk *w)
                            w->err);
     }
     rc = rc ? rc : table_prepare(w->m, w->index, &w->change, MIG_CONTRACTED, MIG_PURGED, w->err);
+    rc = rc ? rc
+            : removal_prepare(w->m, w->index, &w->change, w->request->rewrite, &w->m->keep_aside,
+                              w->err);
     if (rc) {
         return rc;
     }
@@ -249,6 +254,10 @@ static enum err_code forward_purge(struct walk *w)
     if (rc == ERR_OK && w->recovery != NULL) {
         (void)json_put_text(session_last_step(w->steps), "recovery_point", w->recovery);
     }
+    if (rc == ERR_OK && w->m->keep_aside) {
+        (void)json_put_bool(session_last_step(w->steps), "columns_left", true);
+    }
+    w->m->keep_aside = false;
     return rc ? rc : walk_report_moved(w);
 }
 

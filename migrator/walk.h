@@ -16,6 +16,7 @@ struct walk_request {
     int watch_s; /* how long to stay behind contract and look */
     struct recovery_where recovery;
     const struct json *plan;                /* what apply is held to (plan_file.h), or NULL */
+    bool rewrite;                           /* a large table may be written anew under the lock */
     const char *without_flag_server_reason; /* way back alone */
 };
 

@@ -9,6 +9,7 @@
 #include "migrator/arrow_table.h"
 #include "migrator/hand_run.h"
 #include "migrator/walk_part.h"
+#include "migrator/removal.h"
 #include "migrator/way_back.h"
 
 /* ---- back ---- */
@@ -190,6 +191,7 @@ enum err_code walk_back(struct migrate *m, size_t index, const struct walk_reque
         rc = way_back_check(m, index, &walk.change, err);
         rc = rc ? rc : way_back_loses(m, index, &walk.change, &walk.loses, err);
     }
+    rc = rc ? rc : removal_check_back(m, index, &walk.change, request->to, request->rewrite, err);
     while (rc == ERR_OK && session_state(m, index) > request->to) {
         rc = one_back(&walk);
     }

@@ -234,6 +234,7 @@ static int run_apply_like(struct cli *cli, bool plan)
                                  .recovery_dir = cli_option(cli, "recovery-dir"),
                                  .throttle_while = cli_option(cli, "throttle-while"),
                                  .throttle_url = cli_option(cli, "throttle-url"),
+                                 .reclaim = cli_given(cli, "reclaim"),
                                  .plan_file = cli_option(cli, plan ? "out" : "plan"),
                                  .dry_run = !plan && cli_given(cli, "dry-run")};
     const char *wait = cli_option(cli, "wait"), *watch = plan ? NULL : cli_option(cli, "watch");
@@ -286,6 +287,7 @@ static int run_rollback(struct cli *cli, void *ctx)
     struct program p = {0};
     struct migrate_rollback what = {.target = cli_operand(cli, 0),
                                     .to_state = cli_option(cli, "to"),
+                                    .maintenance = cli_given(cli, "maintenance"),
                                     .one_phase = cli_given(cli, "phase"),
                                     .recovery_point = cli_option(cli, "recovery-point"),
                                     .recovery_dir = cli_option(cli, "recovery-dir"),
@@ -503,6 +505,11 @@ static const struct cli_option apply_options[] = {
      "a client that honours no lease and is no hindrance; needs "
      "--reason",
      true},
+    {"reclaim", 0, NULL,
+     "purge removes the columns of a large table at once, while everybody waits; otherwise they "
+     "are "
+     "emptied and stay",
+     false},
     {"throttle-while", 0, "CONDITION",
      "the backfill waits while this is true: CEL over wal_bytes, load, now, rows_done, ...", false},
     {"throttle-url", 0, "URL", "the backfill waits while this does not answer 200", false},
@@ -513,6 +520,7 @@ static const struct cli_option apply_options[] = {
 
 static const struct cli_option rollback_options[] = {
     {"phase", 'p', NULL, "one state back", false},
+    {"maintenance", 0, NULL, "a large table may be written anew, while everybody waits", false},
     {"to", 't', "STATE", "back to this state; default: pending", false},
     {"without-flag-server", 0, NULL, "the flag server is lost: wait out the lease; needs --reason",
      false},

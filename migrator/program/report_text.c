@@ -56,6 +56,10 @@ static void print_step(const struct json *step)
         }
         printf("\n");
     }
+    if (json_get(step, "columns_left") != NULL) {
+        printf("  the set-aside columns are empty, and stay in the table: it is large (--reclaim "
+               "removes them)\n");
+    }
     if (json_get(step, "recovery_point") != NULL) {
         printf("  recovery point: %s\n", text(step, "recovery_point"));
     }
