@@ -148,6 +148,7 @@ enum err_code pace_rest(struct migrate *m, size_t index, int64_t hold_us, int64_
         }
         clock_sleep_us(left < LOOK_US ? left : LOOK_US);
         rc = lock_beat(m->db, &m->lock, err);
+        rc = rc ? rc : watch_look(m, index, err);
         if (rc) {
             return rc;
         }
