@@ -157,6 +157,18 @@ void lock_break(const struct lock_seen *seen, struct work *work)
                    "id = 1");
 }
 
+static enum err_code say_locked(const struct database *db, struct err *err)
+{
+    char users[300];
+
+    database_users(database_url(db), users, sizeof users);
+    return err_set(err, ERR_BUSY,
+                   "%.200s is locked by another program%s%s%s; nothing was changed; try again when "
+                   "it has ended its transaction",
+                   database_url(db), *users != '\0' ? " (it is open in " : "", users,
+                   *users != '\0' ? ")" : "");
+}
+
 enum err_code lock_take(struct database *db, struct lock *lock, struct err *err)
 {
     int64_t until = clock_monotonic_us() + (int64_t)LOCK_WAIT_MS * 1000;
@@ -177,6 +189,9 @@ enum err_code lock_take(struct database *db, struct lock *lock, struct err *err)
             if (rc != ERR_BUSY) {
                 return rc;
             }
+        }
+        if (clock_monotonic_us() >= until && !seen.living) {
+            return say_locked(db, err); /* no migrator has it: the file itself is locked */
         }
         if (clock_monotonic_us() >= until) {
             lock_short_owner(seen.owner);

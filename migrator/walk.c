@@ -13,6 +13,7 @@
 #include "migrator/flag_link.h"
 #include "migrator/plan_file.h"
 #include "migrator/recovery.h"
+#include "migrator/triggers.h"
 #include "migrator/way_back.h"
 #include "migrator/removal.h"
 #include "migrator/touched.h"
@@ -107,8 +108,13 @@ static enum err_code forward_in_sync(struct walk *w)
     int64_t since = clock_monotonic_us(), since_wall = clock_wall_ms();
     struct backfill_result result = {0};
     struct verification v = {0};
+    char which[200] = "";
     enum err_code rc = demand_flag_off(w);
 
+    rc = rc ? rc : triggers_look(w->m, &w->change, which, sizeof which, w->err);
+    if (rc == ERR_OK && which[0] != '\0') {
+        rc = triggers_mend(w->m, w->index, &w->change, which, w->err);
+    }
     if (rc == ERR_OK && sql != NULL) {
         rc = backfill_run(w->m, w->index, &w->change, sql, MIG_DUAL_WRITING, &result, w->err);
     }
@@ -374,8 +380,9 @@ enum err_code walk_verify(struct migrate *m, size_t index, struct json **documen
     rc = rc ? rc : walk_check_rows(&walk, true, &v);
     if (rc == ERR_OK) {
         *document = json_copy(v.document);
-        if (v.mismatches > 0 && session_state(m, index) == MIG_IN_SYNC) {
-            rc = walk_fall_back(&walk, "verification failed");
+        if (session_state(m, index) == MIG_IN_SYNC) {
+            rc = v.mismatches > 0 ? walk_fall_back(&walk, "verification failed")
+                                  : walk_demand_triggers(&walk);
         }
     }
     if (rc == ERR_OK && !v.clean) {

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "migrator/flag_link.h"
+#include "migrator/triggers.h"
 
 #define POLL_US 500000         /* how often a closed gate is looked at again */
 #define VERIFY_FRESH_MS 20000  /* a gate's facts must not be older than 30 s */
@@ -207,12 +208,35 @@ enum err_code walk_fall_back(struct walk *w, const char *why)
     return rc;
 }
 
+enum err_code walk_demand_triggers(struct walk *w)
+{
+    char which[200];
+    enum err_code rc = triggers_look(w->m, &w->change, which, sizeof which, w->err);
+
+    if (rc || which[0] == '\0') {
+        return rc;
+    }
+    rc = walk_fall_back(w, which);
+    return rc ? rc
+              : err_set(
+                    w->err, ERR_CONFLICT,
+                    "%.60s fell back to dual-writing: %.150s, so writes were not carried over; "
+                    "%s%.60s%s `migrate apply` makes it again and looks at every row%s",
+                    w->migration->name, which, w->phased->flag != NULL ? "flags off " : "",
+                    w->phased->flag != NULL ? w->phased->flag : "",
+                    w->phased->flag != NULL ? ", then" : "",
+                    w->phased->drop_count == 0
+                        ? " (what the old columns became meanwhile it cannot tell from what new "
+                          "code wrote: `migrate rollback` and apply fills all anew)"
+                        : "");
+}
+
 enum err_code walk_reverify_in_sync(struct walk *w, struct verification *v)
 {
     enum err_code rc = walk_check_rows(w, true, v);
 
     if (rc || v->mismatches == 0) {
-        return rc;
+        return rc ? rc : walk_demand_triggers(w);
     }
     rc = walk_fall_back(w, "verification failed");
     rc = rc ? rc : walk_refuse_unclean(w, v);

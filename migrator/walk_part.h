@@ -57,6 +57,9 @@ MUST_USE enum err_code walk_check_rows(struct walk *w, bool deep, struct verific
 MUST_USE enum err_code walk_fill_again(struct walk *w, bool back, enum mig_state state,
                                        struct verification *v);
 MUST_USE enum err_code walk_refuse_unclean(struct walk *w, const struct verification *v);
+/* ERR_CONFLICT: a trigger is gone, so that old code's or new code's writes were not carried over; the
+ * migration is in dual-writing then, and the next apply mends it. */
+MUST_USE enum err_code walk_demand_triggers(struct walk *w);
 /* From in-sync to dual-writing; why is for the history. */
 MUST_USE enum err_code walk_fall_back(struct walk *w, const char *why);
 
