@@ -37,11 +37,13 @@ static void check_terms(const struct phased *phased)
         struct facts facts = {.old_idle_ms = -1, .phase = "in-sync", .environment = "test"};
         struct json *parts = json_array();
         struct err err = {0};
-        bool holds = false;
+        bool holds = false, unknown = false;
 
-        if (phased->gates[i] != NULL && facts_hold(phased->gates[i], &facts, &holds, parts, &err)) {
+        if (phased->gates[i] != NULL &&
+            facts_hold(phased->gates[i], &facts, &holds, &unknown, parts, &err)) {
             CHECK(err.code != ERR_OK && err.msg[0] != '\0');
         }
+        CHECK(!holds || !unknown); /* nothing unknown is true */
         json_free(parts);
     }
 }
