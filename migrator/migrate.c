@@ -88,7 +88,8 @@ static void accept_stale(struct migrate *m, const char *const *names)
 struct asked {
     struct json *plan; /* what was written down, or NULL; owned */
     bool one;          /* a target was named */
-    size_t index;      /* of it */
+    size_t index;      /* of it; of several: the newest that stays */
+    bool several;      /* a rollback of all that came behind index */
     struct walk_request request;
 };
 
@@ -366,6 +367,7 @@ enum err_code migrate_apply(struct migrate *m, const struct migrate_apply *what,
     rc = rc ? rc : set_pace(m, what, err);
     rc = rc ? rc : session_write(m, err);
     rc = rc ? rc : session_is_fresh(m, &m->fresh, err);
+    m->fresh = m->fresh || what->fresh;
     rc = rc ? rc : check_all(m, &asked, err);
     rc = rc ? rc : check_plan(m, &asked, m->folder.count, err);
     if (rc) {
@@ -398,6 +400,25 @@ static bool find_newest(const struct migrate *m, size_t *index)
     return false;
 }
 
+/* Everything behind index must have a way back, before the first step is taken. */
+static enum err_code check_several(const struct migrate *m, size_t index, struct err *err)
+{
+    size_t count = 0;
+
+    for (size_t i = index + 1; i < m->folder.count; i++) {
+        enum mig_state state = session_state(m, i);
+        if (state == MIG_PURGED || (state == MIG_APPLIED && m->folder.at[i].down.at == NULL)) {
+            return err_set(err, ERR_CONFLICT,
+                           "%.80s is %s and has no way back, so nothing was taken back to %.80s",
+                           m->folder.at[i].name, mig_state_name(state), m->folder.at[index].name);
+        }
+        count += state != MIG_PENDING;
+    }
+    return count > 0 ? ERR_OK
+                     : err_set(err, ERR_CONFLICT, "nothing behind %.80s is applied",
+                               m->folder.at[index].name);
+}
+
 static enum err_code read_rollback(const struct migrate *m, const struct migrate_rollback *what,
                                    struct asked *asked, struct err *err)
 {
@@ -414,6 +435,12 @@ static enum err_code read_rollback(const struct migrate *m, const struct migrate
     rc = recovery_check(&asked->request.recovery, err);
     if (rc) {
         return rc;
+    }
+    if (what->target == NULL && what->to_state != NULL && what->to_state[0] >= '0' &&
+        what->to_state[0] <= '9') {
+        asked->several = true;
+        rc = folder_find(&m->folder, what->to_state, &asked->index, err);
+        return rc ? rc : check_several(m, asked->index, err);
     }
     if (what->target != NULL) {
         rc = folder_find(&m->folder, what->target, &asked->index, err);
@@ -468,6 +495,32 @@ static enum err_code check_later(const struct migrate *m, size_t index, enum mig
     return ERR_OK;
 }
 
+static enum err_code rollback_one(struct migrate *m, size_t index,
+                                  const struct walk_request *request, struct json *steps,
+                                  struct err *err)
+{
+    enum err_code rc = check_later(m, index, request->to, err);
+
+    rc = rc                                   ? rc
+         : m->folder.at[index].phased == NULL ? plain_rollback(m, index, steps, err)
+                                              : walk_back(m, index, request, steps, err);
+    return rc ? rc : session_reread(m, err);
+}
+
+static enum err_code rollback_several(struct migrate *m, size_t keep_index,
+                                      const struct walk_request *request, struct json *steps,
+                                      struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    for (size_t i = m->folder.count; rc == ERR_OK && i-- > keep_index + 1;) {
+        if (session_state(m, i) != MIG_PENDING) {
+            rc = rollback_one(m, i, request, steps, err);
+        }
+    }
+    return rc;
+}
+
 enum err_code migrate_rollback(struct migrate *m, const struct migrate_rollback *what,
                                struct json **report, struct err *err)
 {
@@ -479,7 +532,7 @@ enum err_code migrate_rollback(struct migrate *m, const struct migrate_rollback 
     rc = session_write(m, err);
     rc = rc ? rc : session_check_drift(m, err);
     rc = rc ? rc : read_rollback(m, what, &asked, err);
-    rc = rc ? rc : check_later(m, asked.index, asked.request.to, err);
+    rc = rc || asked.several ? rc : check_later(m, asked.index, asked.request.to, err);
     rc = rc ? rc : session_begin(m, err);
     if (rc == ERR_OK && what->without_flag_server_reason == NULL) {
         /* What a crash kept from the server; if it does not take it, the walk itself finds out. */
@@ -495,9 +548,8 @@ enum err_code migrate_rollback(struct migrate *m, const struct migrate_rollback 
     }
     accept_stale(m, what->accept_stale);
     steps = json_array();
-    rc = m->folder.at[asked.index].phased == NULL
-             ? plain_rollback(m, asked.index, steps, err)
-             : walk_back(m, asked.index, &asked.request, steps, err);
+    rc = asked.several ? rollback_several(m, asked.index, &asked.request, steps, err)
+                       : rollback_one(m, asked.index, &asked.request, steps, err);
     lock_give_back(m->db, &m->lock);
     *report = report_new(m, steps, json_array());
     return rc;

@@ -62,9 +62,12 @@ struct migrate_apply {
                               its gate open, contracted; never purged */
     const char *override_gate, *reason; /* both or none */
     const char *const
-        *accept_stale;     /* names of clients that honour no lease, NULL at the end; needs
+        *accept_stale; /* names of clients that honour no lease, NULL at the end; needs
                                         reason; NULL: none */
-    bool dry_run;          /* plan only */
+    bool dry_run;      /* plan only */
+    bool
+        fresh; /* tables without a row go straight to the schema behind purge, also where the database
+                   is in use: no gates, no flag server */
     const char *plan_file; /* migrate_plan() writes the plan there; migrate_apply() does nothing but
                               what stands there, as it stands there; NULL: none */
     int wait_s;            /* how long to wait for a closed gate; 0: not at all */
@@ -126,7 +129,7 @@ MUST_USE enum err_code migrate_throttle(struct migrate *m, double ratio, struct 
 
 struct migrate_rollback {
     const char *target;   /* NULL: the newest in flight */
-    const char *to_state; /* NULL: pending */
+    const char *to_state; /* NULL: pending; "0003": all behind that one */
     bool maintenance;     /* a large table may be written anew, under the write lock */
     bool one_phase;       /* one arrow back */
     const char *without_flag_server_reason; /* NULL: the server must be reachable for tied flags */

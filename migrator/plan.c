@@ -721,6 +721,7 @@ enum err_code migrate_plan(struct migrate *m, const struct migrate_apply *what,
     }
     if (rc == ERR_OK && wanted.to >= MIG_CONTRACTED) {
         rc = session_is_fresh(m, &wanted.fresh, err);
+        wanted.fresh = wanted.fresh || what->fresh;
     }
     rc = rc ? rc : plan_list(m, &wanted, &list, err);
     if (rc) {

@@ -236,6 +236,7 @@ static int run_apply_like(struct cli *cli, bool plan)
                                  .throttle_url = cli_option(cli, "throttle-url"),
                                  .reclaim = cli_given(cli, "reclaim"),
                                  .plan_file = cli_option(cli, plan ? "out" : "plan"),
+                                 .fresh = cli_given(cli, "fresh"),
                                  .dry_run = !plan && cli_given(cli, "dry-run")};
     const char *wait = cli_option(cli, "wait"), *watch = plan ? NULL : cli_option(cli, "watch");
     const char *stale[STALE_MAX + 1];
@@ -488,6 +489,7 @@ static const struct cli_option plan_options[] = {
     {"exit-code", 0, NULL, "exit with 5 if there is something to do", false},
     {"sql", 0, NULL, "statements whole, not cut to one line each", false},
     {"out", 'o', "FILE", "write the plan down, for apply --plan", false},
+    {"fresh", 0, NULL, "as with apply --fresh", false},
     {"create", 0, NULL, "the database may be a file that is not there yet", false},
     {0}};
 
@@ -495,6 +497,7 @@ static const struct cli_option apply_options[] = {
     {"to", 't', "STATE", "go to this state: expanded, dual-writing, in-sync, contracted, purged",
      false},
     {"wait", 'w', "DURATION", "wait so long for a gate to open: 30s, 10m, 2h", false},
+    {"fresh", 0, NULL, "tables without a row go straight to the schema behind purge", false},
     {"watch", 0, "DURATION", "stay so long behind contract and look at \"watch\"", false},
     {"dry-run", 'n', NULL, "only show the plan", false},
     {"plan", 0, "FILE", "do what this plan says, or refuse and name what changed since", false},
@@ -521,7 +524,8 @@ static const struct cli_option apply_options[] = {
 static const struct cli_option rollback_options[] = {
     {"phase", 'p', NULL, "one state back", false},
     {"maintenance", 0, NULL, "a large table may be written anew, while everybody waits", false},
-    {"to", 't', "STATE", "back to this state; default: pending", false},
+    {"to", 't', "STATE", "back to this state (default: pending), or all behind this migration",
+     false},
     {"without-flag-server", 0, NULL, "the flag server is lost: wait out the lease; needs --reason",
      false},
     {"accept-stale", 0, "CLIENT",
@@ -566,7 +570,8 @@ static const struct cli_command commands[] = {
      "database was made.\n\nA killed run goes on where it was.",
      apply_options, 0, 1, run_apply},
     {"rollback", "[MIGRATION]", "take the newest migration in flight (or one) back",
-     "Back to pending, or one state (--phase), or to a state (--to). What was written since is "
+     "Back to pending, or one state (--phase), or to a state (--to); --to 0003 takes back all that "
+     "came behind 0003, or nothing if one of them has no way back. What was written since is "
      "kept, and the schema is what it was. Only purged has no way back.",
      rollback_options, 0, 1, run_rollback},
     {"status", "", "show where every migration stands", NULL, NULL, 0, 0, run_status},
