@@ -35,29 +35,45 @@ static const char *remember(struct arrow *a)
     return kept;
 }
 
+static enum err_code loosen_one(struct arrow *a, const char *name, struct arrow_edit *edit)
+{
+    struct buf loosened = {0};
+
+    if (!table_text_column(str_of(a->change->shape.sql), name, &edit->piece) ||
+        !table_text_loosen(edit->piece, &loosened)) {
+        return err_set(a->err, ERR_CONFLICT, "\"%.60s\": its NOT NULL was not found in the text",
+                       name);
+    }
+    edit->with = arena_text(&a->arena, buf_cstr(&loosened), loosened.len);
+    buf_fini(&loosened);
+    arrow_check_not_null(a, name, false);
+    return edit->with != NULL ? ERR_OK : err_set(a->err, ERR_NOMEM, "out of memory");
+}
+
 static enum err_code loosen(struct arrow *a)
 {
-    struct arrow_edit edits[PHASED_COLUMNS_MAX];
+    const struct phased *phased = a->change->phased;
+    struct arrow_edit edits[2 * PHASED_COLUMNS_MAX];
     size_t count = 0;
+    enum err_code rc = ERR_OK;
 
-    for (size_t i = 0; i < a->change->phased->drop_count; i++) {
+    for (size_t i = 0; rc == ERR_OK && i < phased->drop_count; i++) {
         const char *name = a->change->drop_now[i];
         const struct shape_column *column = shape_column(&a->change->shape, name);
-        struct buf loosened = {0};
-        if (column == NULL || !column->not_null) {
-            continue;
+        if (column != NULL && column->not_null) {
+            rc = loosen_one(a, name, &edits[count++]);
         }
-        if (!table_text_column(str_of(a->change->shape.sql), name, &edits[count].piece) ||
-            !table_text_loosen(edits[count].piece, &loosened)) {
-            return err_set(a->err, ERR_CONFLICT,
-                           "\"%.60s\": its NOT NULL was not found in the text", name);
+    }
+    for (size_t i = 0; rc == ERR_OK && i < phased->alter_count; i++) {
+        if (phased->alter[i].null == PHASED_NULL_ALLOWED) {
+            rc = loosen_one(a, phased->alter[i].name, &edits[count++]);
         }
-        edits[count++].with = arena_text(&a->arena, buf_cstr(&loosened), loosened.len);
-        buf_fini(&loosened);
-        arrow_check_not_null(a, name, false);
+    }
+    if (rc || count == 0) {
+        return rc;
     }
     arrow_edit_text(a, edits, count);
-    return count > 0 ? arrow_need_text_edits(a, "loosening NOT NULL") : ERR_OK;
+    return arrow_need_text_edits(a, "loosening NOT NULL");
 }
 
 enum err_code arrow_expand(struct arrow *a)
@@ -86,6 +102,23 @@ enum err_code arrow_remember(struct arrow *a)
     return ERR_OK;
 }
 
+/* The text with the column defined as it was at first. Takes now. */
+static char *with_first(char *now, const char *first, const char *column)
+{
+    struct str definition, original;
+    struct buf edited = {0};
+    char *out;
+
+    if (!table_text_column(str_of(now), column, &definition) ||
+        !table_text_column(str_of(first), column, &original)) {
+        return now;
+    }
+    table_text_replace(str_of(now), definition, original, &edited);
+    out = buf_take(&edited);
+    free(now);
+    return out;
+}
+
 /* The table's text as it shall be again: its first text, if nobody else changed it meanwhile;
  * otherwise the text of now without our columns and with the first definitions of the dropped
  * ones. */
@@ -105,14 +138,10 @@ static const char *text_before(struct arrow *a, const char *first)
         }
     }
     for (size_t i = 0; now != NULL && first != NULL && i < phased->drop_count; i++) {
-        struct str definition, original;
-        struct buf edited = {0};
-        if (table_text_column(str_of(now), a->change->drop_old[i], &definition) &&
-            table_text_column(str_of(first), a->change->drop_old[i], &original)) {
-            table_text_replace(str_of(now), definition, original, &edited);
-            free(now);
-            now = buf_take(&edited);
-        }
+        now = with_first(now, first, a->change->drop_old[i]);
+    }
+    for (size_t i = 0; now != NULL && first != NULL && i < phased->alter_count; i++) {
+        now = with_first(now, first, phased->alter[i].name);
     }
     if (now == NULL) {
         return NULL;
@@ -155,6 +184,26 @@ static void restore_indexes(struct arrow *a, const struct json *detail)
     }
 }
 
+/* Where the column is NOT NULL in the text that comes back, no row may have NULL. */
+static void demand_not_null(struct arrow *a, const char *text, const char *column)
+{
+    struct str now, then;
+    struct buf loosened = {0}, is_null = {0};
+
+    if (table_text_column(str_of(text), column, &then) &&
+        table_text_column(str_of(a->change->shape.sql), column, &now) &&
+        table_text_loosen(then, &loosened)) {
+        buf_sql_name(&is_null, str_of(column));
+        buf_text(&is_null, " IS NULL");
+        arrow_demand_no_row(
+            a, buf_cstr(&is_null),
+            "a row has NULL where NOT NULL is to hold again: give it a value first");
+        arrow_check_not_null(a, column, true);
+    }
+    buf_fini(&loosened);
+    buf_fini(&is_null);
+}
+
 enum err_code arrow_unexpand(struct arrow *a)
 {
     const struct phased *phased = a->change->phased;
@@ -177,22 +226,16 @@ enum err_code arrow_unexpand(struct arrow *a)
         return err_set(a->err, ERR_NOMEM, "out of memory");
     }
     for (size_t i = 0; i < phased->drop_count; i++) {
-        struct str now, then;
-        struct buf loosened = {0}, is_null = {0};
-        if (table_text_column(str_of(text), a->change->drop_old[i], &then) &&
-            table_text_column(str_of(a->change->shape.sql), a->change->drop_old[i], &now) &&
-            table_text_loosen(then, &loosened)) {
-            buf_sql_name(&is_null, str_of(a->change->drop_old[i]));
-            buf_text(&is_null, " IS NULL");
-            arrow_demand_no_row(
-                a, buf_cstr(&is_null),
-                "a row has NULL where NOT NULL is to hold again: give it a value first");
-            arrow_check_not_null(a, a->change->drop_old[i], true);
-        }
-        buf_fini(&loosened);
-        buf_fini(&is_null);
+        demand_not_null(a, text, a->change->drop_old[i]);
     }
-    rc = phased->drop_count > 0 ? arrow_need_text_edits(a, "restoring the table") : ERR_CONFLICT;
+    for (size_t i = 0; i < phased->alter_count; i++) {
+        if (phased->alter[i].null == PHASED_NULL_ALLOWED) {
+            demand_not_null(a, text, phased->alter[i].name);
+        }
+    }
+    rc = phased->drop_count + phased->alter_count > 0
+             ? arrow_need_text_edits(a, "restoring the table")
+             : ERR_CONFLICT;
     if (rc == ERR_OK) {
         restore_text(a, "table", a->change->shape.table, text);
         restore_indexes(a, detail);

@@ -58,6 +58,8 @@ void arrow_demand_verified(struct arrow *a);
 MUST_USE enum err_code arrow_expand(struct arrow *a);
 MUST_USE enum err_code arrow_remember(struct arrow *a); /* with expand: what the way back needs */
 MUST_USE enum err_code arrow_unexpand(struct arrow *a);
+/* For a fresh database: altered columns as they are in the end. */
+MUST_USE enum err_code arrow_alter_text(struct arrow *a);
 MUST_USE enum err_code arrow_contract(struct arrow *a);
 MUST_USE enum err_code arrow_uncontract(struct arrow *a);
 

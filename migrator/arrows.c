@@ -54,9 +54,33 @@ static void dual_write(struct arrow *a)
                   1, &name);
 }
 
+static void drop_index(struct arrow *a, const char *name)
+{
+    struct buf sql = {0};
+
+    buf_text(&sql, "DROP INDEX IF EXISTS ");
+    buf_sql_name(&sql, str_of(name));
+    arrow_statement(a, &sql);
+}
+
+/* Behind the backfill, which would have to keep them, and before new code reads. They stay while
+ * verification takes the migration back to dual-writing. */
+static void create_indexes(struct arrow *a)
+{
+    for (size_t i = 0; i < a->change->phased->create_index_count; i++) {
+        const struct phased_index_change *index = &a->change->phased->create_index[i];
+        if (!change_has_index(a->change, index->name)) {
+            work_sql(a->work, index->sql);
+        }
+    }
+}
+
 static void undual_write(struct arrow *a)
 {
     arrow_drop_triggers(a, true, true);
+    for (size_t i = 0; i < a->change->phased->create_index_count; i++) {
+        drop_index(a, a->change->phased->create_index[i].name);
+    }
     arrow_end_activity(a);
 }
 
@@ -99,13 +123,16 @@ static void drop_indexes_of(struct arrow *a, size_t drop)
     }
     for (size_t i = 0; i < shape->object_count; i++) {
         const struct shape_object *object = &shape->objects[i];
-        struct buf sql = {0};
-        if (strcmp(object->type, "index") != 0 || !index_names(object, column)) {
-            continue;
+        if (strcmp(object->type, "index") == 0 && index_names(object, column)) {
+            drop_index(a, object->name);
         }
-        buf_text(&sql, "DROP INDEX IF EXISTS ");
-        buf_sql_name(&sql, str_of(object->name));
-        arrow_statement(a, &sql);
+    }
+}
+
+static void drop_unwanted_indexes(struct arrow *a)
+{
+    for (size_t i = 0; i < a->change->phased->drop_index_count; i++) {
+        drop_index(a, a->change->phased->drop_index[i].name);
     }
 }
 
@@ -113,6 +140,7 @@ static void purge(struct arrow *a)
 {
     arrow_demand_schema(a);
     arrow_drop_triggers(a, true, true);
+    drop_unwanted_indexes(a);
     for (size_t i = 0; i < a->change->phased->drop_count; i++) {
         drop_indexes_of(a, i);
         if (!a->m->keep_aside) {
@@ -122,9 +150,10 @@ static void purge(struct arrow *a)
     arrow_end_activity(a);
 }
 
-static void fresh(struct arrow *a)
+static enum err_code fresh(struct arrow *a)
 {
     struct buf empty = {0};
+    enum err_code rc;
 
     arrow_demand_schema(a);
     buf_text(&empty, "NOT EXISTS (SELECT 1 FROM ");
@@ -140,10 +169,14 @@ static void fresh(struct arrow *a)
         buf_print(&sql, " ADD COLUMN %s", declared != NULL ? declared : "");
         arrow_statement(a, &sql);
     }
+    rc = arrow_alter_text(a); /* places in the text keep until a column before them goes */
+    drop_unwanted_indexes(a);
     for (size_t i = 0; i < a->change->phased->drop_count; i++) {
         drop_indexes_of(a, i);
         arrow_drop_column(a, a->change->drop_now[i]);
     }
+    create_indexes(a);
+    return rc;
 }
 
 /* ---- put together ---- */
@@ -176,14 +209,14 @@ static enum err_code build(struct arrow *a, enum mig_state from, enum mig_state 
             return arrow_uncontract(a);
         }
         arrow_demand_verified(a);
+        create_indexes(a);
         return ERR_OK;
     case MIG_CONTRACTED: return arrow_contract(a);
     case MIG_PURGED:
         if (from == MIG_PENDING) {
-            fresh(a);
-        } else {
-            purge(a);
+            return fresh(a);
         }
+        purge(a);
         return ERR_OK;
     case MIG_APPLIED:
     case MIG_STATE_COUNT: break;

@@ -62,13 +62,15 @@ enum err_code change_read(struct database *db, const struct migration *migration
         return rc;
     }
     out->granularity_s = change_granularity_s(out->phased);
-    rc = change_check(db, out, expanded, arena, err);
+    rc = change_resolve(db, out, expanded, arena, err);
+    rc = rc ? rc : change_check(db, out, expanded, arena, err);
     rc = rc ? rc : change_names_of(out, arena, &names, err);
-    return rc ? rc : change_generate(out, &names, arena, err);
+    rc = rc ? rc : change_generate(out, &names, arena, err);
+    return rc ? rc : change_alterations(out, &names, arena, err);
 }
 
-enum err_code change_renamed(const struct change *change, struct arena *arena, struct change *out,
-                             struct err *err)
+static enum err_code renamed(const struct change *change, bool set_aside, struct arena *arena,
+                             struct change *out, struct err *err)
 {
     struct change_names names = {0};
     enum err_code rc;
@@ -76,12 +78,26 @@ enum err_code change_renamed(const struct change *change, struct arena *arena, s
     *out = (struct change){.migration = change->migration,
                            .phased = change->phased,
                            .shape = change->shape,
-                           .granularity_s = change->granularity_s};
+                           .granularity_s = change->granularity_s,
+                           .set_aside = set_aside};
     for (size_t i = 0; i < change->phased->drop_count; i++) {
         out->drop_old[i] = change->drop_old[i];
         out->drop_aside[i] = change->drop_aside[i];
-        out->drop_now[i] = change->drop_old[i];
+        out->drop_now[i] = set_aside ? change->drop_aside[i] : change->drop_old[i];
     }
     rc = change_names_of(out, arena, &names, err);
-    return rc ? rc : change_generate(out, &names, arena, err);
+    rc = rc ? rc : change_generate(out, &names, arena, err);
+    return rc ? rc : change_alterations(out, &names, arena, err);
+}
+
+enum err_code change_renamed(const struct change *change, struct arena *arena, struct change *out,
+                             struct err *err)
+{
+    return renamed(change, false, arena, out, err);
+}
+
+enum err_code change_aside(const struct change *change, struct arena *arena, struct change *out,
+                           struct err *err)
+{
+    return renamed(change, true, arena, out, err);
 }

@@ -32,8 +32,8 @@ struct table_change;
 
 struct change {
     const struct migration *migration;
-    const struct phased *phased;
-    struct table_change *table; /* of a whole table (table_change.h); NULL: of columns */
+    const struct phased *phased; /* with what the table says of renamed and altered columns */
+    struct table_change *table;  /* of a whole table (table_change.h); NULL: of columns */
     struct shape shape; /* of a renamed table: the old one; a created one's before it is there */
     bool set_aside;     /* the dropped columns (or table) have their set-aside names now */
     const char *drop_old[PHASED_COLUMNS_MAX]; /* the dropped columns' names as they were created */
@@ -50,7 +50,9 @@ struct change {
     const char *mismatch; /* V, and not C */
     const char *invalid;  /* neither V nor R; NULL without valid_old */
     const char *lost;     /* V and F, and not R; NULL: there are not both */
-    unsigned group;       /* 0: the whole migration; else which of its groups, from 1 */
+    const char *fill_nulls; /* UPDATE of rows with NULL where it shall be refused; NULL: nothing */
+    const char *restore_nulls;  /* the same before it is refused again; NULL: nothing */
+    unsigned group;             /* 0: the whole migration; else which of its groups, from 1 */
     const struct change *whole; /* of a group: what it is a group of; else NULL */
     struct change_trigger triggers[CHANGE_TRIGGERS_MAX];
     size_t trigger_count;
@@ -73,16 +75,24 @@ MUST_USE enum err_code change_check(struct database *db, const struct change *ch
 MUST_USE enum err_code change_renamed(const struct change *change, struct arena *arena,
                                       struct change *out, struct err *err);
 
+/* Whether what is set aside has a DEFAULT, so that its triggers differ from those before. */
+bool change_needs_aside(const struct change *change);
+/* The same as it will be when they are set aside. */
+MUST_USE enum err_code change_aside(const struct change *change, struct arena *arena,
+                                    struct change *out, struct err *err);
+
 /* "\"Mailbox\" TEXT": the added column as it is while both shapes live. */
 const char *change_bare(const struct change *change, size_t add, struct arena *arena);
 /* The same with the constraints that it gets at contract. */
 const char *change_declared(const struct change *change, size_t add, struct arena *arena);
+/* Whether that is more than the bare form. */
 bool change_declares(const struct change *change, size_t add);
 
-/* The batched statements; behind each comes a key range. NULL if there is nothing to do. */
+/* The batched statements (fill_nulls and restore_nulls are such too); behind each comes a key range. NULL if there is nothing to do. */
 const char *change_backfill(const struct change *change, struct arena *arena);
 const char *change_restore(const struct change *change, struct arena *arena);
-/* SELECT of rows, mismatches, invalid, lost and violators a declared constraint, without a range. */
+/* SELECT of rows, mismatches, invalid, lost, and then for each added and each altered column the
+ * violators of what is declared for it, without a range. */
 const char *change_verify(const struct change *change, struct arena *arena);
 /* Rows that came into the mirror and have no counterpart; like the two above, which run behind it.
  * NULL: there are none to look for. back: in the old table. */
@@ -92,11 +102,17 @@ bool change_sets_aside(const struct change *change);
 /* How exactly old code's writes are recorded; and the statement that records one. */
 int64_t change_granularity_s(const struct phased *phased);
 void change_add_note(const struct change *change, struct buf *out);
-/* A condition for rows that violate what is declared for the added columns; "0" if nothing is. */
+/* A condition for rows that violate what is declared for a column; "0" if nothing is. */
 const char *change_violated(const struct change *change, struct arena *arena);
 /* A condition for rows that verification finds fault with. */
 const char *change_fault(const struct change *change, struct arena *arena);
 
+/* Whether the table has an index of this name. */
+bool change_has_index(const struct change *change, const char *name);
+/* Whether indexes are still to be made. */
+bool change_makes_indexes(const struct change *change);
+/* How long making them holds the write lock, about. */
+double change_index_hold_ms(const struct change *change, int64_t rows);
 /* Adds to notes what the application would notice of it, from state from on. */
 void change_notes(const struct change *change, enum mig_state from, struct json *notes,
                   struct arena *arena);

@@ -162,7 +162,9 @@ static bool in_unique_expression(const struct shape *shape, const char *column)
     return false;
 }
 
-static enum err_code check_bounds(const struct checking *c, const char *column)
+static enum err_code check_keys(const struct checking *c, const char *column,
+                                enum err_code (*refuse)(const struct checking *, const char *,
+                                                        const char *))
 {
     static const struct {
         const char *sql, *why;
@@ -185,16 +187,75 @@ static enum err_code check_bounds(const struct checking *c, const char *column)
             return rc;
         }
         if (!none) {
-            return refuse_bound(c, column, bounds[i].why);
+            return refuse(c, column, bounds[i].why);
         }
     }
-    if (in_unique_expression(&c->change->shape, column)) {
-        return refuse_bound(c, column, bounds[0].why);
+    return in_unique_expression(&c->change->shape, column) ? refuse(c, column, bounds[0].why)
+                                                           : ERR_OK;
+}
+
+static bool is_renamed(const struct checking *c, size_t drop)
+{
+    const struct phased *phased = c->change->phased;
+
+    for (size_t i = 0; i < phased->add_count; i++) {
+        if (phased->add[i].renames && phased->add[i].like != NULL &&
+            strcasecmp(phased->add[i].like, phased->drop[drop].name) == 0) {
+            return true;
+        }
     }
-    if (table_text_expression_names(str_of(c->change->shape.sql), column)) {
-        return refuse_bound(c, column, "a CHECK, DEFAULT or generated column names it");
+    return false;
+}
+
+/* New code's INSERT does not name the column: what stands there then must pass its CHECKs. */
+static enum err_code check_own(const struct checking *c, const char *column, struct str definition)
+{
+    struct database_rows *rows = NULL;
+    struct buf sql = {0}, checks = {0};
+    const char *value = table_text_default(definition, c->arena);
+    enum err_code rc = ERR_OK;
+    bool passes = true;
+    struct err why = {0};
+
+    table_text_checks(definition, &checks);
+    if (checks.len > 0) {
+        buf_text(&sql, "SELECT 1 FROM (SELECT ");
+        buf_text(&sql, value != NULL ? value : "NULL");
+        buf_text(&sql, " AS ");
+        buf_sql_name(&sql, str_of(column));
+        buf_print(&sql, ") WHERE coalesce((%s), 1)", buf_cstr(&checks));
+        rc = database_query(c->db, buf_cstr(&sql), NULL, 0, &rows, &why);
+        passes = rc == ERR_OK && database_rows_count(rows) > 0;
+        database_rows_free(rows);
     }
-    return ERR_OK;
+    buf_fini(&sql);
+    buf_fini(&checks);
+    return passes ? ERR_OK
+           : rc   ? refuse_bound(c, column, "its CHECK names another column too")
+                  : refuse_bound(c, column,
+                                 "its CHECK refuses what stands there when it is not named in an "
+                                   "INSERT, as in those of new code");
+}
+
+/* A renamed column takes its own CHECK along. */
+static enum err_code check_expressions_of(const struct checking *c, size_t drop, const char *column)
+{
+    struct str definition;
+    struct buf rest = {0};
+    bool named;
+
+    if (!is_renamed(c, drop) ||
+        !table_text_column(str_of(c->change->shape.sql), column, &definition)) {
+        return table_text_expression_names(str_of(c->change->shape.sql), column)
+                   ? refuse_bound(c, column, "a CHECK, DEFAULT or generated column names it")
+                   : ERR_OK;
+    }
+    table_text_remove(str_of(c->change->shape.sql), definition, &rest);
+    named = buf_failed(&rest) || table_text_expression_names(str_of(buf_cstr(&rest)), column);
+    buf_fini(&rest);
+    return named ? refuse_bound(c, column,
+                                "a CHECK or generated column outside its own definition names it")
+                 : check_own(c, column, definition);
 }
 
 static enum err_code check_not_null(const struct checking *c, const char *column)
@@ -220,22 +281,28 @@ static enum err_code check_not_null(const struct checking *c, const char *column
                      column);
 }
 
+static enum err_code no_column(const struct checking *c, const char *name)
+{
+    const char *names[NAMES_MAX], *nearest;
+    size_t count = 0;
+
+    for (; count < c->change->shape.count && count < NAMES_MAX; count++) {
+        names[count] = c->change->shape.columns[count].name;
+    }
+    nearest = nearest_name(name, names, count);
+    return err_set(c->err, ERR_INVALID, "table \"%.60s\" has no column \"%.60s\"%s%.60s%s",
+                   c->change->shape.table, name, nearest != NULL ? "; did you mean \"" : "",
+                   nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
+}
+
 static enum err_code check_drop(const struct checking *c, size_t i)
 {
     const char *name = c->change->drop_now[i];
     const struct shape_column *column = shape_column(&c->change->shape, name);
-    const char *names[NAMES_MAX], *nearest;
-    size_t count = 0;
     enum err_code rc;
 
     if (column == NULL) {
-        for (; count < c->change->shape.count && count < NAMES_MAX; count++) {
-            names[count] = c->change->shape.columns[count].name;
-        }
-        nearest = nearest_name(name, names, count);
-        return err_set(c->err, ERR_INVALID, "table \"%.60s\" has no column \"%.60s\"%s%.60s%s",
-                       c->change->shape.table, name, nearest != NULL ? "; did you mean \"" : "",
-                       nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
+        return no_column(c, name);
     }
     if (column->primary_key > 0) {
         return refuse_bound(c, name, "it is part of the primary key");
@@ -243,11 +310,78 @@ static enum err_code check_drop(const struct checking *c, size_t i)
     if (column->generated) {
         return refuse_bound(c, name, "it is a generated column");
     }
-    rc = check_bounds(c, name);
+    rc = check_keys(c, name, refuse_bound);
+    rc = rc ? rc : check_expressions_of(c, i, name);
     return rc || !column->not_null ? rc : check_not_null(c, name);
 }
 
+/* ---- columns that stay ---- */
+
+static enum err_code refuse_fill(const struct checking *c, const char *column, const char *why)
+{
+    return err_set(c->err, ERR_INVALID, "NULL in \"%.60s\" cannot be filled: %s", column, why);
+}
+
+static enum err_code check_filled(const struct checking *c, const struct phased_alter *alter)
+{
+    enum err_code rc = ERR_OK;
+
+    if (alter->fill != NULL || alter->reverse != NULL) {
+        rc = check_keys(c, alter->name, refuse_fill);
+        if (rc == ERR_OK && !c->expanded && /* later our own CHECK stands there */
+            table_text_expression_names(str_of(c->change->shape.sql), alter->name)) {
+            rc = refuse_fill(c, alter->name, "a CHECK or generated column names it");
+        }
+    }
+    return rc;
+}
+
+static enum err_code check_alter(const struct checking *c, const struct phased_alter *alter)
+{
+    const struct shape_column *column = shape_column(&c->change->shape, alter->name);
+    const struct database_capabilities *capabilities = NULL;
+    enum err_code rc;
+
+    if (is_added(c, alter->name) || is_dropped(c, alter->name)) {
+        return err_set(c->err, ERR_INVALID, "\"%.60s\" is altered, and added or dropped",
+                       alter->name);
+    }
+    if (column == NULL) {
+        return no_column(c, alter->name);
+    }
+    if (column->generated || (column->primary_key > 0 && alter->null != PHASED_NULL_AS_IT_IS)) {
+        return err_set(c->err, ERR_INVALID, "\"%.60s\" cannot be altered: it is %s", alter->name,
+                       column->generated ? "a generated column" : "part of the primary key");
+    }
+    if (!c->expanded && alter->null != PHASED_NULL_AS_IT_IS &&
+        column->not_null == (alter->null == PHASED_NULL_REFUSED)) {
+        return err_set(c->err, ERR_INVALID, "\"%.60s\" %s", alter->name,
+                       column->not_null ? "is NOT NULL already" : "is not NOT NULL");
+    }
+    rc = database_probe(c->db, &capabilities, c->err);
+    if (rc == ERR_OK && !capabilities->writable_schema) {
+        rc = err_set(c->err, ERR_INVALID,
+                     "\"%.60s\" cannot be altered: this database cannot change a table's text in "
+                     "place",
+                     alter->name);
+    }
+    return rc ? rc : check_filled(c, alter);
+}
+
 /* ---- expressions ---- */
+
+/* "SELECT 1 FROM " a table with the added columns. */
+static void from_new_shape(const struct checking *c, struct buf *sql)
+{
+    buf_text(sql, "SELECT 1 FROM (SELECT *");
+    for (size_t i = 0; !c->expanded && i < c->change->phased->add_count; i++) {
+        buf_text(sql, ", NULL AS ");
+        buf_sql_name(sql, str_of(c->change->phased->add[i].name));
+    }
+    buf_text(sql, " FROM ");
+    buf_sql_name(sql, str_of(c->change->shape.table));
+    buf_char(sql, ')');
+}
 
 static enum err_code compiles(const struct checking *c, const char *text,
                               const struct expression_names *names)
@@ -256,14 +390,8 @@ static enum err_code compiles(const struct checking *c, const char *text,
     struct buf sql = {0};
     enum err_code rc;
 
-    buf_text(&sql, "SELECT 1 FROM (SELECT *");
-    for (size_t i = 0; !c->expanded && i < c->change->phased->add_count; i++) {
-        buf_text(&sql, ", NULL AS ");
-        buf_sql_name(&sql, str_of(c->change->phased->add[i].name));
-    }
-    buf_text(&sql, " FROM ");
-    buf_sql_name(&sql, str_of(c->change->shape.table));
-    buf_text(&sql, ") WHERE ("); /* where aggregates and windows are misuse, as in a trigger */
+    from_new_shape(c, &sql);
+    buf_text(&sql, " WHERE ("); /* where aggregates and windows are misuse, as in a trigger */
     expression_write(text, names, "", &sql);
     buf_text(&sql, ") LIMIT 0");
     rc = database_query(c->db, buf_cstr(&sql), NULL, 0, &rows, c->err);
@@ -330,6 +458,30 @@ static enum err_code check_made(const struct checking *c, const char *what, cons
     return rc ? rc : check_strict(c, where, text, names, type);
 }
 
+static enum err_code check_alter_expressions(const struct checking *c,
+                                             const struct phased_alter *alter,
+                                             const struct expression_names *names)
+{
+    const struct shape_column *column = shape_column(&c->change->shape, alter->name);
+    const char *type = column != NULL ? column->type : NULL;
+    enum err_code rc = check_made(c, "fill", alter->name, alter->fill, names, type, false);
+
+    rc = rc ? rc : check_made(c, "reverse", alter->name, alter->reverse, names, type, true);
+    for (size_t i = 0; rc == ERR_OK && alter->check != NULL && i < c->change->phased->add_count;
+         i++) {
+        if (expression_uses(alter->check, c->change->phased->add[i].name)) {
+            rc = err_set(c->err, ERR_INVALID,
+                         "check of \"%.60s\": it reads \"%.60s\", which is only just added: give "
+                         "that column the \"check\"",
+                         alter->name, c->change->phased->add[i].name);
+        }
+    }
+    return rc || alter->check == NULL
+               ? rc
+               : check_expression(c, arena_print(c->arena, "check of \"%s\"", alter->name),
+                                  alter->check, names, true, true);
+}
+
 static enum err_code check_expressions(const struct checking *c)
 {
     const struct phased *phased = c->change->phased;
@@ -339,7 +491,7 @@ static enum err_code check_expressions(const struct checking *c)
     for (size_t i = 0; rc == ERR_OK && i < phased->add_count; i++) {
         const struct phased_add *add = &phased->add[i];
         rc = check_made(c, "forward", add->name, add->forward, &names.list, add->type, false);
-        if (rc == ERR_OK && add->check != NULL) {
+        if (rc == ERR_OK && add->check != NULL && !add->renames) {
             rc = check_expression(c, arena_print(c->arena, "check of \"%s\"", add->name),
                                   add->check, &names.list, true, true);
         }
@@ -349,8 +501,146 @@ static enum err_code check_expressions(const struct checking *c)
         rc = check_made(c, "reverse", phased->drop[i].name, phased->drop[i].reverse, &names.list,
                         column != NULL ? column->type : NULL, true);
     }
+    for (size_t i = 0; rc == ERR_OK && i < phased->alter_count; i++) {
+        rc = check_alter_expressions(c, &phased->alter[i], &names.list);
+    }
     if (rc == ERR_OK && phased->valid_old != NULL) {
         rc = check_expression(c, "valid_old", phased->valid_old, &names.list, false, false);
+    }
+    return rc;
+}
+
+/* ---- indexes ---- */
+
+/* What is between the parentheses, and what follows WHERE ("" if nothing), of CREATE INDEX. */
+static void index_parts(const char *sql, struct str *list, struct str *where)
+{
+    struct sql_scan scan = sql_scan_start(str_of(sql));
+    struct sql_token token;
+    int depth = 0;
+
+    *list = *where = (struct str){"", 0};
+    while (sql_scan_next(&scan, &token)) {
+        if (sql_token_punct(&token, '(') && depth++ == 0 && list->len == 0) {
+            list->at = token.text.at + 1;
+        } else if (sql_token_punct(&token, ')') && --depth == 0 && list->len == 0) {
+            list->len = (size_t)(token.text.at - list->at);
+        } else if (depth == 0 && sql_token_is(&token, "WHERE")) {
+            where->at = token.text.at + token.text.len;
+            where->len = strlen(where->at);
+            return;
+        }
+    }
+}
+
+/* An index evaluates its expressions in the application's statements, too. */
+static enum err_code check_index_part(const struct checking *c,
+                                      const struct phased_index_change *index, struct str part,
+                                      const struct expression_names *names)
+{
+    const char *what = arena_print(c->arena, "create_index \"%s\"", index->name);
+    const char *text = arena_text(c->arena, part.at, part.len);
+    enum err_code rc = ERR_OK;
+
+    if (what == NULL || text == NULL) {
+        return err_set(c->err, ERR_NOMEM, "out of memory");
+    }
+    rc = expression_check_constraint(text, names, c->err);
+    if (rc == ERR_OK && expression_may_fail(text)) {
+        rc = err_set(c->err, ERR_INVALID,
+                     "a function there fails on some values, and every write of them with it: put "
+                     "its value into a column, and index that, in: %.100s",
+                     text);
+    }
+    for (size_t i = 0; rc == ERR_OK && i < names->count; i++) {
+        if (is_dropped(c, names->names[i]) && expression_uses(text, names->names[i])) {
+            rc = err_set(c->err, ERR_INVALID, "it reads \"%.60s\", which is dropped",
+                         names->names[i]);
+        }
+    }
+    if (rc) {
+        err_wrap(c->err, "%s", what);
+    }
+    return rc;
+}
+
+static enum err_code check_created(const struct checking *c,
+                                   const struct phased_index_change *index,
+                                   const struct expression_names *names)
+{
+    struct database_rows *rows = NULL;
+    struct buf sql = {0};
+    struct str list, where;
+    bool none = false;
+    enum err_code rc;
+
+    index_parts(index->sql, &list, &where);
+    rc = check_index_part(c, index, list, names);
+    rc = rc || where.len == 0 ? rc : check_index_part(c, index, where, names);
+    if (rc == ERR_OK && !c->expanded) {
+        rc = no_rows(c,
+                     "SELECT 1 FROM sqlite_master WHERE lower(name) = lower(?2) AND ?1 IS NOT NULL",
+                     c->change->shape.table, index->name, &none);
+        if (rc == ERR_OK && !none) {
+            rc = err_set(c->err, ERR_INVALID, "there is something called \"%.60s\" already",
+                         index->name);
+        }
+    }
+    if (rc) {
+        return rc;
+    }
+    from_new_shape(c, &sql);
+    buf_text(&sql, " WHERE (");
+    buf_add(&sql, where.len > 0 ? where.at : "1", where.len > 0 ? where.len : 1);
+    buf_text(&sql, ") ORDER BY ");
+    buf_add(&sql, list.at, list.len);
+    buf_text(&sql, " LIMIT 0");
+    rc = database_query(c->db, buf_cstr(&sql), NULL, 0, &rows, c->err);
+    database_rows_free(rows);
+    buf_fini(&sql);
+    if (rc) {
+        err_wrap(c->err, "create_index \"%s\"", index->name);
+    }
+    return rc;
+}
+
+static enum err_code check_removed(const struct checking *c,
+                                   const struct phased_index_change *index)
+{
+    const struct shape *shape = &c->change->shape;
+
+    for (size_t i = 0; i < shape->object_count; i++) {
+        const struct shape_object *object = &shape->objects[i];
+        struct sql_scan scan = sql_scan_start(str_of(object->sql));
+        struct sql_token token;
+        if (strcmp(object->type, "index") != 0 || strcasecmp(object->name, index->name) != 0) {
+            continue;
+        }
+        if (sql_scan_next(&scan, &token) && sql_scan_next(&scan, &token) &&
+            !sql_token_is(&token, "UNIQUE")) {
+            return ERR_OK;
+        }
+        return err_set(c->err, ERR_INVALID,
+                       "index \"%.60s\" makes values unique, and new code may need it gone before "
+                       "purge: drop it by a plain migration",
+                       index->name);
+    }
+    return c->expanded ? ERR_OK
+                       : err_set(c->err, ERR_INVALID, "table \"%.60s\" has no index \"%.60s\"",
+                                 shape->table, index->name);
+}
+
+static enum err_code check_indexes(const struct checking *c)
+{
+    const struct phased *phased = c->change->phased;
+    struct change_names names;
+    enum err_code rc = change_names_of(c->change, c->arena, &names, c->err);
+
+    for (size_t i = 0; rc == ERR_OK && i < phased->create_index_count; i++) {
+        rc = check_created(c, &phased->create_index[i], &names.list);
+    }
+    for (size_t i = 0; rc == ERR_OK && i < phased->drop_index_count; i++) {
+        rc = check_removed(c, &phased->drop_index[i]);
     }
     return rc;
 }
@@ -367,7 +657,11 @@ enum err_code change_check(struct database *db, const struct change *change, boo
     for (size_t i = 0; rc == ERR_OK && i < change->phased->add_count; i++) {
         rc = check_add(&c, i);
     }
+    for (size_t i = 0; rc == ERR_OK && i < change->phased->alter_count; i++) {
+        rc = check_alter(&c, &change->phased->alter[i]);
+    }
     rc = rc ? rc : check_expressions(&c);
+    rc = rc ? rc : check_indexes(&c);
     if (rc) {
         err_wrap(err, "%.100s", change->migration->name);
     }

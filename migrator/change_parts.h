@@ -38,6 +38,17 @@ void change_add_each_new(const struct change *change, const char *prefix, const 
 /* The same over the dropped columns that are restored. */
 void change_add_each_dropped(const struct change *change, const char *prefix, const char *test,
                              const char *joint, struct buf *out);
+/* Sets phased anew: with what the table says of columns that are renamed, retyped or altered. */
+MUST_USE enum err_code change_resolve(struct database *db, struct change *change, bool expanded,
+                                      struct arena *arena, struct err *err);
+/* For columns that stay: the statements over many rows, and the triggers, behind the others. */
+MUST_USE enum err_code change_alterations(struct change *change, const struct change_names *names,
+                                          struct arena *arena, struct err *err);
+/* The triggers that put a value where old code writes NULL; columns, SET list and conditions as
+ * change_alterations() makes them. */
+MUST_USE enum err_code change_null_triggers(struct change *change, const char *columns,
+                                            const char *set, const char *where, const char *is_null,
+                                            struct arena *arena, struct err *err);
 
 /* Set the predicates, and then the triggers, of a change whose names are known. */
 MUST_USE enum err_code change_predicates(struct change *change, const struct change_names *names,

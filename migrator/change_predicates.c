@@ -57,6 +57,17 @@ const struct shape_column *change_dropped(const struct change *change, size_t dr
     return column != NULL ? column : shape_column(&change->shape, change->drop_old[drop]);
 }
 
+bool change_needs_aside(const struct change *change)
+{
+    bool has = false;
+
+    for (size_t i = 0; i < change->phased->drop_count; i++) {
+        const struct shape_column *column = change_dropped(change, i);
+        has = has || (column != NULL && column->has_default);
+    }
+    return has;
+}
+
 /* Whether an expression names any column at all. */
 bool change_reads_columns(const char *text, const struct change_names *names)
 {
@@ -265,6 +276,9 @@ void change_add_each_new(const struct change *change, const char *prefix, const 
         if (phased->add[i].forward != NULL) {
             buf_text(out, any ? joint : "");
             change_add_name(out, prefix, phased->add[i].name);
+            if (other_prefix != NULL && phased->add[i].collation != NULL) {
+                buf_text(out, " COLLATE BINARY");
+            }
             buf_text(out, test);
             if (other_prefix != NULL) {
                 change_add_name(out, other_prefix, phased->add[i].name);
@@ -289,15 +303,39 @@ void change_add_each_dropped(const struct change *change, const char *prefix, co
     }
 }
 
+/* A row that nobody wrote since ADD COLUMN does not hold the column at all: it would read as the
+ * DEFAULT that contract declares. So NULL is written into it, once. */
+static void add_materialised(const struct change *change, struct buf *text)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < change->phased->add_count; i++) {
+        const struct phased_add *add = &change->phased->add[i];
+        if (add->default_value != NULL && add->forward != NULL) {
+            buf_text(text, any ? " OR " : " OR ((");
+            change_add_name(text, "", add->name);
+            buf_text(text, " IS NULL");
+            any = true;
+        }
+    }
+    if (any) {
+        buf_print(text, ") AND (%s))", change->forward);
+    }
+}
+
 /* What backfill and verification look for. false: out of memory. */
 static bool judge_rows(struct change *change, struct arena *arena)
 {
     bool derives = change->forward != NULL, restores = change->reverse != NULL;
     bool some_invalid = change->phased->valid_old != NULL;
+    struct buf unmade = {0};
 
     if (derives) {
-        change->unmade = arena_print(arena, "%s AND (NOT (%s) OR (%s AND NOT (%s)))", change->valid,
-                                     change->consistent, change->unfilled, change->forward);
+        buf_print(&unmade, "%s AND (NOT (%s) OR (%s AND NOT (%s))", change->valid,
+                  change->consistent, change->unfilled, change->forward);
+        add_materialised(change, &unmade);
+        buf_char(&unmade, ')');
+        change->unmade = change_settle(arena, &unmade);
     }
     if (some_invalid) {
         change->invalid = arena_print(arena, "NOT %s AND NOT (%s)", change->valid,

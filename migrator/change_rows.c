@@ -1,5 +1,8 @@
 #include "migrator/change_parts.h"
 
+#include <string.h>
+#include <strings.h>
+
 #include "migrator/expression.h"
 #include "migrator/handwritten.h"
 #include "migrator/table_change.h"
@@ -8,7 +11,10 @@
 
 bool change_declares(const struct change *change, size_t add)
 {
-    return change->phased->add[add].not_null || change->phased->add[add].check != NULL;
+    const struct phased_add *column = &change->phased->add[add];
+
+    return column->not_null || column->check != NULL || column->default_value != NULL ||
+           column->declared != NULL;
 }
 
 static const char *definition(const struct change *change, size_t i, bool declared,
@@ -18,12 +24,21 @@ static const char *definition(const struct change *change, size_t i, bool declar
     struct expression_names none = {0};
     struct buf text = {0};
 
+    if (declared && add->declared != NULL) {
+        return add->declared;
+    }
     buf_sql_name(&text, str_of(add->name));
     if (add->type != NULL) {
         buf_print(&text, " %s", add->type);
     }
+    if (add->collation != NULL) {
+        buf_print(&text, " COLLATE %s", add->collation);
+    }
     if (declared && add->not_null) {
         buf_text(&text, " NOT NULL");
+    }
+    if (declared && add->default_value != NULL) {
+        buf_print(&text, " DEFAULT %s", add->default_value);
     }
     if (declared && add->check != NULL) {
         buf_text(&text, " CHECK (");
@@ -105,14 +120,39 @@ static void add_violated(const struct change *change, size_t i, struct buf *text
     }
 }
 
+static void add_violated_alter(const struct change *change, size_t i, struct buf *text)
+{
+    const struct phased_alter *alter = &change->phased->alter[i];
+    struct expression_names none = {0};
+
+    if (alter->null == PHASED_NULL_REFUSED) {
+        buf_text(text, " OR ");
+        change_add_name(text, "", alter->name);
+        buf_text(text, " IS NULL");
+    }
+    if (alter->check != NULL) {
+        buf_text(text, " OR NOT coalesce((");
+        expression_write(alter->check, &none, "", text);
+        buf_text(text, "), 1)");
+    }
+}
+
+static void add_all_violated(const struct change *change, struct buf *text)
+{
+    for (size_t i = 0; i < change->phased->add_count; i++) {
+        add_violated(change, i, text);
+    }
+    for (size_t i = 0; i < change->phased->alter_count; i++) {
+        add_violated_alter(change, i, text);
+    }
+}
+
 const char *change_violated(const struct change *change, struct arena *arena)
 {
     struct buf text = {0};
 
     buf_char(&text, '0');
-    for (size_t i = 0; i < change->phased->add_count; i++) {
-        add_violated(change, i, &text);
-    }
+    add_all_violated(change, &text);
     return change_settle(arena, &text);
 }
 
@@ -163,6 +203,11 @@ const char *change_verify(const struct change *change, struct arena *arena)
         add_violated(change, i, &text);
         buf_text(&text, ")), 0)");
     }
+    for (size_t i = 0; i < change->phased->alter_count; i++) {
+        buf_text(&text, ", coalesce(sum(0");
+        add_violated_alter(change, i, &text);
+        buf_text(&text, "), 0)");
+    }
     buf_text(&text, " FROM ");
     buf_sql_name(&text, str_of(change->shape.table));
     return change_settle(arena, &text);
@@ -179,8 +224,44 @@ const char *change_fault(const struct change *change, struct arena *arena)
     if (change->invalid != NULL) {
         buf_print(&text, " OR (%s)", change->invalid);
     }
-    for (size_t i = 0; i < change->phased->add_count; i++) {
-        add_violated(change, i, &text);
-    }
+    add_all_violated(change, &text);
     return change_settle(arena, &text);
+}
+
+/* ---- indexes ---- */
+
+bool change_has_index(const struct change *change, const char *name)
+{
+    for (size_t i = 0; i < change->shape.object_count; i++) {
+        const struct shape_object *object = &change->shape.objects[i];
+        if (strcmp(object->type, "index") == 0 && strcasecmp(object->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool change_makes_indexes(const struct change *change)
+{
+    for (size_t i = 0; i < change->phased->create_index_count; i++) {
+        if (!change_has_index(change, change->phased->create_index[i].name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Measured on SQLite 3.40, one million rows of 200 bytes: 0.56 s an index. */
+#define INDEX_ROWS_PER_MS 1800.0
+
+double change_index_hold_ms(const struct change *change, int64_t rows)
+{
+    double ms = 0;
+
+    for (size_t i = 0; i < change->phased->create_index_count; i++) {
+        if (!change_has_index(change, change->phased->create_index[i].name)) {
+            ms += (double)rows / INDEX_ROWS_PER_MS;
+        }
+    }
+    return ms;
 }

@@ -269,9 +269,12 @@ static enum err_code reverse_triggers(struct change *change, struct arena *arena
         return rc;
     }
     begin_trigger(change, on_insert, "INSERT", &text);
-    buf_text(&text, "WHEN ");
-    change_add_each_new(change, "NEW.", " IS NOT NULL", NULL, " OR ", &text);
-    buf_text(&text, " BEGIN ");
+    if (!change->set_aside || !change_needs_aside(change)) {
+        buf_text(&text, "WHEN ");
+        change_add_each_new(change, "NEW.", " IS NOT NULL", NULL, " OR ", &text);
+        buf_char(&text, ' ');
+    } /* else only new code inserts, and the set-aside column got its DEFAULT */
+    buf_text(&text, "BEGIN ");
     add_update(change, change->restore, &text);
     buf_print(&text, " AND NOT (%s); ", change->consistent);
     return end_trigger(change, on_insert, false, arena, &text, err);
@@ -337,6 +340,29 @@ enum err_code change_triggers(struct change *change, const struct change_names *
     }
     if (rc == ERR_OK && change->reverse != NULL && change->forward != NULL) {
         rc = reverse_triggers(change, arena, err);
+    }
+    return rc;
+}
+
+enum err_code change_null_triggers(struct change *change, const char *columns, const char *set,
+                                   const char *where, const char *is_null, struct arena *arena,
+                                   struct err *err)
+{
+    static const char *const names[] = {"fill_insert", "fill_update"};
+    enum err_code rc = ERR_OK;
+
+    for (size_t i = 0; rc == ERR_OK && i < 2; i++) {
+        const char *name = trigger_name(change, names[i], arena);
+        struct buf text = {0}, event = {0};
+        buf_text(&event, i == 0 ? "INSERT" : "UPDATE OF ");
+        buf_text(&event, i == 0 ? "" : columns);
+        begin_trigger(change, name, buf_cstr(&event), &text);
+        buf_print(&text, "WHEN %s BEGIN ", is_null);
+        add_update(change, set, &text);
+        buf_print(&text, " AND (%s); ", where);
+        change_add_note(change, &text);
+        rc = end_trigger(change, name, true, arena, &text, err);
+        buf_fini(&event);
     }
     return rc;
 }

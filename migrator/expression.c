@@ -122,6 +122,21 @@ bool expression_is(const char *text, const char *column)
            sql_token_names(&t.at[0], column);
 }
 
+bool expression_may_fail(const char *text)
+{
+    struct expression_tokens t;
+
+    expression_tokens_read(text, &t);
+    for (size_t i = 0; i < t.count; i++) {
+        const struct sql_function *f =
+            expression_is_call(&t, i) ? sql_function_find(t.at[i].text) : NULL;
+        if (f != NULL && f->guard != SQL_GUARD_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- writing ---- */
 
 struct writing {

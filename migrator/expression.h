@@ -43,6 +43,9 @@ bool expression_uses(const char *text, const char *column);
 /* Whether it is a column's name and nothing else. */
 bool expression_is(const char *text, const char *column);
 
+/* Whether it fails on some rows unless expression_write() has written it. */
+bool expression_may_fail(const char *text);
+
 /* Writes it with each column quoted, under the name it has now, and prefix ("OLD.", "NEW.", "") in
  * front; and with what would make a function fail turned into NULL: text that is no JSON, the least
  * integer for abs(), 'now' as a time. */

@@ -102,6 +102,7 @@ static enum err_code read_apply(const struct migrate *m, const struct migrate_ap
     *asked = (struct asked){.request = {.to = MIG_CONTRACTED,
                                         .override_gate = what->override_gate,
                                         .reason = what->reason,
+                                        .maintenance = what->maintenance,
                                         .wait_s = what->wait_s,
                                         .watch_s = what->watch_s,
                                         .rewrite = what->reclaim,

@@ -68,6 +68,7 @@ struct migrate_apply {
     bool
         fresh; /* tables without a row go straight to the schema behind purge, also where the database
                    is in use: no gates, no flag server */
+    bool maintenance;      /* a step may hold the write lock for as long as it takes */
     const char *plan_file; /* migrate_plan() writes the plan there; migrate_apply() does nothing but
                               what stands there, as it stands there; NULL: none */
     int wait_s;            /* how long to wait for a closed gate; 0: not at all */

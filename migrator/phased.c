@@ -7,16 +7,11 @@
 #include "base/json.h"
 #include "base/nearest.h"
 #include "migrator/facts.h"
+#include "migrator/phased_read.h"
 #include "migrator/phased_table.h"
 
 #define OLD_WRITES_IDLE_MS (60 * 60 * 1000) /* the default gate: no write by old code for 1 h */
 #define LEASE_S 300
-
-struct reader {
-    struct arena *arena;
-    struct phased *phased;
-    struct err *err;
-};
 
 const char *phased_gate_name(enum phased_gate gate)
 {
@@ -73,12 +68,12 @@ bool phased_duration(const char *text, int64_t *ms)
 
 /* ---- members ---- */
 
-static const char *keep(struct reader *reader, const char *text)
+const char *phased_keep(struct phased_reader *reader, const char *text)
 {
     return arena_text(reader->arena, text, strlen(text));
 }
 
-static enum err_code wrong_kind(struct reader *reader, const char *what, const char *wanted,
+enum err_code phased_wrong_kind(struct phased_reader *reader, const char *what, const char *wanted,
                                 const struct json *json)
 {
     return err_set(reader->err, ERR_INVALID, "\"%.60s\" must be %s, and is %s", what, wanted,
@@ -86,24 +81,24 @@ static enum err_code wrong_kind(struct reader *reader, const char *what, const c
 }
 
 /* A string that is not empty. */
-static enum err_code take_text(struct reader *reader, const char *what, const struct json *json,
-                               const char **out)
+enum err_code phased_take_text(struct phased_reader *reader, const char *what,
+                               const struct json *json, const char **out)
 {
     const char *text = json_text(json);
 
     if (text == NULL) {
-        return wrong_kind(reader, what, "a string", json);
+        return phased_wrong_kind(reader, what, "a string", json);
     }
     if (*text == '\0') {
         return err_set(reader->err, ERR_INVALID, "\"%.60s\" is empty", what);
     }
-    *out = keep(reader, text);
+    *out = phased_keep(reader, text);
     return *out != NULL ? ERR_OK : err_set(reader->err, ERR_NOMEM, "out of memory");
 }
 
 /* Refuses a member whose name is not one of names (NULL-terminated). */
-static enum err_code known(struct reader *reader, const struct json *object, const char *where,
-                           const char *const *names)
+enum err_code phased_known(struct phased_reader *reader, const struct json *object,
+                           const char *where, const char *const *names)
 {
     size_t count = 0;
 
@@ -129,7 +124,7 @@ static enum err_code known(struct reader *reader, const struct json *object, con
 }
 
 /* A member that stands twice would silently win over the other. */
-static enum err_code refuse_twins(struct reader *reader, const struct json *json)
+static enum err_code refuse_twins(struct phased_reader *reader, const struct json *json)
 {
     enum err_code rc = ERR_OK;
 
@@ -145,161 +140,14 @@ static enum err_code refuse_twins(struct reader *reader, const struct json *json
     return rc;
 }
 
-static bool same_name(const char *a, const char *b)
+bool phased_same_name(const char *a, const char *b)
 {
     return strcasecmp(a, b) == 0;
 }
 
 /* ---- parts ---- */
 
-/* Whether name can join the columns read so far. */
-static enum err_code check_added_name(struct reader *reader, const char *name)
-{
-    const struct phased *phased = reader->phased;
-
-    if (*name == '\0') {
-        return err_set(reader->err, ERR_INVALID, "\"add\" has a column without a name");
-    }
-    for (size_t i = 0; i < phased->add_count; i++) {
-        if (same_name(phased->add[i].name, name)) {
-            return err_set(reader->err, ERR_INVALID, "\"add\" names \"%.60s\" twice", name);
-        }
-    }
-    return ERR_OK;
-}
-
-static enum err_code read_add(struct reader *reader, const struct json *json)
-{
-    static const char *const names[] = {"type", "not_null", "check", NULL};
-    struct phased *phased = reader->phased;
-    enum err_code rc = ERR_OK;
-
-    if (json == NULL) {
-        return ERR_OK;
-    }
-    if (json_kind(json) != JSON_OBJECT) {
-        return wrong_kind(reader, "add", "an object", json);
-    }
-    if (json_count(json) > PHASED_COLUMNS_MAX) {
-        return err_set(reader->err, ERR_LIMIT, "\"add\" has more than %u columns",
-                       PHASED_COLUMNS_MAX);
-    }
-    phased->add = arena_zero(reader->arena, json_count(json) + 1, sizeof *phased->add);
-    if (phased->add == NULL) {
-        return err_set(reader->err, ERR_NOMEM, "out of memory");
-    }
-    for (const struct json *column = json_first(json); column != NULL && rc == ERR_OK;
-         column = json_next(column)) {
-        struct phased_add *add = &phased->add[phased->add_count];
-        const struct json *check = json_get(column, "check"), *nn = json_get(column, "not_null");
-
-        rc = check_added_name(reader, json_key(column));
-        if (rc != ERR_OK) {
-            return rc;
-        }
-        add->name = keep(reader, json_key(column));
-        if (json_kind(column) != JSON_OBJECT) {
-            return wrong_kind(reader, json_key(column), "an object such as {\"type\": \"TEXT\"}",
-                              column);
-        }
-        rc = known(reader, column, json_key(column), names);
-        if (rc == ERR_OK && json_get(column, "type") != NULL) {
-            rc = take_text(reader, "type", json_get(column, "type"), &add->type);
-        }
-        if (rc == ERR_OK && check != NULL) {
-            rc = take_text(reader, "check", check, &add->check);
-        }
-        if (rc == ERR_OK && nn != NULL && json_kind(nn) != JSON_BOOL) {
-            rc = wrong_kind(reader, "not_null", "true or false", nn);
-        }
-        add->not_null = json_is_true(nn);
-        phased->add_count++;
-    }
-    return rc;
-}
-
-static enum err_code read_forward(struct reader *reader, const struct json *json)
-{
-    struct phased *phased = reader->phased;
-    enum err_code rc = ERR_OK;
-
-    if (json != NULL && json_kind(json) != JSON_OBJECT) {
-        return wrong_kind(reader, "forward", "an object", json);
-    }
-    for (const struct json *member = json_first(json); member != NULL && rc == ERR_OK;
-         member = json_next(member)) {
-        size_t i = 0;
-        while (i < phased->add_count && !same_name(phased->add[i].name, json_key(member))) {
-            i++;
-        }
-        if (i == phased->add_count) {
-            return err_set(reader->err, ERR_INVALID,
-                           "\"forward\" fills \"%.60s\", which is not in \"add\"",
-                           json_key(member));
-        }
-        rc = take_text(reader, json_key(member), member, &phased->add[i].forward);
-    }
-    return rc;
-}
-
-static enum err_code read_drop(struct reader *reader, const struct json *json)
-{
-    struct phased *phased = reader->phased;
-    enum err_code rc = ERR_OK;
-
-    if (json == NULL) {
-        return ERR_OK;
-    }
-    if (json_kind(json) != JSON_ARRAY) {
-        return wrong_kind(reader, "drop", "an array of column names", json);
-    }
-    if (json_count(json) > PHASED_COLUMNS_MAX) {
-        return err_set(reader->err, ERR_LIMIT, "\"drop\" has more than %u columns",
-                       PHASED_COLUMNS_MAX);
-    }
-    phased->drop = arena_zero(reader->arena, json_count(json) + 1, sizeof *phased->drop);
-    if (phased->drop == NULL) {
-        return err_set(reader->err, ERR_NOMEM, "out of memory");
-    }
-    for (const struct json *item = json_first(json); item != NULL && rc == ERR_OK;
-         item = json_next(item)) {
-        rc = take_text(reader, "drop", item, &phased->drop[phased->drop_count].name);
-        for (size_t i = 0; rc == ERR_OK && i < phased->drop_count; i++) {
-            if (same_name(phased->drop[i].name, phased->drop[phased->drop_count].name)) {
-                rc = err_set(reader->err, ERR_INVALID, "\"drop\" names \"%.60s\" twice",
-                             phased->drop[i].name);
-            }
-        }
-        phased->drop_count++;
-    }
-    return rc;
-}
-
-static enum err_code read_reverse(struct reader *reader, const struct json *json)
-{
-    struct phased *phased = reader->phased;
-    enum err_code rc = ERR_OK;
-
-    if (json != NULL && json_kind(json) != JSON_OBJECT) {
-        return wrong_kind(reader, "reverse", "an object", json);
-    }
-    for (const struct json *member = json_first(json); member != NULL && rc == ERR_OK;
-         member = json_next(member)) {
-        size_t i = 0;
-        while (i < phased->drop_count && !same_name(phased->drop[i].name, json_key(member))) {
-            i++;
-        }
-        if (i == phased->drop_count) {
-            return err_set(reader->err, ERR_INVALID,
-                           "\"reverse\" restores \"%.60s\", which is not in \"drop\"",
-                           json_key(member));
-        }
-        rc = take_text(reader, json_key(member), member, &phased->drop[i].reverse);
-    }
-    return rc;
-}
-
-static enum err_code read_flag(struct reader *reader, const struct json *json)
+static enum err_code read_flag(struct phased_reader *reader, const struct json *json)
 {
     static const char *const names[] = {"key", "old", "new", NULL};
     struct phased *phased = reader->phased;
@@ -311,17 +159,17 @@ static enum err_code read_flag(struct reader *reader, const struct json *json)
         return ERR_OK;
     }
     if (json_kind(json) != JSON_OBJECT) {
-        return take_text(reader, "flag", json, &phased->flag);
+        return phased_take_text(reader, "flag", json, &phased->flag);
     }
-    rc = known(reader, json, "flag", names);
+    rc = phased_known(reader, json, "flag", names);
     if (rc == ERR_OK) {
-        rc = take_text(reader, "key", json_get(json, "key"), &phased->flag);
+        rc = phased_take_text(reader, "key", json_get(json, "key"), &phased->flag);
     }
     if (rc == ERR_OK && json_get(json, "old") != NULL) {
-        rc = take_text(reader, "old", json_get(json, "old"), &phased->flag_old);
+        rc = phased_take_text(reader, "old", json_get(json, "old"), &phased->flag_old);
     }
     if (rc == ERR_OK && json_get(json, "new") != NULL) {
-        rc = take_text(reader, "new", json_get(json, "new"), &phased->flag_new);
+        rc = phased_take_text(reader, "new", json_get(json, "new"), &phased->flag_new);
     }
     if (rc == ERR_OK && strcmp(phased->flag_old, phased->flag_new) == 0) {
         rc =
@@ -330,7 +178,7 @@ static enum err_code read_flag(struct reader *reader, const struct json *json)
     return rc;
 }
 
-static enum err_code read_gates(struct reader *reader, const struct json *json)
+static enum err_code read_gates(struct phased_reader *reader, const struct json *json)
 {
     static const char *const names[] = {"dual-write", "contract", "purge", NULL};
     enum err_code rc;
@@ -339,15 +187,15 @@ static enum err_code read_gates(struct reader *reader, const struct json *json)
         return ERR_OK;
     }
     if (json_kind(json) != JSON_OBJECT) {
-        return wrong_kind(reader, "gates", "an object", json);
+        return phased_wrong_kind(reader, "gates", "an object", json);
     }
-    rc = known(reader, json, "gates", names);
+    rc = phased_known(reader, json, "gates", names);
     for (size_t i = 0; rc == ERR_OK && i < PHASED_GATES; i++) {
         const struct json *gate = json_get(json, names[i]);
         if (gate == NULL) {
             continue;
         }
-        rc = take_text(reader, names[i], gate, &reader->phased->gates[i]);
+        rc = phased_take_text(reader, names[i], gate, &reader->phased->gates[i]);
         if (rc == ERR_OK) {
             rc = facts_check(reader->phased->gates[i], reader->err);
             if (rc) {
@@ -359,27 +207,27 @@ static enum err_code read_gates(struct reader *reader, const struct json *json)
 }
 
 /* A member that is one text for every phase, or an object of texts by phase. */
-static enum err_code take_by_phase(struct reader *reader, const char *what, const struct json *json,
-                                   const char *out[PHASED_WATCHES])
+static enum err_code take_by_phase(struct phased_reader *reader, const char *what,
+                                   const struct json *json, const char *out[PHASED_WATCHES])
 {
     static const char *const names[] = {"backfill", "contract", NULL};
     enum err_code rc = ERR_OK;
 
     if (json_kind(json) == JSON_OBJECT) {
-        rc = known(reader, json, what, names);
+        rc = phased_known(reader, json, what, names);
     } else if (json_kind(json) != JSON_STRING) {
-        return wrong_kind(reader, what, "a string, or an object by phase", json);
+        return phased_wrong_kind(reader, what, "a string, or an object by phase", json);
     }
     for (size_t i = 0; rc == ERR_OK && i < PHASED_WATCHES; i++) {
         const struct json *one = json_kind(json) == JSON_OBJECT ? json_get(json, names[i]) : json;
         if (one != NULL) {
-            rc = take_text(reader, what, one, &out[i]);
+            rc = phased_take_text(reader, what, one, &out[i]);
         }
     }
     return rc;
 }
 
-static enum err_code read_watch(struct reader *reader, const struct json *watch,
+static enum err_code read_watch(struct phased_reader *reader, const struct json *watch,
                                 const struct json *on_failure)
 {
     const char *actions[PHASED_WATCHES] = {NULL};
@@ -414,7 +262,7 @@ static enum err_code read_watch(struct reader *reader, const struct json *watch,
     return rc;
 }
 
-static enum err_code read_terms(struct reader *reader, const struct json *json)
+static enum err_code read_terms(struct phased_reader *reader, const struct json *json)
 {
     struct phased *phased = reader->phased;
     const struct json *idle = json_get(json, "old_writes_idle");
@@ -428,7 +276,7 @@ static enum err_code read_terms(struct reader *reader, const struct json *json)
             "\"old_writes_idle\" must be a duration such as \"90s\", \"1h\" or \"1h30m\"");
     }
     if (lossy != NULL && json_kind(lossy) != JSON_BOOL) {
-        return wrong_kind(reader, "lossy", "true or false", lossy);
+        return phased_wrong_kind(reader, "lossy", "true or false", lossy);
     }
     phased->lossy = json_is_true(lossy);
     if (lease != NULL &&
@@ -440,46 +288,13 @@ static enum err_code read_terms(struct reader *reader, const struct json *json)
 
 /* ---- the whole ---- */
 
-static enum err_code check_sense(struct reader *reader)
+static enum err_code check_sense(struct phased_reader *reader)
 {
-    const struct phased *phased = reader->phased;
-    bool derives = false;
-
-    if (phased->kind != PHASED_COLUMNS) {
-        return ERR_OK; /* phased_table_read() has seen to it */
-    }
-    if (phased->add_count == 0 && phased->drop_count == 0) {
-        return err_set(reader->err, ERR_INVALID,
-                       "it changes nothing: \"add\" or \"drop\" names the columns");
-    }
-    for (size_t i = 0; i < phased->add_count; i++) {
-        derives = derives || phased->add[i].forward != NULL;
-        if (phased->add[i].not_null && phased->add[i].forward == NULL) {
-            return err_set(
-                reader->err, ERR_INVALID,
-                "\"%.60s\" shall not be NULL, but \"forward\" does not say with what the "
-                "rows that are there are filled",
-                phased->add[i].name);
-        }
-    }
-    for (size_t i = 0; i < phased->drop_count; i++) {
-        if (phased->drop[i].reverse != NULL) {
-            continue;
-        }
-        if (!phased->lossy || derives) {
-            return err_set(reader->err, ERR_INVALID,
-                           "\"%.60s\" is dropped, so \"reverse\" must say how it is made from the "
-                           "other columns%s",
-                           phased->drop[i].name,
-                           phased->lossy ? " (\"lossy\" alone is enough only where nothing is "
-                                           "derived from it)"
-                                         : "; or \"lossy\": true gives this way back up");
-        }
-    }
-    return ERR_OK;
+    return reader->phased->kind == PHASED_COLUMNS ? phased_columns_check(reader)
+                                                  : ERR_OK; /* phased_table_read() has seen to it */
 }
 
-static enum err_code read_document(struct reader *reader, const struct json *json)
+static enum err_code read_document(struct phased_reader *reader, const struct json *json)
 {
     static const char *const names[] = {"description",
                                         "table",
@@ -501,6 +316,7 @@ static enum err_code read_document(struct reader *reader, const struct json *jso
                                         "needs",
                                         "watch",
                                         "on_failure",
+                                        PHASED_COLUMN_MEMBERS,
                                         NULL};
     struct phased *phased = reader->phased;
     enum err_code rc;
@@ -509,26 +325,25 @@ static enum err_code read_document(struct reader *reader, const struct json *jso
         return err_set(reader->err, ERR_INVALID, "it must be an object, and is %s",
                        json_kind_name(json_kind(json)));
     }
-    rc = known(reader, json, "", names);
+    rc = phased_refuse_unsupported(reader, json);
+    rc = rc ? rc : phased_known(reader, json, "", names);
     rc = rc ? rc : refuse_twins(reader, json);
     phased->description = "";
     if (rc == ERR_OK && json_get(json, "description") != NULL) {
-        rc = take_text(reader, "description", json_get(json, "description"), &phased->description);
+        rc = phased_take_text(reader, "description", json_get(json, "description"),
+                              &phased->description);
     }
     rc = rc ? rc : phased_table_read(json, reader->arena, phased, reader->err);
     if (rc == ERR_OK && phased->kind == PHASED_COLUMNS && json_get(json, "table") == NULL) {
         rc = err_set(reader->err, ERR_INVALID, "\"table\" is missing");
     }
     if (rc == ERR_OK && phased->kind == PHASED_COLUMNS) {
-        rc = take_text(reader, "table", json_get(json, "table"), &phased->table);
+        rc = phased_take_text(reader, "table", json_get(json, "table"), &phased->table);
     }
     if (rc == ERR_OK && json_get(json, "valid_old") != NULL) {
-        rc = take_text(reader, "valid_old", json_get(json, "valid_old"), &phased->valid_old);
+        rc = phased_take_text(reader, "valid_old", json_get(json, "valid_old"), &phased->valid_old);
     }
-    rc = rc ? rc : read_add(reader, json_get(json, "add"));
-    rc = rc ? rc : read_forward(reader, json_get(json, "forward"));
-    rc = rc ? rc : read_drop(reader, json_get(json, "drop"));
-    rc = rc ? rc : read_reverse(reader, json_get(json, "reverse"));
+    rc = rc ? rc : phased_columns_read(reader, json);
     rc = rc ? rc : read_flag(reader, json_get(json, "flag"));
     rc = rc ? rc : read_terms(reader, json);
     rc = rc ? rc : read_gates(reader, json_get(json, "gates"));
@@ -539,7 +354,7 @@ static enum err_code read_document(struct reader *reader, const struct json *jso
 enum err_code phased_parse(struct str text, struct arena *arena, struct phased **out,
                            struct err *err)
 {
-    struct reader reader = {arena, arena_zero(arena, 1, sizeof(struct phased)), err};
+    struct phased_reader reader = {arena, arena_zero(arena, 1, sizeof(struct phased)), err};
     struct json *json = NULL;
     enum err_code rc;
 

@@ -21,13 +21,38 @@ struct phased_add {
     const char *name;
     const char *type; /* as declared, "TEXT"; NULL: none */
     bool not_null;
-    const char *check;   /* SQL expression, or NULL */
-    const char *forward; /* SQL expression over the row, or NULL: nobody fills it */
+    const char *check;         /* SQL expression, or NULL */
+    const char *default_value; /* SQL literal, or NULL */
+    const char *forward;       /* SQL expression over the row, or NULL: nobody fills it */
+    const char *like;          /* the dropped column that it is made from, or NULL */
+    bool renames;              /* it shall be declared as that column is */
+    /* Known when the table has been read: */
+    const char *collation; /* as written, or NULL */
+    const char *declared;  /* the whole definition from contract on; NULL: from what is above */
 };
 
 struct phased_drop {
     const char *name;
-    const char *reverse; /* SQL expression over the row, or NULL: this way back is lost */
+    const char *reverse;   /* SQL expression over the row, or NULL: this way back is lost */
+    const char *cast_from; /* reverse is CAST of this added column to the type that it has */
+};
+
+enum phased_null { PHASED_NULL_AS_IT_IS, PHASED_NULL_REFUSED, PHASED_NULL_ALLOWED };
+
+/* A column that stays and gets other constraints. */
+struct phased_alter {
+    const char *name;
+    enum phased_null null;
+    const char *fill;    /* in the place of NULL, where NULL shall be refused; or NULL */
+    const char *reverse; /* in the place of NULL on the way back, where it shall be allowed */
+    const char *check;   /* one more CHECK, or NULL */
+    /* Known when the table has been read: */
+    const char *original, *loosened, *declared; /* its definition: at first, from expand, at last */
+};
+
+struct phased_index_change {
+    const char *name;
+    const char *sql; /* CREATE INDEX, as written; NULL: it is dropped */
 };
 
 enum phased_gate { PHASED_GATE_DUAL_WRITE, PHASED_GATE_CONTRACT, PHASED_GATE_PURGE, PHASED_GATES };
@@ -64,6 +89,10 @@ struct phased {
     size_t add_count;
     struct phased_drop *drop;
     size_t drop_count;
+    struct phased_alter *alter;
+    size_t alter_count;
+    struct phased_index_change *create_index, *drop_index;
+    size_t create_index_count, drop_index_count;
     const char *valid_old; /* SQL condition, or NULL: every row is valid */
     bool lossy;
     const char *flag, *flag_old, *flag_new; /* flag NULL: none */

@@ -162,6 +162,23 @@ static char *with_column(const struct shape *shape, const char *text, const char
     return buf_take(&out);
 }
 
+/* Takes text. */
+static char *without_not_null(char *text, const char *column)
+{
+    struct str definition;
+    struct buf loosened = {0}, edited = {0};
+
+    if (table_text_column(str_of(text), column, &definition) &&
+        table_text_loosen(definition, &loosened)) {
+        table_text_replace(str_of(text), definition,
+                           (struct str){buf_cstr(&loosened), loosened.len}, &edited);
+        free(text);
+        text = buf_take(&edited);
+    }
+    buf_fini(&loosened);
+    return text;
+}
+
 static enum err_code predict_expanded(struct planning *p)
 {
     if (p->change.table != NULL) {
@@ -188,16 +205,12 @@ static enum err_code predict_expanded(struct planning *p)
             (struct shape_column){.name = phased->add[i].name, .type = phased->add[i].type};
     }
     for (size_t i = 0; text != NULL && i < phased->drop_count; i++) {
-        struct str definition;
-        struct buf loosened = {0}, edited = {0};
-        if (table_text_column(str_of(text), p->change.drop_old[i], &definition) &&
-            table_text_loosen(definition, &loosened)) {
-            table_text_replace(str_of(text), definition,
-                               (struct str){buf_cstr(&loosened), loosened.len}, &edited);
-            free(text);
-            text = buf_take(&edited);
+        text = without_not_null(text, p->change.drop_old[i]);
+    }
+    for (size_t i = 0; text != NULL && i < phased->alter_count; i++) {
+        if (phased->alter[i].null == PHASED_NULL_ALLOWED) {
+            text = without_not_null(text, phased->alter[i].name);
         }
-        buf_fini(&loosened);
     }
     shape->sql = text != NULL ? arena_text(&p->arena, text, strlen(text)) : NULL;
     free(text);
@@ -226,8 +239,10 @@ static void add_text(struct json *list, const char *text)
 
 static enum err_code plan_backfill(struct planning *p)
 {
-    struct json *phase = phase_new(p, "backfill and verify", MIG_IN_SYNC, (double)p->rows,
-                                   BACKFILL_HOLD_MAX_US / 1000.0);
+    double index_ms = change_index_hold_ms(&p->change, p->rows);
+    struct json *phase = phase_new(
+        p, "backfill and verify", MIG_IN_SYNC, (double)p->rows,
+        index_ms > BACKFILL_HOLD_MAX_US / 1000.0 ? index_ms : BACKFILL_HOLD_MAX_US / 1000.0);
     struct json *statements = json_array();
     const char *fill = change_backfill(&p->change, &p->arena);
     const char *check = change_verify(&p->change, &p->arena);
@@ -235,7 +250,16 @@ static enum err_code plan_backfill(struct planning *p)
     if (fill != NULL) {
         add_text(statements, fill);
     }
+    if (p->change.fill_nulls != NULL) {
+        add_text(statements, p->change.fill_nulls);
+    }
     add_text(statements, check != NULL ? check : "");
+    for (size_t i = 0; i < p->change.phased->create_index_count; i++) {
+        const struct phased_index_change *index = &p->change.phased->create_index[i];
+        if (!change_has_index(&p->change, index->name)) {
+            add_text(statements, index->sql);
+        }
+    }
     if (p->migration->hand != NULL && p->migration->hand->verify != NULL) {
         add_text(statements, p->migration->hand->verify);
     }

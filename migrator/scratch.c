@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "database/sql_scan.h"
 #include "migrator/arrows.h"
 
@@ -45,6 +46,32 @@ static enum err_code copy_schema(struct scratch *scratch, struct database *from,
     return ERR_OK;
 }
 
+/* What expand remembered of tables: a change that is under way is read with it. */
+static enum err_code copy_journal(struct scratch *scratch, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    for (size_t i = 0; rc == ERR_OK && i < scratch->m.folder.count; i++) {
+        const struct journal_row *row = session_row(&scratch->m, i);
+        struct buf sql = {0};
+        if (row == NULL || row->detail == NULL || row->ledger_only) {
+            continue;
+        }
+        buf_text(&sql, "INSERT INTO lockstep_journal(migration, kind, state, checksum, since, "
+                       "detail) VALUES(");
+        buf_sql_text(&sql, str_of(row->migration));
+        buf_text(&sql, ", 'phased', ");
+        buf_sql_text(&sql, str_of(mig_state_name(row->state)));
+        buf_text(&sql, ", '', 0, ");
+        buf_sql_text(&sql, str_of(row->detail));
+        buf_char(&sql, ')');
+        rc = buf_failed(&sql) ? err_set(err, ERR_NOMEM, "out of memory")
+                              : run_one(scratch->m.db, buf_cstr(&sql), err);
+        buf_fini(&sql);
+    }
+    return rc;
+}
+
 static enum err_code make(struct scratch *scratch, const struct migrate *m, struct err *err)
 {
     struct database *db = NULL;
@@ -55,7 +82,8 @@ static enum err_code make(struct scratch *scratch, const struct migrate *m, stru
     }
     scratch->m = *m;
     scratch->m.db = db;
-    return copy_schema(scratch, m->db, err);
+    rc = copy_schema(scratch, m->db, err);
+    return rc ? rc : copy_journal(scratch, err);
 }
 
 /* ---- playing ---- */

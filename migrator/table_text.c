@@ -136,6 +136,48 @@ bool table_text_loosen(struct str definition, struct buf *out)
     return true;
 }
 
+/* ---- DEFAULT and CHECK ---- */
+
+const char *table_text_default(struct str definition, struct arena *arena)
+{
+    struct sql_scan scan = sql_scan_start(definition);
+    struct sql_token token;
+    const char *from = NULL;
+    int depth = 0;
+
+    while (sql_scan_next(&scan, &token)) {
+        bool sign = sql_token_punct(&token, '-') || sql_token_punct(&token, '+');
+        depth = depth_after(&token, depth);
+        if (from == NULL && depth == 0 && sql_token_is(&token, "DEFAULT")) {
+            from = token.text.at + token.text.len;
+        } else if (from != NULL && depth == 0 && !sign) { /* a literal, or the ')' */
+            return arena_text(arena, from, (size_t)(token.text.at + token.text.len - from));
+        }
+    }
+    return NULL;
+}
+
+void table_text_checks(struct str definition, struct buf *out)
+{
+    struct sql_scan scan = sql_scan_start(definition);
+    struct sql_token token, before = {0};
+    const char *from = NULL;
+    int depth = 0, inside = 0;
+
+    while (sql_scan_next(&scan, &token)) {
+        depth = depth_after(&token, depth);
+        if (inside == 0 && sql_token_punct(&token, '(') && sql_token_is(&before, "CHECK")) {
+            inside = depth;
+            from = token.text.at;
+        } else if (inside > 0 && depth < inside) {
+            buf_text(out, out->len > 0 ? " AND " : "");
+            buf_add(out, from, (size_t)(token.text.at + 1 - from));
+            inside = 0;
+        }
+        before = token;
+    }
+}
+
 /* ---- edits ---- */
 
 void table_text_replace(struct str sql, struct str piece, struct str with, struct buf *out)

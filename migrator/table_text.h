@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/str.h"
 
@@ -20,6 +21,12 @@ bool table_text_bare_name(struct str definition);
 /* Writes the definition without its NOT NULL (and that constraint's name and conflict clause) into
  * out. false: it has none, out is untouched. */
 bool table_text_loosen(struct str definition, struct buf *out);
+
+/* The DEFAULT of a definition, as written; NULL: it has none, or memory ran out. */
+const char *table_text_default(struct str definition, struct arena *arena);
+/* Writes the CHECKs of a definition, each in its parentheses, joined by AND; nothing if it has
+ * none. */
+void table_text_checks(struct str definition, struct buf *out);
 
 /* Writes sql with a piece of it (borrowed from it) replaced. */
 void table_text_replace(struct str sql, struct str piece, struct str with, struct buf *out);

@@ -21,8 +21,8 @@ struct pass {
     int64_t total;
     bool blocking;     /* reading keeps writers out */
     const char *nulls; /* rows that old code could not have made before expand; "" for none */
-    int64_t violators[PHASED_COLUMNS_MAX];
-    int64_t loosened; /* how many rows nulls holds for */
+    int64_t violators[2 * PHASED_COLUMNS_MAX]; /* of added, then of altered columns */
+    int64_t loosened;                          /* how many rows nulls holds for */
     struct err *err;
 };
 
@@ -65,7 +65,7 @@ static enum err_code one_range(struct pass *p, const char *select, const struct 
     p->out->mismatches += database_rows_int(rows, 0, 1, 0);
     p->out->invalid += database_rows_int(rows, 0, 2, 0);
     p->out->lost += database_rows_int(rows, 0, 3, 0);
-    for (size_t i = 0; i < p->change->phased->add_count; i++) {
+    for (size_t i = 0; i < p->change->phased->add_count + p->change->phased->alter_count; i++) {
         int64_t count = database_rows_int(rows, 0, 4 + i, 0);
         p->violators[i] += count;
         p->out->violators += count;
@@ -222,6 +222,10 @@ static void describe(struct pass *p)
             (void)json_put_number(constraints, p->change->phased->add[i].name,
                                   (double)p->violators[i]);
         }
+    }
+    for (size_t i = 0; i < p->change->phased->alter_count; i++) {
+        (void)json_put_number(constraints, p->change->phased->alter[i].name,
+                              (double)p->violators[p->change->phased->add_count + i]);
     }
     (void)json_put_text(out->document, "at", clock_text(out->at_ms, at));
     (void)json_put_number(out->document, "duration_ms", (double)out->duration_ms);

@@ -102,6 +102,39 @@ static enum err_code demand_flag_off(struct walk *w)
     return rc;
 }
 
+/* CREATE INDEX reads the table while it holds the write lock. */
+static enum err_code check_index_hold(struct walk *w)
+{
+    struct json *reasons;
+    int64_t rows = 0;
+    double ms, bar;
+    char why[200];
+    enum err_code rc;
+
+    if (w->request->maintenance || !change_makes_indexes(&w->change)) {
+        return ERR_OK;
+    }
+    rc = shape_count_rows(w->m->db, w->change.shape.table, &rows, w->err);
+    ms = change_index_hold_ms(&w->change, rows);
+    bar = WALK_HOLD_MS + (double)rows / WALK_HOLD_ROWS_PER_MS;
+    if (rc || ms <= bar) {
+        return rc;
+    }
+    (void)snprintf(why, sizeof why,
+                   "making the index would keep other writers out for about %.0f ms (%.0f are "
+                   "allowed); --maintenance permits it",
+                   ms, bar);
+    if (w->request->explicit_to || w->waits == NULL) {
+        return err_set(w->err, ERR_CONFLICT, "%.60s stays dual-writing: %s", w->migration->name,
+                       why);
+    }
+    reasons = json_array();
+    (void)json_append(reasons, json_string(why));
+    session_report_wait(w->waits, w->migration->name, MIG_DUAL_WRITING, reasons);
+    w->stop = true;
+    return ERR_OK;
+}
+
 static enum err_code forward_in_sync(struct walk *w)
 {
     const char *sql = change_backfill(&w->change, &w->arena);
@@ -111,12 +144,26 @@ static enum err_code forward_in_sync(struct walk *w)
     char which[200] = "";
     enum err_code rc = demand_flag_off(w);
 
-    rc = rc ? rc : triggers_look(w->m, &w->change, which, sizeof which, w->err);
+    rc = rc ? rc : check_index_hold(w);
+    if (rc || w->stop) {
+        return rc;
+    }
+    rc = triggers_look(w->m, &w->change, which, sizeof which, w->err);
     if (rc == ERR_OK && which[0] != '\0') {
         rc = triggers_mend(w->m, w->index, &w->change, which, w->err);
     }
     if (rc == ERR_OK && sql != NULL) {
         rc = backfill_run(w->m, w->index, &w->change, sql, MIG_DUAL_WRITING, &result, w->err);
+    }
+    if (rc == ERR_OK && w->change.fill_nulls != NULL) {
+        struct backfill_result nulls = {0};
+        rc = backfill_run(w->m, w->index, &w->change, w->change.fill_nulls, MIG_DUAL_WRITING,
+                          &nulls, w->err);
+        result.changed += nulls.changed;
+        result.batches += nulls.batches;
+        result.longest_hold_us = nulls.longest_hold_us > result.longest_hold_us
+                                     ? nulls.longest_hold_us
+                                     : result.longest_hold_us;
     }
     rc = rc ? rc : walk_check_rows(w, true, &v);
     if (rc == ERR_OK && v.mismatches > 0 && change_extras(&w->change, false) != NULL) {

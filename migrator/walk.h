@@ -8,12 +8,17 @@
 #include "migrator/recovery.h"
 #include "migrator/session.h"
 
+/* No step holds the write lock longer, unless it is permitted. */
+#define WALK_HOLD_MS 50.0
+#define WALK_HOLD_ROWS_PER_MS 100000.0 /* and for each so many rows that it reads, 1 ms more */
+
 struct walk_request {
     enum mig_state to; /* where to stop */
     bool explicit_to;  /* the caller named it: a closed gate is a refusal, not a wait */
     const char *override_gate, *reason;
     int wait_s;
-    int watch_s; /* how long to stay behind contract and look */
+    int watch_s;      /* how long to stay behind contract and look */
+    bool maintenance; /* the write lock may be held for as long as a step takes */
     struct recovery_where recovery;
     const struct json *plan;                /* what apply is held to (plan_file.h), or NULL */
     bool rewrite;                           /* a large table may be written anew under the lock */

@@ -111,7 +111,12 @@ static enum err_code to_pending(struct walk *w)
     enum err_code rc = ERR_OK;
     const char *reason = w->request->without_flag_server_reason;
 
-    if (w->loses) {
+    if (w->change.restore_nulls != NULL) { /* before NOT NULL holds again */
+        struct backfill_result result = {0};
+        rc = backfill_run(w->m, w->index, &w->change, w->change.restore_nulls, MIG_EXPANDED,
+                          &result, w->err);
+    }
+    if (rc == ERR_OK && w->loses) {
         rc = recovery_make(w->m, w->index, "rollback", &w->request->recovery, &w->keep,
                            &w->recovery, w->err);
     }

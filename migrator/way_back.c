@@ -56,6 +56,17 @@ static const char *behind_on(const char *sql)
     return sql;
 }
 
+/* One that the migration made, and takes away itself. */
+static bool is_own_index(const struct change *change, const char *name)
+{
+    for (size_t i = 0; i < change->phased->create_index_count; i++) {
+        if (strcasecmp(change->phased->create_index[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum err_code check_objects(const struct change *change, struct err *err)
 {
     const struct shape *shape = &change->shape;
@@ -64,7 +75,8 @@ static enum err_code check_objects(const struct change *change, struct err *err)
         const struct shape_object *object = &shape->objects[i];
         bool index = strcmp(object->type, "index") == 0;
         const char *column = NULL, *sql = index ? behind_on(object->sql) : object->sql;
-        if (strncasecmp(object->name, "lockstep_", 9) == 0 || !names_table(sql, shape->table) ||
+        if ((index && is_own_index(change, object->name)) ||
+            strncasecmp(object->name, "lockstep_", 9) == 0 || !names_table(sql, shape->table) ||
             !names_added(change, sql, &column)) {
             continue;
         }
@@ -144,6 +156,14 @@ const char *way_back_nulls(const struct migrate *m, size_t index, const struct c
             buf_text(&sql, " IS NULL");
         }
         buf_fini(&loosened);
+    }
+    for (size_t i = 0; !restorable && i < change->phased->alter_count; i++) {
+        const struct phased_alter *alter = &change->phased->alter[i];
+        if (alter->null == PHASED_NULL_ALLOWED && alter->reverse == NULL) {
+            buf_text(&sql, sql.len > 0 ? " OR " : "");
+            buf_sql_name(&sql, str_of(alter->name));
+            buf_text(&sql, " IS NULL");
+        }
     }
     out = buf_failed(&sql) ? NULL : arena_text(arena, buf_cstr(&sql), sql.len);
     buf_fini(&sql);
@@ -287,6 +307,11 @@ bool way_fires(const struct change *change, const struct shape_object *object)
         }
         for (size_t i = 0; of && i < change->phased->add_count; i++) {
             named = named || sql_token_names(&token, change->phased->add[i].name);
+        }
+        for (size_t i = 0; of && i < change->phased->alter_count; i++) {
+            named = named || ((change->phased->alter[i].fill != NULL ||
+                               change->phased->alter[i].reverse != NULL) &&
+                              sql_token_names(&token, change->phased->alter[i].name));
         }
         update = update || sql_token_is(&token, "UPDATE");
     }

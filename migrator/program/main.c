@@ -232,6 +232,7 @@ static int run_apply_like(struct cli *cli, bool plan)
                                  .reason = cli_option(cli, "reason"),
                                  .recovery_point = cli_option(cli, "recovery-point"),
                                  .recovery_dir = cli_option(cli, "recovery-dir"),
+                                 .maintenance = cli_given(cli, "maintenance"),
                                  .throttle_while = cli_option(cli, "throttle-while"),
                                  .throttle_url = cli_option(cli, "throttle-url"),
                                  .reclaim = cli_given(cli, "reclaim"),
@@ -518,6 +519,8 @@ static const struct cli_option apply_options[] = {
     {"throttle-url", 0, "URL", "the backfill waits while this does not answer 200", false},
     {"recovery-point", 0, "FILE", "where purge copies the database to; none: no copy", false},
     {"recovery-dir", 0, "DIR", "the folder for that copy; default: beside the database", false},
+    {"maintenance", 0, NULL,
+     "a step may keep other writers out for as long as it takes: no traffic is expected", false},
     {"create", 0, NULL, "the database may be made", false},
     {0}};
 

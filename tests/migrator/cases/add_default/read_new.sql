@@ -1,0 +1,1 @@
+SELECT id, name, state, tries, note FROM job ORDER BY id;

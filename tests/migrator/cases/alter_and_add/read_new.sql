@@ -1,0 +1,1 @@
+SELECT id, qty, unit, label FROM s ORDER BY id;

@@ -1,0 +1,1 @@
+INSERT INTO s(qty, unit) VALUES(1, 'kg'), (NULL, 'g');

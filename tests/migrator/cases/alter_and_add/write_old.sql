@@ -1,0 +1,2 @@
+INSERT INTO s(unit) VALUES('m');
+UPDATE s SET qty = NULL WHERE id = 1;

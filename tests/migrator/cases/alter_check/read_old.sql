@@ -1,0 +1,1 @@
+SELECT id, n, m FROM a ORDER BY id;

@@ -1,0 +1,1 @@
+INSERT INTO a(n, m) VALUES(0, 1);

@@ -1,0 +1,1 @@
+SELECT id, mail FROM a ORDER BY id;

@@ -1,0 +1,1 @@
+INSERT INTO a(mail) VALUES('c@d');

@@ -1,0 +1,1 @@
+SELECT id, name, nick FROM u ORDER BY id;

@@ -1,0 +1,1 @@
+SELECT id, name, coalesce(nick, name, '') FROM u ORDER BY id;

@@ -1,0 +1,1 @@
+INSERT INTO u(name, nick) VALUES('ann', 'a'), ('bob', NULL), (NULL, NULL);

@@ -1,0 +1,1 @@
+INSERT INTO u(name, nick) VALUES('new', 'n');

@@ -1,0 +1,1 @@
+SELECT id, name FROM u ORDER BY id;

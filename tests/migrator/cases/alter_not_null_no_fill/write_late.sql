@@ -1,0 +1,3 @@
+INSERT INTO u(name) VALUES('late');
+INSERT INTO u(id) VALUES(30);
+UPDATE OR IGNORE u SET name = NULL WHERE id = 1;

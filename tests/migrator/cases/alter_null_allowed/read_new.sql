@@ -1,0 +1,1 @@
+SELECT id, coalesce(name, 'user ' || id) FROM u ORDER BY id;

@@ -1,0 +1,1 @@
+INSERT INTO customer(email, domain) VALUES('l@v', 'v');

@@ -1,0 +1,1 @@
+SELECT id, a FROM t INDEXED BY [t by a] WHERE a = 'X' COLLATE NOCASE;

@@ -1,0 +1,1 @@
+SELECT id, major, minor, patch FROM ver ORDER BY id;

@@ -1,0 +1,1 @@
+INSERT INTO ver(major, minor, patch) VALUES(1, 2, 3), (0, 9, 0);

@@ -1,0 +1,1 @@
+INSERT INTO ver(text) VALUES('11.0.0');

@@ -1,0 +1,1 @@
+SELECT id, login, note FROM account ORDER BY login, id;

@@ -1,0 +1,1 @@
+SELECT id, "user name", note FROM account ORDER BY "user name", id;

@@ -1,0 +1,2 @@
+INSERT INTO account(login) VALUES('late');
+INSERT INTO account(note) VALUES('late default');

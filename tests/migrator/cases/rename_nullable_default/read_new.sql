@@ -1,0 +1,1 @@
+SELECT id, quantity, name FROM item ORDER BY id;

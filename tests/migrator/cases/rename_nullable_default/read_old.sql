@@ -1,0 +1,1 @@
+SELECT id, qty, name FROM item ORDER BY id;

@@ -1,0 +1,2 @@
+INSERT INTO item(name) VALUES('late default');
+INSERT INTO item(quantity) VALUES(NULL);

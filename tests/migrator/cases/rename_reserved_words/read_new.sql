@@ -1,0 +1,1 @@
+SELECT id, "table", "say ""hi""" FROM "order" ORDER BY id;

@@ -1,0 +1,1 @@
+SELECT id, "group", "select" FROM "order" ORDER BY id;

@@ -1,0 +1,1 @@
+INSERT INTO "order"("table", "say ""hi""") VALUES('n', 3);

@@ -1,0 +1,1 @@
+INSERT INTO "order"("group", "select") VALUES('o', 2);

@@ -1,0 +1,1 @@
+SELECT id, address FROM customer ORDER BY id;

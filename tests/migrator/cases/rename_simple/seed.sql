@@ -1,0 +1,1 @@
+INSERT INTO customer(email) VALUES('ann@x'), (NULL), ('Bob@x');

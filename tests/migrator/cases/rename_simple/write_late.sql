@@ -1,0 +1,1 @@
+INSERT INTO customer(address) VALUES('late@x');

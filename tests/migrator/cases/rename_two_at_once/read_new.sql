@@ -1,0 +1,1 @@
+SELECT id, alpha, beta FROM p ORDER BY id;

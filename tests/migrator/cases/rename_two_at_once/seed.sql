@@ -1,0 +1,1 @@
+INSERT INTO p(a, b) VALUES('x', 1), ('y', NULL);

@@ -1,0 +1,1 @@
+INSERT INTO p(alpha) VALUES('late');

@@ -1,0 +1,1 @@
+SELECT k, n, quote(value) FROM kv ORDER BY k, n;

@@ -1,0 +1,1 @@
+SELECT k, n, quote(v) FROM kv ORDER BY k, n;

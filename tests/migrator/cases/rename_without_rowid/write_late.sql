@@ -1,0 +1,1 @@
+INSERT INTO kv(k, n, value) VALUES('z', 9, 'late');

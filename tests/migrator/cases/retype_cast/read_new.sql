@@ -1,0 +1,1 @@
+SELECT id, quote(cents) FROM product ORDER BY id;

@@ -1,0 +1,1 @@
+SELECT id, quote(price) FROM product ORDER BY id;

@@ -1,0 +1,1 @@
+INSERT INTO product(price) VALUES('12'), ('7'), ('-3');

@@ -1,0 +1,1 @@
+INSERT INTO product(cents) VALUES(100);

@@ -1,0 +1,2 @@
+INSERT INTO product(price) VALUES('40');
+UPDATE product SET price = '8' WHERE id = 2;

@@ -1,0 +1,1 @@
+UPDATE t SET a = '03' WHERE id = 4;

@@ -1,0 +1,1 @@
+SELECT id, y, m, dom FROM d ORDER BY id;

@@ -1,0 +1,1 @@
+SELECT id, day FROM d ORDER BY id;

@@ -1,0 +1,1 @@
+INSERT INTO d(day) VALUES('2024-01-31'), ('1999-12-05');

@@ -1,0 +1,1 @@
+INSERT INTO d(y, m, dom) VALUES(2027, 1, 1);

@@ -1,0 +1,2 @@
+INSERT INTO d(day) VALUES('2000-02-29');
+UPDATE d SET day = '2024-02-01' WHERE id = 1;
