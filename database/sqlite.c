@@ -32,6 +32,7 @@ static enum err_code code_of(int extended)
 {
     switch (extended & 0xff) { /* the primary code, without its extension */
     case SQLITE_BUSY:
+    case SQLITE_PROTOCOL: /* somebody stands still inside the write-ahead log's own locks */
     case SQLITE_LOCKED: return ERR_BUSY;
     case SQLITE_READONLY:
     case SQLITE_PERM:

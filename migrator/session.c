@@ -88,7 +88,7 @@ enum err_code session_write(struct migrate *m, struct err *err)
 
 enum err_code session_begin(struct migrate *m, struct err *err)
 {
-    enum err_code rc;
+    enum err_code rc, made;
 
     if (!m->meta.exists) {
         char id[33], home[sizeof m->meta.home];
@@ -98,7 +98,11 @@ enum err_code session_begin(struct migrate *m, struct err *err)
         if (rc != ERR_OK && rc != ERR_BUSY) {
             return rc;
         }
+        made = rc;
         rc = journal_meta_read(m->db, &m->meta, err);
+        if (rc == ERR_OK && !m->meta.exists && made == ERR_BUSY) {
+            return made; /* nobody made them: the file is locked, as the message says */
+        }
         rc = rc ? rc : check_meta(m, err);
         if (rc) {
             return rc;

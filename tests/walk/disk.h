@@ -35,7 +35,8 @@ struct disk_plan {
     int error;     /* FAIL: errno */
     bool for_good; /* FAIL: and all behind it */
     bool half;     /* FAIL: of a write, half is done and told; the next operation has the error */
-    bool reads;    /* count reads too */
+    bool clocks; /* count looks at the clock alone: those made with no file locked are among them */
+    bool reads;  /* count reads too */
     const char *image;     /* CUT: an empty folder */
     uint64_t seed;         /* CUT: what is lost */
     bool lazy_names;       /* CUT: creations and removals that nobody synced may be undone */
