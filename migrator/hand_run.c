@@ -29,12 +29,19 @@ enum err_code hand_validate(struct migrate *m, size_t index, struct err *err)
     return rc;
 }
 
-void hand_notes(const struct migration *migration, enum mig_state from, struct json *notes)
+enum err_code hand_notes(struct migrate *m, const struct migration *migration, enum mig_state from,
+                         struct json *notes, struct err *err)
 {
     const struct handwritten *hand = migration->hand;
+    enum err_code rc = ERR_OK;
 
-    if (hand == NULL || migration->phased->kind != PHASED_HANDWRITTEN) {
-        return;
+    for (int i = 0; hand != NULL && rc == ERR_OK && i < HAND_FILES; i++) {
+        if (hand->files[i].at != NULL) {
+            rc = plain_notes(m->db, hand->files[i], notes, err);
+        }
+    }
+    if (rc || hand == NULL || migration->phased->kind != PHASED_HANDWRITTEN) {
+        return rc;
     }
     for (int i = HAND_EXPAND; i <= HAND_CONTRACT; i++) {
         struct buf line = {0};
@@ -52,6 +59,7 @@ void hand_notes(const struct migration *migration, enum mig_state from, struct j
                                       "hand-written: the contract gate does not wait for "
                                       "them"));
     }
+    return ERR_OK;
 }
 
 /* ---- arrows ---- */

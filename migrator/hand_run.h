@@ -11,7 +11,8 @@
 MUST_USE enum err_code hand_validate(struct migrate *m, size_t index, struct err *err);
 
 /* Adds what a reviewer of the plan must know: what has no way back, what is not recorded. */
-void hand_notes(const struct migration *migration, enum mig_state from, struct json *notes);
+MUST_USE enum err_code hand_notes(struct migrate *m, const struct migration *migration,
+                                  enum mig_state from, struct json *notes, struct err *err);
 
 /* As arrow_build(), for a migration that is "handwritten". */
 MUST_USE enum err_code hand_arrow_build(struct migrate *m, size_t index,

@@ -12,6 +12,11 @@
 MUST_USE enum err_code plain_analyse(struct database *db, const char *name, struct str sql,
                                      struct err *err);
 
+/* Adds to notes whose rows a DELETE or REPLACE would take along or cut off, with their number: what
+ * nobody sees in the SQL itself. In plain_notes.c. */
+MUST_USE enum err_code plain_notes(struct database *db, struct str sql, struct json *notes,
+                                   struct err *err);
+
 /* Runs up (or down) and records it, as one batch; adds to steps. */
 MUST_USE enum err_code plain_apply(struct migrate *m, size_t index, struct json *steps,
                                    struct err *err);

@@ -404,7 +404,10 @@ static enum err_code put_notes(struct planning *p, enum mig_state from)
     if (p->change.table != NULL) {
         table_notes(&p->change, from, notes, &p->arena);
     }
-    hand_notes(p->migration, from, notes);
+    rc = hand_notes(p->today, p->migration, from, notes, p->err);
+    if (rc) {
+        return rc;
+    }
     if (from == MIG_PENDING && phased->add_count > 0) {
         add_text(notes,
                  arena_print(&p->arena,
@@ -562,7 +565,8 @@ static enum err_code plan_plain(struct planning *p)
     free(pieces);
     (void)json_put(phase, "statements", statements);
     (void)json_append(json_get(p->out, "phases"), phase);
-    return rc ? rc : plain_analyse(p->today->db, p->migration->name, p->migration->up, p->err);
+    rc = rc ? rc : plain_analyse(p->today->db, p->migration->name, p->migration->up, p->err);
+    return rc ? rc : plain_notes(p->today->db, p->migration->up, json_get(p->out, "notes"), p->err);
 }
 
 /* ---- all of them ---- */

@@ -219,8 +219,10 @@ static void a_table_that_changed_under_way_is_refused(void **state)
     PLAY(play_apply(db, folder, "in-sync", &play_err));
     run("ALTER TABLE remark ADD COLUMN x");
     apply_refused("contracted", ERR_CONFLICT, "not the same shape any more");
-    run("ALTER TABLE note ADD COLUMN x");
-    PLAY(play_apply(db, folder, "contracted", &play_err));
+    run("ALTER TABLE note ADD COLUMN x; INSERT INTO note(id, x) VALUES(2, 'not carried')");
+    apply_refused("contracted", ERR_CONFLICT, "fell back to dual-writing");
+    PLAY(play_apply(db, folder, "contracted", &play_err)); /* with triggers that know the column */
+    assert_int_equal(count("SELECT count(*) FROM remark WHERE x = 'not carried'"), 1);
 }
 
 static void numbers_are_not_given_twice(void **state)
@@ -313,6 +315,95 @@ static void plain_files_do_not_touch_our_tables(void **state)
     PLAY(play_apply(db, folder, NULL, &play_err));
 }
 
+static char *notes_of_plan(void)
+{
+    struct migrate_options options = {.database = db, .folder = folder};
+    struct migrate *m = NULL;
+    struct json *report = NULL;
+    char *out;
+
+    PLAY(migrate_open(&options, &m, &play_err));
+    PLAY(migrate_plan(m, &(struct migrate_apply){0}, &report, &play_err));
+    out = json_print(json_get(json_first(json_get(report, "migrations")), "notes"));
+    json_free(report);
+    migrate_close(m);
+    return out;
+}
+
+static void a_plan_names_what_goes_along(void **state)
+{
+    static const struct {
+        const char *sql;
+        bool takes;
+    } cases[] = {
+        {"DELETE FROM parent WHERE id = 1", true},
+        {"REPLACE INTO parent VALUES(1)", true},
+        {"WITH x AS (SELECT 1) REPLACE INTO \"Parent\" SELECT * FROM x", true},
+        {"INSERT OR REPLACE INTO [parent] VALUES(1)", true},
+        {"UPDATE OR REPLACE parent SET id = 1", true},
+        {"DELETE FROM child", false},
+        {"INSERT INTO parent VALUES(8)", false},
+        {"UPDATE parent SET id = replace(id, 'a', 'b') WHERE 0", false},
+        {"CREATE TRIGGER t AFTER INSERT ON child BEGIN DELETE FROM parent; END", false},
+    };
+
+    (void)state;
+    run("PRAGMA foreign_keys = ON; CREATE TABLE parent(id INTEGER PRIMARY KEY); CREATE TABLE "
+        "child(p INTEGER REFERENCES parent(id) ON DELETE CASCADE); INSERT INTO parent VALUES(1); "
+        "INSERT INTO child VALUES(1), (1), (NULL)");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char *notes;
+        file("0001_plain.sql", cases[i].sql);
+        notes = notes_of_plan();
+        if ((strstr(notes, "child has 2 rows that refer to it (ON DELETE CASCADE)") != NULL) !=
+            cases[i].takes) {
+            fail_msg("%s: %s", cases[i].sql, notes);
+        }
+        free(notes);
+    }
+}
+
+static void files_are_part_of_the_checksum(void **state)
+{
+    (void)state;
+    run("CREATE TABLE t(id INTEGER PRIMARY KEY); INSERT INTO t VALUES(1)");
+    file("0001_hand/migration.json", "{\"table\": \"t\", \"handwritten\": true}");
+    file("0001_hand/expand.sql", "CREATE TABLE x(a);");
+    file("0001_hand/contract.sql", "DROP TABLE x;");
+    PLAY(play_apply(db, folder, "in-sync", &play_err));
+    file("0001_hand/contract.sql", "DROP TABLE t;");
+    apply_refused("contracted", ERR_CONFLICT, "edited after it was applied");
+    file("0001_hand/contract.sql", "DROP TABLE x;  \r\n\n");
+    PLAY(play_apply(db, folder, "contracted", &play_err));
+    rollback_refused(NULL, ERR_CONFLICT, "contract.sql has no .down.sql");
+    rollback_refused("in-sync", ERR_CONFLICT, "contract.sql has no .down.sql");
+    state_is("0001_hand", "contracted");
+    PLAY(play_apply(db, folder, "purged", &play_err));
+}
+
+static void a_file_that_nobody_knows_is_named(void **state)
+{
+    (void)state;
+    run("CREATE TABLE t(id INTEGER PRIMARY KEY)");
+    file("0001_hand/migration.json", "{\"table\": \"t\", \"handwritten\": true}");
+    file("0001_hand/expand.sql", "CREATE TABLE x(a);");
+    file("0001_hand/dualwrite.sql", "SELECT 1;");
+    apply_refused(NULL, ERR_INVALID, "did you mean dual_write.sql?");
+}
+
+/* What a hand-written migration names is in hand, whatever its own table is. */
+static void hand_written_names_are_in_hand(void **state)
+{
+    (void)state;
+    run("CREATE TABLE t(id INTEGER PRIMARY KEY); CREATE TABLE u(id INTEGER PRIMARY KEY); INSERT "
+        "INTO t VALUES(1)");
+    file("0001_hand/migration.json", "{\"table\": \"t\", \"handwritten\": true}");
+    file("0001_hand/expand.sql", "CREATE INDEX u_id ON u(id);");
+    PLAY(play_apply(db, folder, "in-sync", &play_err));
+    file("0002_u/migration.json", "{\"table\": \"u\", \"add\": {\"x\": {\"type\": \"TEXT\"}}}");
+    apply_refused("expanded", ERR_CONFLICT, "0002_u waits for 0001_hand");
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, setup)
 
 int main(void)
@@ -330,6 +421,10 @@ int main(void)
         TEST(needs_orders_two_tables),
         TEST(needs_must_name_what_comes_before),
         TEST(plain_files_do_not_touch_our_tables),
+        TEST(a_plan_names_what_goes_along),
+        TEST(files_are_part_of_the_checksum),
+        TEST(a_file_that_nobody_knows_is_named),
+        TEST(hand_written_names_are_in_hand),
     };
 
     return cmocka_run_group_tests_name("tables", tests, NULL, NULL);
