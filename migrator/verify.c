@@ -23,6 +23,9 @@ struct pass {
     const char *nulls; /* rows that old code could not have made before expand; "" for none */
     int64_t violators[2 * PHASED_COLUMNS_MAX]; /* of added, then of altered columns */
     int64_t loosened;                          /* how many rows nulls holds for */
+    const char *fault;                         /* a condition for rows that are not right */
+    struct json *keys;                         /* of a few of them */
+    struct json *shown;                        /* and what both shapes have there */
     struct err *err;
 };
 
@@ -105,11 +108,120 @@ static enum err_code one_range_nulls(struct pass *p, const struct range *range)
     return rc;
 }
 
+/* ---- samples ---- */
+
+static void add_quoted(struct buf *sql, const char *name, bool bare)
+{
+    buf_text(sql, "quote(");
+    if (bare) {
+        buf_text(sql, name);
+    } else {
+        buf_sql_name(sql, str_of(name));
+    }
+    buf_char(sql, ')');
+}
+
+/* What the row has in this column, cut to what people read. */
+static void add_shown(struct buf *sql, const char *name)
+{
+    buf_text(sql, ", substr(");
+    add_quoted(sql, name, false);
+    buf_print(sql, ", 1, %d)", VERIFY_SAMPLE_CHARACTERS);
+}
+
+static void take_sample(struct pass *p, const struct database_rows *rows, size_t row)
+{
+    const struct phased *phased = p->change->phased;
+    struct json *sample = json_object(), *old = json_object(), *new = json_object();
+    const char *key = database_rows_text(rows, row, 0);
+    size_t column = 1;
+
+    (void)json_append(p->keys, json_string(key != NULL ? key : ""));
+    (void)json_put_text(sample, "key", key != NULL ? key : "");
+    for (size_t i = 0; i < phased->drop_count; i++) {
+        (void)json_put_text(old, p->change->drop_old[i], database_rows_text(rows, row, column++));
+    }
+    for (size_t i = 0; i < phased->add_count; i++) {
+        (void)json_put_text(new, phased->add[i].name, database_rows_text(rows, row, column++));
+    }
+    (void)json_put(sample, "old", old);
+    (void)json_put(sample, "new", new);
+    (void)json_append(p->shown, sample);
+}
+
+/* A few rows of this piece that are not right. */
+static enum err_code samples(struct pass *p, const struct range *range)
+{
+    const struct shape *shape = &p->change->shape;
+    const struct phased *phased = p->change->phased;
+    struct database_value params[RANGE_PARAMS_MAX];
+    struct database_rows *rows = NULL;
+    struct buf sql = {0};
+    size_t left = VERIFY_SAMPLES - json_count(p->keys), params_used;
+    enum err_code rc;
+
+    buf_text(&sql, "SELECT ");
+    for (size_t i = 0; i < shape->key_count; i++) {
+        buf_text(&sql, i > 0 ? " || ', ' || " : "");
+        add_quoted(&sql, shape->key[i], !shape->without_rowid);
+    }
+    for (size_t i = 0; i < phased->drop_count; i++) {
+        add_shown(&sql, p->change->drop_now[i]);
+    }
+    for (size_t i = 0; i < phased->add_count; i++) {
+        add_shown(&sql, phased->add[i].name);
+    }
+    buf_text(&sql, " FROM ");
+    buf_sql_name(&sql, str_of(shape->table));
+    buf_print(&sql, " WHERE (%s%s%s)", p->fault, *p->nulls != '\0' ? " OR " : "", p->nulls);
+    params_used = range_condition(range, &sql, params);
+    buf_print(&sql, " LIMIT %zu", left);
+    rc = buf_failed(&sql)
+             ? err_set(p->err, ERR_NOMEM, "out of memory")
+             : database_query(p->m->db, buf_cstr(&sql), params, params_used, &rows, p->err);
+    for (size_t i = 0; rc == ERR_OK && i < database_rows_count(rows); i++) {
+        take_sample(p, rows, i);
+    }
+    database_rows_free(rows);
+    buf_fini(&sql);
+    return rc;
+}
+
+static int64_t faults(const struct pass *p)
+{
+    return p->out->mismatches + p->out->invalid + p->out->violators;
+}
+
+/* One piece: counted, and sampled where something is not right. */
+static enum err_code one_piece(struct pass *p, const char *select, const struct range *range)
+{
+    int64_t before = faults(p);
+    enum err_code rc = one_range(p, select, range);
+
+    rc = rc ? rc : one_range_nulls(p, range);
+    if (rc == ERR_OK && faults(p) > before && json_count(p->keys) < VERIFY_SAMPLES) {
+        rc = samples(p, range);
+    }
+    return rc;
+}
+
+/* As many rows as are read in the time that a reader may take. */
+static int64_t next_piece(const struct pass *p, int64_t piece, int64_t took_us)
+{
+    int64_t aim_us = p->blocking ? VERIFY_READ_BLOCKING_US : VERIFY_READ_US;
+    int64_t most = p->blocking ? VERIFY_ROWS_BLOCKING : VERIFY_ROWS;
+
+    piece = took_us > 2 * aim_us ? piece * aim_us / took_us
+            : took_us > aim_us   ? piece - piece / 8
+                                 : piece + piece / 2 + 1;
+    return piece < 1 ? 1 : piece > most ? most : piece;
+}
+
 static enum err_code all_rows(struct pass *p)
 {
     struct arena arena = {0};
     const char *select = change_verify(p->change, &arena);
-    int64_t piece = p->blocking ? VERIFY_ROWS_BLOCKING : VERIFY_ROWS;
+    int64_t piece = VERIFY_ROWS_FIRST;
     struct range range;
     bool more = true;
     enum err_code rc;
@@ -118,20 +230,22 @@ static enum err_code all_rows(struct pass *p)
     p->nulls = p->change->set_aside ? ""
                                     : way_back_nulls(p->m, (size_t)(p->migration - p->m->folder.at),
                                                      p->change, true, &arena);
-    rc = select != NULL && p->nulls != NULL ? range_start(&range, &p->change->shape, NULL, p->err)
-                                            : err_set(p->err, ERR_NOMEM, "out of memory");
+    p->fault = change_fault(p->change, &arena);
+    rc = select != NULL && p->nulls != NULL && p->fault != NULL
+             ? range_start(&range, &p->change->shape, NULL, p->err)
+             : err_set(p->err, ERR_NOMEM, "out of memory");
     if (rc) {
         arena_fini(&arena);
         return rc;
     }
     rc = range_next(&range, p->m->db, piece, &more, p->err);
     while (rc == ERR_OK && more) {
-        int64_t since = clock_monotonic_us();
-        rc = one_range(p, select, &range);
-        rc = rc ? rc : one_range_nulls(p, &range);
+        int64_t since = clock_monotonic_us(), took;
+        rc = one_piece(p, select, &range);
         show(p);
+        took = clock_monotonic_us() - since;
+        piece = next_piece(p, piece, took);
         if (p->blocking && !range.last) {
-            int64_t took = clock_monotonic_us() - since;
             clock_sleep_us(took > PAUSE_MIN_US ? took : PAUSE_MIN_US);
         }
         rc = rc ? rc : lock_beat(p->m->db, &p->m->lock, p->err);
@@ -173,41 +287,6 @@ static enum err_code references(struct pass *p)
         p->out->broken_references = database_rows_int(rows, 0, 0, 0);
         database_rows_free(rows);
     }
-    return rc;
-}
-
-/* The keys of a few rows that are not right. */
-static enum err_code samples(struct pass *p)
-{
-    struct arena arena = {0};
-    const char *fault = change_fault(p->change, &arena);
-    const struct shape *shape = &p->change->shape;
-    struct json *list = json_array();
-    struct database_rows *rows = NULL;
-    struct buf sql = {0};
-    enum err_code rc;
-
-    buf_text(&sql, "SELECT ");
-    for (size_t i = 0; i < shape->key_count; i++) {
-        buf_text(&sql, i > 0 ? " || ', ' || quote(" : "quote(");
-        if (shape->without_rowid) {
-            buf_sql_name(&sql, str_of(shape->key[i]));
-        } else {
-            buf_text(&sql, shape->key[i]);
-        }
-        buf_char(&sql, ')');
-    }
-    buf_text(&sql, " FROM ");
-    buf_sql_name(&sql, str_of(shape->table));
-    buf_print(&sql, " WHERE %s LIMIT %d", fault != NULL ? fault : "0", VERIFY_SAMPLES);
-    rc = database_query(p->m->db, buf_cstr(&sql), NULL, 0, &rows, p->err);
-    for (size_t i = 0; rc == ERR_OK && i < database_rows_count(rows); i++) {
-        (void)json_append(list, json_string(database_rows_text(rows, i, 0)));
-    }
-    (void)json_put(p->out->document, "samples", list);
-    database_rows_free(rows);
-    buf_fini(&sql);
-    arena_fini(&arena);
     return rc;
 }
 
@@ -257,6 +336,8 @@ enum err_code verify_run(struct migrate *m, size_t index, const struct change *c
 
     *out = (struct verification){.sound = true, .at_ms = clock_wall_ms()};
     out->document = json_object();
+    pass.keys = json_array();
+    pass.shown = json_array();
     rc = out->document != NULL ? shape_count_rows(m->db, change->shape.table, &pass.total, err)
                                : err_set(err, ERR_NOMEM, "out of memory");
     rc = rc ? rc : database_probe(m->db, &capabilities, err);
@@ -270,6 +351,8 @@ enum err_code verify_run(struct migrate *m, size_t index, const struct change *c
     rc = rc || !long_reads ? rc : references(&pass);
     show_end(&pass);
     if (rc) {
+        json_free(pass.keys);
+        json_free(pass.shown);
         verification_fini(out);
         return rc;
     }
@@ -296,8 +379,12 @@ enum err_code verify_run(struct migrate *m, size_t index, const struct change *c
         (void)json_put_number(out->document, "written_by_new", (double)own);
     }
     if (!out->clean || out->invalid > 0) {
-        rc = samples(&pass);
+        (void)json_put(out->document, "samples", pass.keys);
+        (void)json_put(out->document, "sample_rows", pass.shown);
+        return ERR_OK;
     }
+    json_free(pass.keys);
+    json_free(pass.shown);
     if (by_hand > 0) {
         (void)json_put(out->document, "samples", samples_by_hand);
     } else {

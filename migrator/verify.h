@@ -7,10 +7,14 @@
 #include "migrator/change.h"
 #include "migrator/session.h"
 
-#define VERIFY_ROWS 20000               /* rows a reading statement */
-#define VERIFY_ROWS_BLOCKING 2000       /* where readers keep writers out: a few ms, then a pause */
+#define VERIFY_ROWS_FIRST 500           /* rows a reading statement; then by the time it takes */
+#define VERIFY_ROWS 20000               /* and never more */
+#define VERIFY_READ_US 50000            /* a longer reader keeps the write-ahead log from going */
+#define VERIFY_ROWS_BLOCKING 2000       /* where readers keep writers out */
+#define VERIFY_READ_BLOCKING_US 5000    /* there a few ms, then a pause */
 #define VERIFY_AGE_MAX_MS (3600 * 1000) /* older results count for nothing */
 #define VERIFY_SAMPLES 10
+#define VERIFY_SAMPLE_CHARACTERS 80 /* of each value */
 
 struct verification {
     int64_t rows, mismatches;  /* neither does new follow from old nor old from new */

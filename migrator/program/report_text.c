@@ -65,6 +65,38 @@ static void print_step(const struct json *step)
     }
 }
 
+/* What others wrote cannot steer a terminal. */
+static void print_plainly(const char *text)
+{
+    for (const char *p = text; *p != '\0'; p++) {
+        unsigned char c = (unsigned char)*p, next = (unsigned char)p[1];
+        bool control = c < 0x20 || c == 0x7f || (c == 0xc2 && next >= 0x80 && next < 0xa0);
+        putchar(control ? '?' : c);
+        p += control && c == 0xc2 ? 1 : 0;
+    }
+}
+
+/* "key 7: email = 'a@b', mailbox = 'x'": both shapes of a row that is not right. */
+static void print_samples(const struct json *verification, const char *margin)
+{
+    const struct json *shown = json_get(verification, "sample_rows");
+
+    for (const struct json *s = json_first(shown); s != NULL; s = json_next(s)) {
+        const struct json *sides[] = {json_get(s, "old"), json_get(s, "new")};
+        const char *between = ": ";
+        printf("%skey ", margin);
+        print_plainly(text(s, "key"));
+        for (size_t i = 0; i < 2; i++) {
+            for (const struct json *v = json_first(sides[i]); v != NULL; v = json_next(v)) {
+                printf("%s%s = ", between, json_key(v));
+                print_plainly(json_text(v));
+                between = ", ";
+            }
+        }
+        printf("\n");
+    }
+}
+
 static void print_reason(const struct json *reason)
 {
     if (json_kind(reason) == JSON_STRING) {
@@ -75,9 +107,7 @@ static void print_reason(const struct json *reason)
         printf("  - verified: %.0f of %.0f rows differ, %.0f outside valid_old, %.0f lost\n",
                number(reason, "mismatches"), number(reason, "rows"), number(reason, "invalid"),
                number(reason, "lost"));
-        for (const struct json *s = json_first(json_get(reason, "samples")); s; s = json_next(s)) {
-            printf("      key %s\n", json_text(s));
-        }
+        print_samples(reason, "      ");
         return;
     }
     printf("  - %s: %s\n", text(reason, "name"), text(reason, "why"));
@@ -314,9 +344,7 @@ void report_print_verify(const struct json *report)
                text(m, "name"), text(m, "state"), number(v, "rows"), number(v, "mismatches"),
                number(v, "invalid"), number(v, "lost"),
                json_is_true(json_get(v, "clean")) ? "clean" : "NOT CLEAN");
-        for (const struct json *s = json_first(json_get(v, "samples")); s; s = json_next(s)) {
-            printf("    key %s\n", json_text(s));
-        }
+        print_samples(v, "    ");
     }
     if (json_count(json_get(report, "migrations")) == 0) {
         printf("nothing to verify: no migration keeps two shapes\n");
