@@ -104,7 +104,7 @@ ALL_SOURCES := $(foreach room,$(ROOMS),$(wildcard $(room)/*.c $(room)/program/*.
 PUBLIC_HEADERS := sdk/lockstep.h condition/condition.h migrator/migrate.h
 
 .PHONY: all programs libraries check check-full check-ofrep check-tests lint headers demo golden bench \
-    bench-condition install uninstall clean help deps deps-build deps-test deps-lint FORCE
+    bench-condition bench-migrate install uninstall clean help deps deps-build deps-test deps-lint FORCE
 .DEFAULT_GOAL := all
 
 all: programs libraries ## build programs and libraries
@@ -274,6 +274,11 @@ bench: deps-build ## print ratios of things measured in one run
 	@$(MAKE) $(PARALLEL) --no-print-directory all $(BENCHES)
 	@for bench in $(BENCHES); do echo "$${bench##*/}"; $$bench || exit 1; done
 	@for script in $(sort $(wildcard tests/*/*.bench.sh)); do echo "$$script"; $(RUN_ENV) $$script || exit 1; done
+
+ROWS ?= 200000
+bench-migrate: deps-build ## a whole walk on a live file; ROWS=10000000 is 2 GB
+	@$(MAKE) $(PARALLEL) --no-print-directory $(OUT)/tests/bench/bench_migrate
+	@$(OUT)/tests/bench/bench_migrate $(ROWS)
 
 bench-condition: deps-build ## the condition engine beside hand-written C and other engines, with bars
 	@$(MAKE) $(PARALLEL) --no-print-directory $(OUT)/tests/condition/bench_condition

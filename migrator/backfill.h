@@ -15,8 +15,8 @@
 #include "migrator/change.h"
 #include "migrator/session.h"
 
-#define BACKFILL_HOLD_US 6000 /* aimed at: well below the first steps of SQLite's busy handler */
-#define BACKFILL_WORK_US 3000 /* but no less than that before COMMIT, however slow the disk is */
+#define BACKFILL_HOLD_US 8000 /* aimed at: well below the first steps of SQLite's busy handler */
+#define BACKFILL_WORK_US 4000 /* but no less than that before COMMIT, however slow the disk is */
 #define BACKFILL_HOLD_MAX_US 15000 /* expected, but for what a single row or a slow disk takes */
 #define BACKFILL_CUT_US 12000      /* a batch that runs so long is undone; COMMIT comes on top */
 #define BACKFILL_PAUSE_MIN_US 2000 /* measured: below it, other writers starve */
