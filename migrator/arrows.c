@@ -9,6 +9,7 @@
 #include "migrator/arrow_parts.h"
 #include "migrator/arrow_table.h"
 #include "migrator/hand_run.h"
+#include "migrator/unreadable.h"
 
 /* ---- expanded <-> dual-writing <-> in-sync ---- */
 
@@ -279,6 +280,7 @@ static enum err_code run_arrow(struct migrate *m, size_t index, const struct cha
                  ? arrow_remember(&a)
                  : ERR_OK;
     }
+    rc = rc ? rc : unreadable_step_aside(m->db, &work, err);
     if (rc == ERR_OK) {
         journal_history(&work, &(struct history){.migration = a.migration->name,
                                                  .event = to > from && to != MIG_PENDING

@@ -14,6 +14,7 @@
 #include "migrator/plan_file.h"
 #include "migrator/recovery.h"
 #include "migrator/triggers.h"
+#include "migrator/unreadable.h"
 #include "migrator/way_back.h"
 #include "migrator/removal.h"
 #include "migrator/touched.h"
@@ -25,6 +26,7 @@ enum err_code walk_validate(struct migrate *m, size_t index, struct err *err)
     enum err_code rc = change_read(m->db, &m->folder.at[index], false, false, &arena, &change, err);
 
     rc = rc || change.table != NULL ? rc : way_check_triggers(&change, err);
+    rc = rc ? rc : unreadable_check(m->db, &change, err);
     rc = rc ? rc : hand_validate(m, index, err);
     arena_fini(&arena);
     return rc;

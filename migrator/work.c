@@ -55,6 +55,18 @@ void work_sql_n(struct work *work, struct str sql)
     add(work, sql, 0, NULL);
 }
 
+void work_sql_first(struct work *work, const char *sql)
+{
+    struct database_statement last;
+
+    add(work, str_of(sql), 0, NULL);
+    if (!work->failed) {
+        last = work->statements[work->count - 1];
+        memmove(&work->statements[1], work->statements, (work->count - 1) * sizeof last);
+        work->statements[0] = last;
+    }
+}
+
 void work_sql_with(struct work *work, const char *sql, size_t count,
                    const struct database_value *params)
 {

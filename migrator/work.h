@@ -35,6 +35,7 @@ struct work {
 
 void work_sql(struct work *work, const char *sql);
 void work_sql_n(struct work *work, struct str sql);
+void work_sql_first(struct work *work, const char *sql); /* before all that are there */
 void work_sql_with(struct work *work, const char *sql, size_t count,
                    const struct database_value *params);
 /* Guards: condition must hold before (after) the statements, else the work is refused. */
