@@ -82,6 +82,7 @@ CONDITION_BASE := $(call object,$(addprefix base/,arena.c buf.c err.c json.c jso
 SDK_OBJECTS := $(foreach room,sdk flags condition base,$(call ROOM_OBJECTS,$(room)))
 MIGRATE_OBJECTS := $(foreach room,migrator database condition base,$(call ROOM_OBJECTS,$(room)))
 LIBRARIES := $(OUT)/libcondition.a $(OUT)/libmigrate.a \
+    $(if $(wildcard migrator/migrate.pc.in),$(OUT)/lockstep-migrate.pc) \
     $(if $(wildcard sdk/*.c),$(OUT)/liblockstep.a $(OUT)/liblockstep.so $(OUT)/lockstep.pc)
 
 # tests/ROOM/test_*.c: a cmocka binary each. bench_*.c, fuzz_*.c: a program each. Other *.c there:
@@ -198,10 +199,14 @@ $(OUT)/liblockstep.so: $(SDK_OBJECTS) $(OUT)/obj/lockstep.map $(OUT)/obj/sources
 	    -Wl,--version-script=$(OUT)/obj/lockstep.map -o $@ $(filter %.o,$^) $(SDK_LIBS) -lm
 	@ln -sf liblockstep.so $(OUT)/liblockstep.so.$(SOVERSION)
 
-$(OUT)/lockstep.pc: sdk/lockstep.pc.in base/version.h FORCE
+$(OUT)/lockstep.pc: sdk/lockstep.pc.in
+$(OUT)/lockstep.pc: PC_MODULES = $(SDK_MODULES)
+$(OUT)/lockstep-migrate.pc: migrator/migrate.pc.in
+$(OUT)/lockstep-migrate.pc: PC_MODULES = sqlite3 $(SDK_MODULES)
+$(OUT)/lockstep.pc $(OUT)/lockstep-migrate.pc: base/version.h FORCE
 	@mkdir -p $(@D)
-	@sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MODULES@|$(SDK_MODULES)|g' \
-	    $< >$@.new
+	@sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MODULES@|$(PC_MODULES)|g' \
+	    $(filter %.pc.in,$^) >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 # ---- programs ----
@@ -326,6 +331,7 @@ install: all ## into PREFIX (/usr/local), below DESTDIR
 	    $$program help --man >$(mandir)/$${program##*/}.1 && chmod 644 $(mandir)/$${program##*/}.1 || exit 1; \
 	done
 	@install -m 644 $(OUT)/libcondition.a $(OUT)/libmigrate.a $(libdir)/
+	@[ ! -e $(OUT)/lockstep-migrate.pc ] || install -m 644 $(OUT)/lockstep-migrate.pc $(libdir)/pkgconfig/
 	@if [ -e $(OUT)/liblockstep.so ]; then \
 	    install -m 644 $(OUT)/liblockstep.a $(libdir)/ && \
 	    install -m 755 $(OUT)/liblockstep.so $(libdir)/liblockstep.so.$(VERSION) && \
@@ -341,7 +347,7 @@ install: all ## into PREFIX (/usr/local), below DESTDIR
 uninstall: ## what install put there
 	@rm -f $(foreach room,$(PROGRAM_ROOMS),$(bindir)/$(PROGRAM_$(room)) $(mandir)/$(PROGRAM_$(room)).1)
 	@rm -f $(libdir)/libcondition.a $(libdir)/libmigrate.a $(libdir)/liblockstep.* \
-	    $(libdir)/pkgconfig/lockstep.pc $(includedir)/lockstep.h
+	    $(libdir)/pkgconfig/lockstep.pc $(libdir)/pkgconfig/lockstep-migrate.pc $(includedir)/lockstep.h
 	@rm -rf $(includedir)/lockstep
 
 clean: ## remove what was built

@@ -81,6 +81,13 @@ check "libmigrate.a alone" "$cc" -std=c11 "${flags[@]}" "$work/migrate.c" -o "$w
     "$build/libmigrate.a" -lsqlite3 -lcurl -lcjson -lsodium -lpcre2-8 -lidn2 -lm
 check "and it runs" is "$("$work/migrate" 2>&1)" refused
 
+# The example of docs/migrate.md, twice: the second run finds nothing to do.
+awk '/^```c$/ { on = 1; next } /^```/ { on = 0 } on' "$root/docs/migrate.md" >"$work/start.c"
+check "the example of docs/migrate.md" "$cc" -std=c11 "${flags[@]}" "$work/start.c" -o "$work/start" \
+    "$build/libmigrate.a" -lsqlite3 -lcurl -lcjson -lsodium -lpcre2-8 -lidn2 -lm
+check "and it migrates" is "$(cd "$work" && ./start && ./start)" "2 steps
+0 steps"
+
 # The SDK, as C99, with its header alone; a host may have functions of our names.
 cat >"$work/sdk.c" <<'C'
 #include "sdk/lockstep.h"
