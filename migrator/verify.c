@@ -367,6 +367,8 @@ enum err_code verify_run(struct migrate *m, size_t index, const struct change *c
     rc = hand_verify(m, index, change, &by_hand, samples_by_hand, err);
     if (rc) {
         json_free(samples_by_hand);
+        json_free(pass.keys);
+        json_free(pass.shown);
         verification_fini(out);
         return rc;
     }
@@ -378,17 +380,20 @@ enum err_code verify_run(struct migrate *m, size_t index, const struct change *c
     if (own > 0) {
         (void)json_put_number(out->document, "written_by_new", (double)own);
     }
-    if (!out->clean || out->invalid > 0) {
-        (void)json_put(out->document, "samples", pass.keys);
-        (void)json_put(out->document, "sample_rows", pass.shown);
-        return ERR_OK;
-    }
-    json_free(pass.keys);
-    json_free(pass.shown);
-    if (by_hand > 0) {
+    if (by_hand > 0) { /* verify.sql names its own */
         (void)json_put(out->document, "samples", samples_by_hand);
-    } else {
+        json_free(pass.keys);
+    } else if (!out->clean || out->invalid > 0) {
+        (void)json_put(out->document, "samples", pass.keys);
         json_free(samples_by_hand);
+    } else {
+        json_free(pass.keys);
+        json_free(samples_by_hand);
+    }
+    if (!out->clean || out->invalid > 0) {
+        (void)json_put(out->document, "sample_rows", pass.shown);
+    } else {
+        json_free(pass.shown);
     }
     return rc;
 }

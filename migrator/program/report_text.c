@@ -81,6 +81,15 @@ static void print_samples(const struct json *verification, const char *margin)
 {
     const struct json *shown = json_get(verification, "sample_rows");
 
+    if (json_count(shown) == 0) { /* by verify.sql, which names rows as it likes */
+        shown = NULL;
+        for (const struct json *s = json_first(json_get(verification, "samples")); s != NULL;
+             s = json_next(s)) {
+            printf("%skey ", margin);
+            print_plainly(json_text(s));
+            printf("\n");
+        }
+    }
     for (const struct json *s = json_first(shown); s != NULL; s = json_next(s)) {
         const struct json *sides[] = {json_get(s, "old"), json_get(s, "new")};
         const char *between = ": ";
