@@ -219,13 +219,15 @@ static enum err_code check_own(const struct checking *c, const char *column, str
 
     table_text_checks(definition, &checks);
     if (checks.len > 0) {
-        buf_text(&sql, "SELECT 1 FROM (SELECT ");
-        buf_text(&sql, value != NULL ? value : "NULL");
-        buf_text(&sql, " AS ");
+        buf_text(&sql, "SELECT 1 FROM (SELECT NULL AS "); /* purge may empty it, too */
         buf_sql_name(&sql, str_of(column));
-        buf_print(&sql, ") WHERE coalesce((%s), 1)", buf_cstr(&checks));
+        buf_text(&sql, " UNION ALL SELECT ");
+        buf_text(&sql, value != NULL ? value : "NULL");
+        buf_text(&sql, ") WHERE coalesce((");
+        buf_text(&sql, buf_cstr(&checks));
+        buf_text(&sql, "), 1)");
         rc = database_query(c->db, buf_cstr(&sql), NULL, 0, &rows, &why);
-        passes = rc == ERR_OK && database_rows_count(rows) > 0;
+        passes = rc == ERR_OK && database_rows_count(rows) == 2;
         database_rows_free(rows);
     }
     buf_fini(&sql);

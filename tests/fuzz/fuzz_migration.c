@@ -10,7 +10,11 @@
 static void check_columns(const struct phased *phased)
 {
     CHECK(phased->add_count <= PHASED_COLUMNS_MAX && phased->drop_count <= PHASED_COLUMNS_MAX);
-    CHECK(phased->add_count + phased->drop_count > 0);
+    CHECK(phased->alter_count <= PHASED_COLUMNS_MAX);
+    CHECK(phased->kind != PHASED_COLUMNS ||
+          phased->add_count + phased->drop_count + phased->alter_count +
+                  phased->create_index_count + phased->drop_index_count >
+              0);
     for (size_t i = 0; i < phased->add_count; i++) {
         const struct phased_add *add = &phased->add[i];
 
@@ -24,7 +28,18 @@ static void check_columns(const struct phased *phased)
         const struct phased_drop *drop = &phased->drop[i];
 
         CHECK(drop->name != NULL && drop->name[0] != '\0');
-        CHECK(drop->reverse != NULL || phased->lossy);
+        CHECK(drop->reverse != NULL || drop->cast_from != NULL || phased->lossy);
+    }
+    for (size_t i = 0; i < phased->alter_count; i++) {
+        const struct phased_alter *alter = &phased->alter[i];
+
+        CHECK(alter->name != NULL && alter->name[0] != '\0');
+        CHECK(alter->null != PHASED_NULL_AS_IT_IS || alter->check != NULL);
+        CHECK(alter->fill == NULL || alter->null == PHASED_NULL_REFUSED);
+        CHECK(alter->reverse == NULL || alter->null == PHASED_NULL_ALLOWED);
+    }
+    for (size_t i = 0; i < phased->create_index_count; i++) {
+        CHECK(phased->create_index[i].name != NULL && phased->create_index[i].sql != NULL);
     }
 }
 
