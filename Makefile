@@ -294,9 +294,9 @@ bench-condition: deps-build ## the condition engine beside hand-written C and ot
 .PHONY: fuzz fuzzers deps-fuzz
 FUZZ_SECONDS ?= 60
 FUZZ_SAN := fuzzer-no-link,address,undefined,float-cast-overflow
-fuzz: deps-fuzz ## run each fuzz target for FUZZ_SECONDS (60) under clang and libFuzzer
+fuzz: deps-fuzz deps-test ## run each fuzz target for FUZZ_SECONDS (60), or FUZZ_RUNS times, under libFuzzer
 	@$(MAKE) $(PARALLEL) --no-print-directory CC=clang-14 SAN=$(FUZZ_SAN) WARNINGS= WERROR= fuzzers
-	@FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_TARGETS='$(FUZZ_TARGETS)' FUZZ_MERGE='$(FUZZ_MERGE)' \
+	@FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_RUNS='$(FUZZ_RUNS)' FUZZ_TARGETS='$(FUZZ_TARGETS)' FUZZ_MERGE='$(FUZZ_MERGE)' \
 	    tests/fuzz/fuzz.sh '$(abspath $(BUILD)/san-$(subst $(comma),-,$(FUZZ_SAN)))' \
 	    '$(abspath $(BUILD))/fuzz-corpus'
 fuzzers: $(FUZZERS)

@@ -43,6 +43,7 @@ struct cel_compiler {
 
     /* folding */
     int64_t fold_steps; /* left for all folding of this program */
+    char *fold_scratch; /* one that nothing points into yet, or NULL */
 };
 
 /* Records the first error and returns false. */
@@ -63,6 +64,8 @@ struct cel_node *cel_expand_macro(struct cel_compiler *c, struct cel_node *call)
 
 bool cel_check(struct cel_compiler *c, struct cel_node *root);
 bool cel_fold(struct cel_compiler *c, struct cel_node **root);
+/* For an explanation, which keeps everything else: what must be constant where it stands. */
+bool cel_fold_needed(struct cel_compiler *c, struct cel_node *root);
 bool cel_generate(struct cel_compiler *c, struct cel_node *root);
 
 /* ---- diag.c ---- */

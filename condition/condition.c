@@ -78,7 +78,8 @@ static enum condition_status compile(struct condition_env *env, const char *sour
         p->source = c.source = copy;
         p->source_len = c.source_len;
         root = cel_parse(&c);
-        ok = root && cel_check(&c, root) && (explaining || cel_fold(&c, &root)) &&
+        ok = root && cel_check(&c, root) &&
+             (explaining ? cel_fold_needed(&c, root) : cel_fold(&c, &root)) &&
              cel_generate(&c, root) && finish(&c, root) &&
              (cel_quick_make(p) || cel_fail_memory(&c)) &&
              (!notes || cel_notes_make(&c, root, notes));

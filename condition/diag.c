@@ -276,7 +276,7 @@ void cel_nearest_offer(struct cel_nearest *nearest, const char *name)
     size_t a = strlen(nearest->wanted), b = strlen(name);
     uint32_t d;
 
-    if (a > NAME_MAX_COMPARED || b > NAME_MAX_COMPARED)
+    if (a > NAME_MAX_COMPARED || b > NAME_MAX_COMPARED || (a > b ? a - b : b - a) > 1 + a / 4)
         return;
     d = distance(nearest->wanted, a, name, b);
     if (d < nearest->distance && d <= 1 + a / 4 && d < a) {

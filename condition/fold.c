@@ -63,7 +63,9 @@ static bool evaluate(struct cel_compiler *c, struct cel_node *n)
         c->status = CONDITION_OK; /* the same error is found again where it belongs */
     if (done) {
         memset(&f, 0, offsetof(struct cel_frame, texts));
-        f.scratch = cel_pool_take(&c->temp, CEL_FOLD_SCRATCH);
+        if (!c->fold_scratch)
+            c->fold_scratch = cel_pool_take(&c->temp, CEL_FOLD_SCRATCH);
+        f.scratch = c->fold_scratch;
         f.scratch_end = f.scratch ? f.scratch + CEL_FOLD_SCRATCH : NULL;
         f.steps = c->fold_steps < (int64_t)CONDITION_STEPS_MAX ? c->fold_steps
                                                                : (int64_t)CONDITION_STEPS_MAX;
@@ -72,6 +74,8 @@ static bool evaluate(struct cel_compiler *c, struct cel_node *n)
         int64_t before = f.steps;
         done = f.scratch && f.steps > 0 && cel_execute(&f, &value, &pc, NULL) == FAULT_NONE;
         c->fold_steps -= before - (f.steps < 0 ? 0 : f.steps) + program.code_count;
+        if (done && f.scratch != c->fold_scratch)
+            c->fold_scratch = NULL; /* the value may lie in it */
         if (done)
             become(n, value);
     }
@@ -130,4 +134,39 @@ bool cel_fold(struct cel_compiler *c, struct cel_node **root)
 {
     c->fold_steps = CEL_FOLD_STEPS;
     return fold(c, *root);
+}
+
+/* The argument of a call that must be constant, or means more where it is; or NULL. */
+static struct cel_node *constant_argument(const struct cel_node *n)
+{
+    cel_builtin *fn = n->kind == NODE_CALL && n->function ? n->function->builtin : NULL;
+
+    if (n->arg_count + (n->target != NULL) != 2)
+        return NULL;
+    return fn == cel_fn_matches || fn == cel_fn_under || fn == cel_fn_matches_domain
+               ? n->args[n->arg_count - 1]
+               : NULL;
+}
+
+static bool fold_needed(struct cel_compiler *c, struct cel_node *n)
+{
+    struct cel_node *constant = constant_argument(n);
+
+    if (n->target && n->reference == REFERENCE_NONE && !fold_needed(c, n->target))
+        return false;
+    for (uint32_t i = 0; i < n->arg_count; i++)
+        if (n->args[i] && n->args[i] != constant && !fold_needed(c, n->args[i]))
+            return false;
+    return !constant || fold(c, constant);
+}
+
+bool cel_fold_needed(struct cel_compiler *c, struct cel_node *root)
+{
+    bool explaining = c->explaining, done;
+
+    c->fold_steps = CEL_FOLD_STEPS;
+    c->explaining = false; /* nobody asks for the values of its parts */
+    done = fold_needed(c, root);
+    c->explaining = explaining;
+    return done;
 }

@@ -15,8 +15,9 @@
 #define CEL_LOOPS_MAX 8u     /* macros in each other */
 #define CEL_FOLD_STEPS 20000 /* all folding of one compilation, so that compiling ends soon */
 #define CEL_FOLD_SCRATCH (16u << 10)
-#define CEL_PATTERN_MAX 1024u /* bytes of a regular expression */
-#define CEL_SUBJECT_MAX 4096u /* bytes that a regular expression is matched against */
+#define CEL_PATTERN_MAX 1024u       /* bytes of a regular expression */
+#define CEL_PATTERN_NESTING_MAX 50u /* groups in each other: PCRE2's compiler recurses */
+#define CEL_SUBJECT_MAX 4096u       /* bytes that a regular expression is matched against */
 #define CEL_FORMAT_PRECISION_MAX 100u
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define ZONE_FILE_MAX (1u << 20)
 #define ZONE_DIRECTORY "/usr/share/zoneinfo/"
@@ -304,22 +305,38 @@ static bool zone_path(const char *name, size_t len,
     return true;
 }
 
+/* The bytes of a file that is no larger than a zone's may be; 0 for anything else. */
+static size_t zone_bytes(FILE *file)
+{
+    struct stat st;
+
+    return fstat(fileno(file), &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+                   st.st_size <= (off_t)ZONE_FILE_MAX
+               ? (size_t)st.st_size
+               : 0;
+}
+
 struct cel_zone *cel_zone_load(const char *name, size_t len, bool *nomem)
 {
     char path[sizeof ZONE_DIRECTORY + ZONE_NAME_MAX];
-    struct cel_zone *zone;
-    unsigned char *data;
+    struct cel_zone *zone = NULL;
+    unsigned char *data = NULL;
+    size_t bytes = 0;
     FILE *file;
 
     *nomem = false;
     if (!zone_path(name, len, path))
         return NULL;
-    data = malloc(ZONE_FILE_MAX);
-    zone = calloc(1, sizeof *zone);
-    file = data && zone ? fopen(path, "rb") : NULL;
-    *nomem = !data || !zone || (!file && errno == ENOMEM);
-    if (!file || !parse_zone(zone, data, fread(data, 1, ZONE_FILE_MAX, file))) {
-        *nomem |= file && zone->nomem;
+    file = fopen(path, "rb");
+    if (file)
+        bytes = zone_bytes(file);
+    if (bytes) {
+        data = malloc(bytes);
+        zone = calloc(1, sizeof *zone);
+    }
+    *nomem = (bytes && (!data || !zone)) || (!file && errno == ENOMEM);
+    if (*nomem || !bytes || !parse_zone(zone, data, fread(data, 1, bytes, file))) {
+        *nomem |= zone && zone->nomem;
         cel_zone_free(zone);
         zone = NULL;
     }

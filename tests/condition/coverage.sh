@@ -51,7 +51,7 @@ group parser parser macro
 group checker check check_calls check_names types
 group compiler generate fold condition
 group evaluator eval operate quick value
-group 'regex front end' regex
+group 'regex front end' regex pattern
 # shellcheck disable=SC2046 # a list
 group 'all of the engine' $(ls condition/*.c | xargs -n 1 basename -s .c)
 exit "$missed"

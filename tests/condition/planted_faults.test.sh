@@ -16,7 +16,7 @@ mkdir -p "$copy/tests"
 passed=0 failed=0
 
 faults='a dropped bound: brackets in each other | parser.c | s/c->depth >= CEL_NESTING_MAX/c->depth >= 1000000u/
-a dropped bound: the product of nested repeats | regex.c | s/s->last_repeat \* high > REPEAT_MAX/false/
+a dropped bound: the product of nested repeats | pattern.c | s/s->last_repeat \* high > REPEAT_MAX/false/
 a bound one too large: the stack of values | generate.c | s/g->height > CEL_STACK_MAX/g->height > CEL_STACK_MAX + 1/
 an inverted absorption: the last operand of && | eval.c | s/sp->as\.truth == \(i->op == CEL_OR_LAST\)/sp->as.truth == (i->op != CEL_OR_LAST)/
 an absorption that forgets the error on the left | eval.c | s/^( *)if \(sp\[-1\]\.kind == CEL_KIND_ERROR\)$/\1if (sp[-1].kind == 99)/

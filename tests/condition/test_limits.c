@@ -2,6 +2,7 @@
 #include "tests/condition/unit.h"
 
 #include "condition/limits.h"
+#include "condition/pattern.h"
 
 static char text[4 * CEL_SOURCE_MAX];
 static size_t len;
@@ -138,6 +139,53 @@ static void pattern_bytes(void **state)
     add("x.matches('(a.){1000}')", 1);
     expect_compile(CONDITION_OK);
     add("x.matches('(a.){1001}')", 1);
+    expect_compile(CONDITION_TYPE);
+}
+
+/* What a pattern is rewritten to is longer than the pattern: \\S in a class becomes ranges. */
+static void pattern_rewritten(void **state)
+{
+    static char out[CEL_PATTERN_OUT + 1];
+    char pattern[CEL_PATTERN_MAX], msg[100];
+    size_t lengths[2], at, most;
+
+    (void)state;
+    pattern[0] = '[';
+    for (size_t i = 0; i < sizeof pattern - 1; i++)
+        pattern[i + 1] = i % 2 ? 'S' : '\\';
+    for (size_t n = 1; n <= 2; n++) {
+        pattern[1 + 2 * n] = ']';
+        assert_int_equal(
+            cel_pattern_rewrite(pattern, 2 + 2 * n, out, &lengths[n - 1], msg, sizeof msg, &at),
+            REGEX_OK);
+        pattern[1 + 2 * n] = '\\';
+    }
+    most = (CEL_PATTERN_OUT - 2) / (lengths[1] - lengths[0]);
+    assert_in_range(most, 10, sizeof pattern / 2 - 2);
+    for (size_t n = most; n <= most + 1; n++) {
+        pattern[1 + 2 * n] = ']';
+        out[CEL_PATTERN_OUT] = 77;
+        assert_int_equal(
+            cel_pattern_rewrite(pattern, 2 + 2 * n, out, &lengths[0], msg, sizeof msg, &at),
+            n == most ? REGEX_OK : REGEX_TOO_LARGE);
+        assert_int_equal(out[CEL_PATTERN_OUT], 77);
+        pattern[1 + 2 * n] = '\\';
+    }
+    add("x.matches(r'[", 1);
+    add("\\S\\W", CEL_PATTERN_MAX / 4 - 1);
+    add("]')", 1);
+    expect_compile(CONDITION_TYPE);
+    add("x.matches('", 1);
+    add("(", CEL_PATTERN_NESTING_MAX);
+    add("a.", 1);
+    add(")", CEL_PATTERN_NESTING_MAX);
+    add("')", 1);
+    expect_compile(CONDITION_OK);
+    add("x.matches('", 1);
+    add("(", CEL_PATTERN_NESTING_MAX + 1);
+    add("a.", 1);
+    add(")", CEL_PATTERN_NESTING_MAX + 1);
+    add("')", 1);
     expect_compile(CONDITION_TYPE);
 }
 
@@ -322,6 +370,7 @@ int main(void)
         cmocka_unit_test(stack_values),
         cmocka_unit_test(loops),
         cmocka_unit_test(pattern_bytes),
+        cmocka_unit_test(pattern_rewritten),
         cmocka_unit_test(call_arguments),
         cmocka_unit_test(steps),
         cmocka_unit_test(text_work),

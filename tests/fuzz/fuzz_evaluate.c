@@ -46,16 +46,24 @@ static size_t fill(const struct condition_env *env, struct str bytes, struct are
 
 /* ---- results ---- */
 
-/* Whether v may stand where the checker found type; types with parameters are not looked into. */
+/* Whether v may stand where the checker found type; types with parameters are not looked into. null
+ * may stand where a timestamp, a duration or an abstract type may. */
 static bool is_of_type(const struct condition_value *v, const char *type)
 {
+    static const char *const never_null[] = {"bool",   "int",   "uint", "double",
+                                             "string", "bytes", "list", "map"};
     size_t len = strcspn(type, "(");
     const char *name = condition_type_name(v);
 
     if (strcmp(type, "dyn") == 0) {
         return true;
     }
-    if (v->kind == CONDITION_NULL && strcmp(type, "null") == 0) {
+    if (v->kind == CONDITION_NULL) {
+        for (size_t i = 0; i < sizeof never_null / sizeof never_null[0]; i++) {
+            if (strlen(never_null[i]) == len && strncmp(never_null[i], type, len) == 0) {
+                return false;
+            }
+        }
         return true;
     }
     return strlen(name) == len && strncmp(name, type, len) == 0;
