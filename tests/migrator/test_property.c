@@ -14,8 +14,8 @@
 #include "tests/migrator/play.h"
 #include "tests/migrator/random_case.h"
 
-#define CASES 100u
-#define CASES_SLOW 40u /* with sanitizers */
+#define CASES 60u
+#define CASES_SLOW 30u /* with sanitizers */
 #define CASES_FULL 5000u
 #define CASES_FULL_SLOW 400u
 #define BATCH 6 /* statements of one side before the other may come */

@@ -1,0 +1,1 @@
+SELECT id, label, slug, weight FROM tag ORDER BY 1;

@@ -1,0 +1,1 @@
+SELECT id, name, slug, weight FROM tag ORDER BY 1;

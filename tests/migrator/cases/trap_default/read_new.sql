@@ -1,0 +1,1 @@
+SELECT id, phase, tries FROM job ORDER BY 1;

@@ -1,0 +1,1 @@
+SELECT id, state, tries, at IS NOT NULL FROM job ORDER BY 1;

@@ -1,0 +1,1 @@
+INSERT INTO job(state) VALUES('done'); INSERT INTO job DEFAULT VALUES;

@@ -1,0 +1,1 @@
+INSERT INTO job(phase, tries) VALUES('LATE', 0);

@@ -1,0 +1,1 @@
+SELECT id, mail, kind FROM c ORDER BY 1;

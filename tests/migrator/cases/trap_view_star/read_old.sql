@@ -1,0 +1,1 @@
+SELECT id, email FROM c ORDER BY 1; SELECT email FROM of_other;

@@ -1,0 +1,1 @@
+UPDATE c SET mail = 'late' WHERE id = 1;

@@ -1,0 +1,1 @@
+INSERT INTO c(email) VALUES('old'); INSERT INTO other VALUES('Y');
