@@ -12,7 +12,8 @@
 #include "base/check.h"
 #include "database/database_engine.h"
 
-static const struct database_engine *const engines[] = {&database_engine_sqlite};
+static const struct database_engine *const engines[] = {&database_engine_sqlite,
+                                                        &database_engine_d1};
 
 /* A URL without a known scheme is a path, unless it looks like "scheme://". */
 static const struct database_engine *find_engine(const char *url, const char **name,
@@ -29,7 +30,8 @@ static const struct database_engine *find_engine(const char *url, const char **n
     }
     if (len > 1 && strncmp(colon, "://", 3) == 0) {
         err_set(err, ERR_INVALID,
-                "%.*s:// is no engine known here; databases are named by sqlite:PATH or a path",
+                "%.*s:// is no engine known here; databases are named by a path, "
+                "sqlite:PATH or d1://ACCOUNT/DATABASE",
                 (int)(len > 40 ? 40 : len), url);
         return NULL;
     }

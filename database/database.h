@@ -35,6 +35,7 @@ struct database_options {
     bool must_exist;     /* do not create a file */
     int busy_timeout_ms; /* how long a statement waits for another's lock; 0: 5,000 */
     const char *token;   /* engines behind HTTP */
+    const char *api;     /* the API's base URL; NULL: the engine's own */
     bool wal;            /* SQLite: write-ahead logging; for a store of our own alone */
 };
 

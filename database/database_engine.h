@@ -66,5 +66,6 @@ MUST_USE enum err_code database_rows_bytes(struct database_rows *rows, struct da
 char *database_guard_sql(const char *condition);
 
 extern const struct database_engine database_engine_sqlite;
+extern const struct database_engine database_engine_d1;
 
 #endif

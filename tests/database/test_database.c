@@ -1,8 +1,7 @@
 /*
- * The driver suite: what every engine behind database.h must do. It runs on SQLite; another engine
- * is one more URL.
+ * The SQLite driver: the suite that every engine passes, and what is this engine's own.
  */
-#include "tests/database/unit.h"
+#include "tests/database/engine_suite.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -64,84 +63,9 @@ static int64_t number(struct database *db, const char *sql)
 
 /* ---- values ---- */
 
-static void values_come_back_as_they_were(void **state)
-{
-    static const char nul_inside[] = "a\0b", bad_utf8[] = "\xff\xfe(";
-    struct database_value values[] = {
-        database_null(),
-        database_int(0),
-        database_int(INT64_MIN),
-        database_int(INT64_MAX),
-        database_int((1LL << 53) + 1),
-        database_real(1.5),
-        database_real(-0.1),
-        database_real(1e308),
-        database_text(""),
-        database_text("gr\xc3\xbc\xc3\x9f"),
-        database_text_n(nul_inside, 3),
-        database_text_n(bad_utf8, 3),
-        {DATABASE_BLOB, {.bytes = {nul_inside, 3}}},
-        {DATABASE_BLOB, {.bytes = {NULL, 0}}},
-    };
-
-    for (size_t i = 0; i < COUNT(values); i++) {
-        struct database_rows *rows = NULL;
-        const struct database_value *got;
-        assert_int_equal(
-            database_query(*state, "SELECT ?1 AS v, typeof(?1)", &values[i], 1, &rows, &err),
-            ERR_OK);
-        assert_int_equal(database_rows_count(rows), 1);
-        assert_int_equal(database_rows_columns(rows), 2);
-        assert_string_equal(database_rows_name(rows, 0), "v");
-        got = database_rows_at(rows, 0, 0);
-        assert_int_equal(got->type, values[i].type);
-        switch (got->type) {
-        case DATABASE_NULL: assert_null(database_rows_text(rows, 0, 0)); break;
-        case DATABASE_INT: assert_true(got->as.i == values[i].as.i); break;
-        case DATABASE_REAL: assert_true(got->as.d == values[i].as.d); break;
-        default:
-            assert_int_equal(got->as.bytes.len, values[i].as.bytes.len);
-            assert_memory_equal(got->as.bytes.at, values[i].as.bytes.at, got->as.bytes.len);
-            assert_int_equal(got->as.bytes.at[got->as.bytes.len], '\0');
-        }
-        assert_int_equal(database_rows_int(rows, 0, 1, -7), -7);
-        database_rows_free(rows);
-    }
-}
-
-static void a_stored_value_keeps_nul_and_bad_utf8(void **state)
-{
-    struct database_value params[] = {database_text_n("x\0y", 3), database_text_n("\xc3", 1)};
-    struct database_statement statements[] = {{"CREATE TABLE t(a TEXT, b TEXT)", NULL, 0},
-                                              {"INSERT INTO t VALUES(?1, ?2)", params, 2}};
-    struct database_rows *rows = NULL;
-
-    assert_int_equal(
-        database_batch(*state,
-                       &(struct database_batch){.statements = statements, .statement_count = 2},
-                       NULL, &err),
-        ERR_OK);
-    assert_int_equal(database_query(*state, "SELECT a, b FROM t", NULL, 0, &rows, &err), ERR_OK);
-    assert_int_equal(database_rows_at(rows, 0, 0)->as.bytes.len, 3);
-    assert_memory_equal(database_rows_at(rows, 0, 0)->as.bytes.at, "x\0y", 3);
-    assert_int_equal(database_rows_at(rows, 0, 1)->as.bytes.len, 1);
-    database_rows_free(rows);
-}
-
-static void names_are_there_without_rows(void **state)
-{
-    struct database_rows *rows = NULL;
-
-    assert_int_equal(
-        database_query(*state, "SELECT 1 AS one, 2 AS two WHERE 0", NULL, 0, &rows, &err), ERR_OK);
-    assert_int_equal(database_rows_count(rows), 0);
-    assert_string_equal(database_rows_name(rows, 1), "two");
-    database_rows_free(rows);
-}
-
 /* ---- queries that are none ---- */
 
-static void a_query_only_reads_one_statement(void **state)
+static void a_refused_query_says_why(void **state)
 {
     static const struct {
         const char *sql;
@@ -171,107 +95,6 @@ static void a_query_only_reads_one_statement(void **state)
 }
 
 /* ---- batches ---- */
-
-static void a_batch_is_all_or_nothing(void **state)
-{
-    struct database_statement statements[] = {
-        {"CREATE TABLE t(a INTEGER PRIMARY KEY)", NULL, 0},
-        {"INSERT INTO t VALUES(1), (2)", NULL, 0},
-        {"INSERT INTO t VALUES(1)", NULL, 0},
-    };
-    struct database_batch batch = {.statements = statements, .statement_count = 3};
-    struct database_batch_result result = {0};
-    int64_t changes[3] = {-1, -1, -1};
-
-    assert_int_equal(database_batch(*state, &batch, NULL, &err), ERR_CONFLICT);
-    assert_string_equal(err.msg, "statement 3 of 3: UNIQUE constraint failed: t.a");
-    assert_int_equal(number(*state, "SELECT count(*) FROM sqlite_master WHERE name = 't'"), 0);
-
-    batch.statement_count = 2;
-    result.statement_changes = changes;
-    assert_int_equal(database_batch(*state, &batch, &result, &err), ERR_OK);
-    assert_int_equal(result.changes, 2);
-    assert_int_equal(changes[0], 0);
-    assert_int_equal(changes[1], 2);
-    assert_true(result.hold_us >= 0);
-    /* sqlite3_changes() keeps its old value over what changes no row */
-    assert_int_equal(run(*state, "CREATE TABLE u(a)"), ERR_OK);
-}
-
-static void nothing_tears_a_batch_apart(void **state)
-{
-    static const char *const torn[] = {"COMMIT",      "BEGIN", "ROLLBACK",
-                                       "SAVEPOINT s", "END",   "ATTACH ':memory:' AS other",
-                                       "DETACH main"};
-
-    for (size_t i = 0; i < COUNT(torn); i++) {
-        struct database_statement statements[] = {{"CREATE TABLE t(a)", NULL, 0},
-                                                  {torn[i], NULL, 0}};
-        assert_int_equal(
-            database_batch(*state,
-                           &(struct database_batch){.statements = statements, .statement_count = 2},
-                           NULL, &err),
-            ERR_INVALID);
-        assert_int_equal(number(*state, "SELECT count(*) FROM sqlite_master WHERE name = 't'"), 0);
-    }
-}
-
-static void guards_decide(void **state)
-{
-    static const struct {
-        const char *condition;
-        bool holds;
-    } cases[] = {{"1", true},         {"0", false},
-                 {"NULL", false},     {"5", true},
-                 {"'a' = 'a'", true}, {"(SELECT 1 WHERE 0)", false},
-                 {"1 OR 0", true},    {"EXISTS (SELECT 1)", true}};
-
-    assert_int_equal(run(*state, "CREATE TABLE t(a)"), ERR_OK);
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        struct database_guard guard = {cases[i].condition, NULL, 0, ERR_STALE, "as I said"};
-        struct database_statement insert = {"INSERT INTO t VALUES(1)", NULL, 0};
-        struct database_batch before = {
-            .before = &guard, .before_count = 1, .statements = &insert, .statement_count = 1};
-        struct database_batch after = {
-            .after = &guard, .after_count = 1, .statements = &insert, .statement_count = 1};
-        int64_t rows = number(*state, "SELECT count(*) FROM t");
-        enum err_code wanted = cases[i].holds ? ERR_OK : ERR_STALE;
-
-        assert_int_equal(database_batch(*state, &before, NULL, &err), wanted);
-        assert_int_equal(database_batch(*state, &after, NULL, &err), wanted);
-        if (!cases[i].holds) {
-            assert_string_equal(err.msg, "as I said");
-        }
-        assert_int_equal(number(*state, "SELECT count(*) FROM t"), rows + (cases[i].holds ? 2 : 0));
-        assert_int_equal(number(*state, "SELECT count(*) FROM lockstep_guard"), 0);
-    }
-}
-
-static void a_guard_sees_parameters_and_what_was_done(void **state)
-{
-    struct database_value two = database_int(2);
-    struct database_guard after = {"(SELECT count(*) FROM t) = ?1", &two, 1, ERR_OK, NULL};
-    struct database_statement insert = {"INSERT INTO t VALUES(1)", NULL, 0};
-    struct database_batch batch = {
-        .after = &after, .after_count = 1, .statements = &insert, .statement_count = 1};
-
-    assert_int_equal(run(*state, "CREATE TABLE t(a)"), ERR_OK);
-    assert_int_equal(database_batch(*state, &batch, NULL, &err), ERR_CONFLICT); /* code 0 */
-    assert_int_equal(run(*state, "INSERT INTO t VALUES(1)"), ERR_OK);
-    assert_int_equal(database_batch(*state, &batch, NULL, &err), ERR_OK);
-    after.condition = "no_such_column = ?1"; /* a wrong guard is an error, not a refusal */
-    assert_int_equal(database_batch(*state, &batch, NULL, &err), ERR_INVALID);
-    assert_non_null(strstr(err.msg, "guard 1"));
-}
-
-static void foreign_keys_hold(void **state)
-{
-    assert_int_equal(run(*state, "CREATE TABLE p(id INTEGER PRIMARY KEY)"), ERR_OK);
-    assert_int_equal(run(*state, "CREATE TABLE c(p REFERENCES p DEFERRABLE INITIALLY DEFERRED)"),
-                     ERR_OK);
-    assert_int_equal(run(*state, "INSERT INTO c VALUES(7)"), ERR_CONFLICT); /* at COMMIT */
-    assert_int_equal(number(*state, "SELECT count(*) FROM c"), 0);
-}
 
 /* ---- locks and files ---- */
 
@@ -608,15 +431,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(values_come_back_as_they_were),
-        TEST(a_stored_value_keeps_nul_and_bad_utf8),
-        TEST(names_are_there_without_rows),
-        TEST(a_query_only_reads_one_statement),
-        TEST(a_batch_is_all_or_nothing),
-        TEST(nothing_tears_a_batch_apart),
-        TEST(guards_decide),
-        TEST(a_guard_sees_parameters_and_what_was_done),
-        TEST(foreign_keys_hold),
+        ENGINE_SUITE(setup, teardown),
+        TEST(a_refused_query_says_why),
         TEST(another_writer_makes_it_busy),
         TEST(files_that_cannot_be_opened),
         TEST(reading_only_writes_nothing),

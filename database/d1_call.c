@@ -1,0 +1,195 @@
+#include "database/d1_call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/digest.h"
+
+#define BACKOFF_MS 100
+#define BACKOFF_MAX_MS 8000
+
+/* What the service says when the fault is its own and may be gone a moment later
+ * (developers.cloudflare.com/d1/observability/debug-d1). */
+static const char *const passing[] = {
+    "overloaded",
+    "Network connection lost",
+    "storage caused object to be reset",
+    "object to be reset",
+    "was updated",
+    "transient issue",
+    "internal error",
+    "starting up D1 DB",
+    "client disconnected",
+    "storage operation exceeded timeout",
+};
+
+bool d1_call_passing(enum err_code rc)
+{
+    return rc == ERR_RATE || rc == ERR_TIMEOUT || rc == ERR_IO || rc == ERR_BUSY;
+}
+
+void d1_call_wait(unsigned next, int64_t wait_ms)
+{
+    int64_t backoff = BACKOFF_MS;
+
+    for (unsigned i = 2; i < next && backoff < BACKOFF_MAX_MS; i++) {
+        backoff *= 2;
+    }
+    if (wait_ms <= 0) {
+        wait_ms = backoff / 2 + (int64_t)((double)backoff / 2 * random_unit());
+    }
+    clock_sleep_us((wait_ms < D1_RATE_WAIT_MS ? wait_ms : D1_RATE_WAIT_MS) * 1000);
+}
+
+/* Keeps within the API's requests in five minutes: over them, every call is refused for as long. */
+static void keep_budget(struct d1_call *call)
+{
+    int64_t oldest = call->sent_ms[call->sent_at];
+    int64_t now = clock_monotonic_us() / 1000;
+
+    if (oldest != 0 && now - oldest < D1_WINDOW_MS) {
+        clock_sleep_us((D1_WINDOW_MS - (now - oldest)) * 1000);
+        now = clock_monotonic_us() / 1000;
+    }
+    call->sent_ms[call->sent_at] = now != 0 ? now : 1;
+    call->sent_at = (call->sent_at + 1) % D1_WINDOW_REQUESTS;
+    call->requests++;
+}
+
+static bool is_passing(const char *message)
+{
+    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++) {
+        if (strcasestr(message, passing[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The engine's own refusal as ours. */
+static enum err_code refused(const char *message, struct err *err)
+{
+    static const struct {
+        const char *piece;
+        enum err_code code;
+    } kinds[] = {
+        {"SQLITE_CONSTRAINT", ERR_CONFLICT}, {"constraint failed", ERR_CONFLICT},
+        {"SQLITE_TOOBIG", ERR_LIMIT},        {"SQLITE_FULL", ERR_FULL},
+        {"maximum DB size", ERR_FULL},       {"maximum database size", ERR_FULL},
+        {"SQLITE_NOMEM", ERR_NOMEM},
+    };
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strstr(message, kinds[i].piece) != NULL) {
+            return err_set(err, kinds[i].code, "%s", message);
+        }
+    }
+    return err_set(err, ERR_INVALID, "%s", message);
+}
+
+static enum err_code judge(const struct fetch_reply *got, const struct json *document,
+                           enum d1_fate *fate, int64_t *wait_ms, struct err *err)
+{
+    const struct json *first = json_first(json_get(document, "errors"));
+    const char *message = json_get_text(first, "message", NULL);
+
+    if (got->status == 200 && json_is_true(json_get(document, "success"))) {
+        return ERR_OK;
+    }
+    if (message == NULL) {
+        message = got->status == 200 ? "an answer that is none of D1's" : "no reason was given";
+    }
+    if (got->status == 429) {
+        *wait_ms = got->retry_after_s > 0 ? got->retry_after_s * 1000 : 0;
+        return err_set(err, ERR_RATE, "D1: too many requests (1,200 in five minutes are allowed)");
+    }
+    if (got->status == 401 || got->status == 403) {
+        return err_set(
+            err, ERR_DENIED,
+            "D1 refuses the token (%.200s): it needs the permission \"D1 Edit\" for this "
+            "account",
+            message);
+    }
+    if (got->status == 404) {
+        return err_set(err, ERR_NOT_FOUND, "D1: %.300s", message);
+    }
+    if (got->status >= 500 || is_passing(message)) {
+        *fate = D1_UNKNOWN;
+        return err_set(err, ERR_BUSY, "D1 (HTTP %ld): %.300s", got->status, message);
+    }
+    return refused(message, err);
+}
+
+enum err_code d1_call_once(struct d1_call *call, const char *method, const char *path,
+                           const struct buf *body, struct json **reply, enum d1_fate *fate,
+                           int64_t *wait_ms, struct err *err)
+{
+    struct buf url = {0};
+    struct fetch_reply got = {0};
+    struct json *document = NULL;
+    struct err unused = {0};
+    enum err_code rc;
+
+    *fate = D1_ANSWERED;
+    *wait_ms = 0;
+    buf_text(&url, call->base);
+    buf_text(&url, path);
+    if (buf_failed(&url) || (body != NULL && buf_failed(body))) {
+        buf_fini(&url);
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    keep_budget(call);
+    rc = fetch_send(call->fetch,
+                    &(struct fetch_request){.method = method,
+                                            .url = buf_cstr(&url),
+                                            .bearer = call->token,
+                                            .body = body != NULL ? buf_cstr(body) : NULL,
+                                            .body_len = body != NULL ? body->len : 0,
+                                            .timeout_ms = D1_CALL_MS},
+                    &got, err);
+    buf_fini(&url);
+    if (rc) {
+        *fate = D1_UNKNOWN; /* cut off: before it arrived, or before its answer did */
+        err_wrap(err, "D1");
+        return rc;
+    }
+    rc = json_parse(got.body, got.body_len, &document, &unused);
+    if (rc == ERR_NOMEM) {
+        *fate = D1_UNKNOWN;
+        rc = err_set(err, ERR_NOMEM, "out of memory");
+    } else {
+        rc = judge(&got, document, fate, wait_ms, err);
+        if (rc == ERR_INVALID && document == NULL) { /* a proxy's page, or half an answer */
+            *fate = D1_UNKNOWN;
+            rc = err_set(err, ERR_IO, "D1 (HTTP %ld): %s", got.status, unused.msg);
+        }
+    }
+    fetch_reply_fini(&got);
+    if (rc) {
+        json_free(document);
+        return rc;
+    }
+    *reply = document;
+    return ERR_OK;
+}
+
+enum err_code d1_call_again(struct d1_call *call, const char *method, const char *path,
+                            const struct buf *body, struct json **reply, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    for (unsigned try = 1; try <= D1_TRIES; try++) {
+        enum d1_fate fate = D1_ANSWERED;
+        int64_t wait_ms = 0;
+        rc = d1_call_once(call, method, path, body, reply, &fate, &wait_ms, err);
+        if (rc == ERR_OK || !d1_call_passing(rc)) {
+            return rc;
+        }
+        if (try < D1_TRIES) {
+            d1_call_wait(try + 1, wait_ms);
+        }
+    }
+    return rc;
+}

@@ -1,0 +1,33 @@
+/*
+ * d1_rules - what Cloudflare D1 bears: its bounds in one table, and what it refuses, so that both
+ * are known before anything is sent. Seen on workerd's engine, or documented by Cloudflare
+ * (developers.cloudflare.com/d1/platform/limits; workerd src/workerd/util/sqlite.c++).
+ *
+ * Pure functions; any thread.
+ */
+#ifndef DATABASE_D1_RULES_H
+#define DATABASE_D1_RULES_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+#define D1_PARAMS_MAX 100u             /* bound parameters of a statement */
+#define D1_STATEMENT_BYTES_MAX 100000u /* of a statement's text */
+#define D1_COLUMNS_MAX 100u            /* of a table or a result */
+#define D1_VALUE_BYTES_MAX 2000000u    /* of a row, a text or a blob */
+#define D1_CALL_S 30u                  /* of a whole call, batch or not */
+#define D1_SPLIT_S 20u                 /* a statement that took longer is made smaller */
+#define D1_REQUESTS_MAX 1200u          /* in five minutes, for all tools of one token */
+#define D1_FREE_ROWS_WRITTEN 100000u   /* a day on the free plan */
+#define D1_USD_PER_MILLION_WRITTEN 1.0
+#define D1_EXPRESSION_DEPTH_MAX 100u
+#define D1_COMPOUND_SELECT_MAX 5u
+#define D1_TRIGGER_DEPTH_MAX 10u
+
+/* Whether D1 would run this one statement: no transaction words, no TEMP, no ATTACH, no VACUUM, no PRAGMA
+ * but those it allows, and none that stays set behind the request. reading: it must only read.
+ * ERR_INVALID with the reason and what to do instead. */
+MUST_USE enum err_code d1_rules_check(const char *sql, bool reading, struct err *err);
+
+#endif

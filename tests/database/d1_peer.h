@@ -1,0 +1,39 @@
+/*
+ * d1_peer - a scripted HTTP peer that answers as Cloudflare's D1 REST API does, over a SQLite
+ * database in memory: numbers are bound as REAL, integers lose what a double cannot hold, blobs
+ * become arrays, and what D1 refuses is refused. One request is one transaction.
+ *
+ * Faults are queued: each takes one request to /raw.
+ */
+#ifndef TESTS_DATABASE_D1_PEER_H
+#define TESTS_DATABASE_D1_PEER_H
+
+struct d1_peer;
+
+enum d1_fault {
+    D1_FAULT_NONE,
+    D1_FAULT_429,          /* not carried out */
+    D1_FAULT_429_WAIT,     /* the same, with Retry-After: 1 */
+    D1_FAULT_500_BEFORE,   /* not carried out */
+    D1_FAULT_500_AFTER,    /* carried out, and answered 500 */
+    D1_FAULT_CUT_BEFORE,   /* the connection ends, nothing was done */
+    D1_FAULT_CUT_AFTER,    /* carried out, and the connection ends */
+    D1_FAULT_HALF_ANSWER,  /* carried out, and half an answer comes */
+    D1_FAULT_7400,         /* "The request is malformed" */
+    D1_FAULT_TWICE,        /* carried out twice: a proxy has sent it again; the second's answer */
+    D1_FAULT_OVERLOADED,   /* 7500 "D1 DB is overloaded", not carried out */
+    D1_FAULT_SPLIT_TRIGGER /* a trigger's text is stored with a piece missing */
+};
+
+struct d1_peer *d1_peer_start(const char *token);
+void d1_peer_stop(struct d1_peer *peer);
+const char *d1_peer_api(const struct d1_peer *peer); /* the base URL to give to the driver */
+#define D1_PEER_URL "d1://acc/11111111-2222-4333-8444-555555555555"
+#define D1_PEER_NAME "shop"                                    /* the same database by its name */
+void d1_peer_clear(struct d1_peer *peer);                      /* an empty database again */
+void d1_peer_fault(struct d1_peer *peer, enum d1_fault fault); /* adds to the queue */
+unsigned d1_peer_requests(struct d1_peer *peer);               /* so far, to /raw */
+/* Runs SQL past the API, as another client would. */
+void d1_peer_run(struct d1_peer *peer, const char *sql);
+
+#endif

@@ -1,0 +1,321 @@
+/*
+ * The D1 driver: the suite that every engine passes, against a scripted peer (or the API that
+ * D1_TEST_API names, with D1_TEST_URL and D1_TEST_TOKEN), and faults of the way between.
+ */
+#include "tests/database/engine_suite.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "database/d1_rules.h"
+#include "tests/database/d1_peer.h"
+
+#define TOKEN "a-token-of-the-test"
+
+static struct d1_peer *peer; /* NULL: a real API */
+
+static struct database *open_d1(const char *url, bool read_only)
+{
+    struct database *db = NULL;
+    struct database_options options = {.api =
+                                           peer != NULL ? d1_peer_api(peer) : getenv("D1_TEST_API"),
+                                       .token = peer != NULL ? TOKEN : getenv("D1_TEST_TOKEN"),
+                                       .read_only = read_only};
+
+    if (database_open(url, &options, &db, &suite_err) != ERR_OK) {
+        fail_msg("%s", suite_err.msg);
+    }
+    return db;
+}
+
+/* What a former case left on a real database. */
+static void drop_all(struct database *db)
+{
+    struct database_rows *rows = NULL;
+    struct buf sql = {0};
+
+    assert_int_equal(
+        database_query(db,
+                       "SELECT type, name FROM sqlite_master WHERE type IN ('table', "
+                       "'view') AND name NOT LIKE 'sqlite%' AND name NOT LIKE '\\_cf%' "
+                       "ESCAPE '\\' AND name NOT LIKE 'lockstep%' ORDER BY type DESC, "
+                       "rowid DESC",
+                       NULL, 0, &rows, &suite_err),
+        ERR_OK);
+    for (size_t i = 0; i < database_rows_count(rows); i++) {
+        buf_clear(&sql);
+        buf_print(&sql, "DROP %s ", database_rows_text(rows, i, 0));
+        buf_sql_name(&sql, str_of(database_rows_text(rows, i, 1)));
+        assert_int_equal(suite_run(db, buf_cstr(&sql)), ERR_OK);
+    }
+    buf_fini(&sql);
+    database_rows_free(rows);
+}
+
+static int setup(void **state)
+{
+    if (peer != NULL) {
+        d1_peer_clear(peer);
+    }
+    *state = open_d1(peer != NULL ? D1_PEER_URL : getenv("D1_TEST_URL"), false);
+    if (peer == NULL) {
+        drop_all(*state);
+    }
+    assert_int_equal(database_prepare_guards(*state, &suite_err), ERR_OK);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    database_close(*state);
+    return 0;
+}
+
+/* ---- names, tokens ---- */
+
+static void a_database_is_named_by_id_or_name(void **state)
+{
+    static const char *const wrong[] = {"d1:shop", "d1://acc", "d1:///x", "d1://acc/",
+                                        "d1://a/b/c"};
+    struct database_options options = {.api = d1_peer_api(peer), .token = TOKEN};
+    struct database *db;
+
+    database_close(*state);
+    *state = NULL;
+    db = open_d1("d1://acc/" D1_PEER_NAME, false);
+    assert_int_equal(suite_number(db, "SELECT 7"), 7);
+    assert_string_equal(database_url(db), "d1://acc/shop");
+    database_close(db);
+    db = NULL;
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        assert_int_equal(database_open(wrong[i], &options, &db, &suite_err), ERR_INVALID);
+    }
+    assert_int_equal(database_open("d1://acc/none", &options, &db, &suite_err), ERR_NOT_FOUND);
+    assert_int_equal(database_open("d1://other/" D1_PEER_NAME, &options, &db, &suite_err),
+                     ERR_NOT_FOUND);
+    options.token = "wrong-token";
+    assert_int_equal(database_open(D1_PEER_URL, &options, &db, &suite_err), ERR_DENIED);
+    assert_null(strstr(suite_err.msg, "wrong-token"));
+    options.token = NULL;
+    assert_int_equal(database_open(D1_PEER_URL, &options, &db, &suite_err), ERR_DENIED);
+    assert_non_null(strstr(suite_err.msg, "CLOUDFLARE_API_TOKEN"));
+    assert_null(db);
+}
+
+static void reading_only_writes_nothing(void **state)
+{
+    const struct database_capabilities *capabilities = NULL;
+    struct database *db;
+
+    assert_int_equal(suite_run(*state, "CREATE TABLE t(a)"), ERR_OK);
+    database_close(*state);
+    *state = NULL;
+    db = open_d1(D1_PEER_URL, true);
+    assert_int_equal(suite_number(db, "SELECT count(*) FROM t"), 0);
+    assert_int_equal(database_probe(db, &capabilities, &suite_err), ERR_OK);
+    assert_int_equal(suite_run(db, "INSERT INTO t VALUES(1)"), ERR_DENIED);
+    assert_int_equal(suite_number(db, "SELECT count(*) FROM t"), 0);
+    database_close(db);
+}
+
+/* ---- what D1 does not bear is said before anything is sent ---- */
+
+static void refused_before_it_is_sent(void **state)
+{
+    static const struct {
+        const char *sql, *words;
+    } cases[] = {
+        {"BEGIN IMMEDIATE", "no BEGIN"},
+        {"savepoint x", "savepoint"},
+        {"VACUUM", "VACUUM"},
+        {"ATTACH 'x' AS y", "ATTACH"},
+        {"CREATE TEMP TABLE x(a)", "TEMP"},
+        {"PRAGMA journal_mode = WAL", "journal_mode"},
+        {"PRAGMA legacy_alter_table = ON", "stays set"},
+        {"PRAGMA ignore_check_constraints(1)", "stays set"},
+        {"INSERT INTO t VALUES(1); DELETE FROM t", "two statements"},
+        {"  ", "empty"},
+        {"INSERT INTO t VALUES(?3)", "?3"},
+    };
+    unsigned before = d1_peer_requests(peer);
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(suite_run(*state, cases[i].sql), ERR_INVALID);
+        if (strstr(suite_err.msg, cases[i].words) == NULL) {
+            fail_msg("%s: %s", cases[i].sql, suite_err.msg);
+        }
+    }
+    assert_int_equal(d1_peer_requests(peer), before);
+}
+
+static void bounds_at_and_past_them(void **state)
+{
+    struct database_value params[101];
+    struct database_rows *rows = NULL;
+    struct buf sql = {0};
+
+    for (size_t i = 0; i < COUNT(params); i++) {
+        params[i] = database_text("x");
+    }
+    for (size_t count = 100; count <= 101; count++) {
+        buf_clear(&sql);
+        buf_text(&sql, "SELECT 1 WHERE 'x' IN (");
+        for (size_t i = 0; i < count; i++) {
+            buf_print(&sql, "%s?%zu", i > 0 ? "," : "", i + 1);
+        }
+        buf_char(&sql, ')');
+        if (database_query(*state, buf_cstr(&sql), params, count, &rows, &suite_err) !=
+            (count <= D1_PARAMS_MAX ? ERR_OK : ERR_LIMIT)) {
+            fail_msg("%zu: %s", count, suite_err.msg);
+        }
+        database_rows_free(rows);
+        rows = NULL;
+    }
+    buf_clear(&sql);
+    assert_int_equal(suite_run(*state, "CREATE TABLE t(a TEXT)"), ERR_OK);
+    buf_text(&sql, "INSERT INTO t VALUES('");
+    while (sql.len < D1_STATEMENT_BYTES_MAX - 2) {
+        buf_char(&sql, 'x');
+    }
+    buf_text(&sql, "')");
+    assert_int_equal(sql.len, D1_STATEMENT_BYTES_MAX);
+    if (suite_run(*state, buf_cstr(&sql)) != ERR_OK) {
+        fail_msg("%.300s", suite_err.msg);
+    }
+    buf_char(&sql, ' ');
+    assert_int_equal(suite_run(*state, buf_cstr(&sql)), ERR_LIMIT);
+    assert_non_null(strstr(suite_err.msg, "100001 bytes"));
+    buf_fini(&sql);
+}
+
+/* ---- faults on the way ---- */
+
+static const enum d1_fault passing[] = {
+    D1_FAULT_429,       D1_FAULT_500_BEFORE, D1_FAULT_500_AFTER,   D1_FAULT_CUT_BEFORE,
+    D1_FAULT_CUT_AFTER, D1_FAULT_OVERLOADED, D1_FAULT_HALF_ANSWER, D1_FAULT_TWICE,
+};
+
+static void a_query_is_asked_again(void **state)
+{
+    int64_t since_us;
+
+    assert_int_equal(suite_run(*state, "CREATE TABLE t(a)"), ERR_OK);
+    assert_int_equal(suite_run(*state, "INSERT INTO t VALUES(41), (1)"), ERR_OK);
+    for (size_t i = 0; i < COUNT(passing); i++) {
+        d1_peer_fault(peer, passing[i]);
+        assert_int_equal(suite_number(*state, "SELECT sum(a) FROM t"), 42);
+    }
+    since_us = clock_monotonic_us();
+    d1_peer_fault(peer, D1_FAULT_429_WAIT);
+    assert_int_equal(suite_number(*state, "SELECT sum(a) FROM t"), 42);
+    assert_true(clock_monotonic_us() - since_us >= 1000000);
+}
+
+/* However the way fails, a batch is carried out once; and that is what the caller is told. */
+static void no_batch_is_applied_twice_or_lost(void **state)
+{
+    int64_t rows = 0;
+
+    assert_int_equal(suite_run(*state, "CREATE TABLE t(a)"), ERR_OK);
+    for (size_t i = 0; i < COUNT(passing); i++) {
+        for (size_t n = 0; n < 3; n++) {
+            size_t k = (i + n * n) % COUNT(passing);
+            d1_peer_fault(peer, passing[i]);
+            d1_peer_fault(peer, passing[k]);
+            if (suite_run(*state, "INSERT INTO t VALUES(1)") != ERR_OK) {
+                fail_msg("faults %zu %zu: %s", i, k, suite_err.msg);
+            }
+            while (suite_number(*state, "SELECT 1") != 1) { /* whatever fault is left */
+            }
+            assert_int_equal(suite_number(*state, "SELECT count(*) FROM t"), ++rows);
+        }
+    }
+}
+
+/* An answer that says no is final, even if one before it was lost. */
+static void a_refusal_stays_one(void **state)
+{
+    struct database_guard guard = {"(SELECT count(*) FROM t) = 7", NULL, 0, ERR_STALE, "not seven"};
+    struct database_statement insert = {"INSERT INTO t VALUES(1)", NULL, 0};
+    struct database_batch batch = {
+        .after = &guard, .after_count = 1, .statements = &insert, .statement_count = 1};
+
+    assert_int_equal(suite_run(*state, "CREATE TABLE t(a)"), ERR_OK);
+    d1_peer_fault(peer, D1_FAULT_500_AFTER);
+    assert_int_equal(database_batch(*state, &batch, NULL, &suite_err), ERR_STALE);
+    assert_string_equal(suite_err.msg, "not seven");
+    d1_peer_fault(peer, D1_FAULT_7400);
+    assert_int_equal(suite_run(*state, "INSERT INTO t VALUES(1)"), ERR_INVALID);
+    assert_int_equal(suite_number(*state, "SELECT count(*) FROM t"), 0);
+}
+
+/* The way stays broken: the caller hears that nobody knows, and the next run finds out. */
+static void what_nobody_knows_is_said(void **state)
+{
+    assert_int_equal(suite_run(*state, "CREATE TABLE t(a)"), ERR_OK);
+    d1_peer_fault(peer, D1_FAULT_CUT_AFTER);
+    for (int i = 0; i < 40; i++) {
+        d1_peer_fault(peer, D1_FAULT_CUT_BEFORE);
+    }
+    assert_int_equal(suite_run(*state, "INSERT INTO t VALUES(1)"), ERR_IO);
+    assert_non_null(strstr(suite_err.msg, "not known"));
+    d1_peer_clear(peer); /* the database is another one: the session's count with it */
+    assert_int_equal(suite_number(*state, "SELECT 5"), 5);
+}
+
+static void a_trigger_cut_up_on_its_way_is_refused(void **state)
+{
+    assert_int_equal(suite_run(*state, "CREATE TABLE t(a)"), ERR_OK);
+    d1_peer_fault(peer, D1_FAULT_SPLIT_TRIGGER);
+    assert_int_equal(
+        suite_run(*state, "CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT 1; SELECT 2; END"),
+        ERR_CONFLICT);
+    assert_non_null(strstr(suite_err.msg, "taken a trigger apart"));
+    assert_int_equal(
+        suite_number(*state, "SELECT count(*) FROM sqlite_master WHERE type = 'trigger'"), 0);
+}
+
+/* ---- capabilities ---- */
+
+static void capabilities_are_probed(void **state)
+{
+    const struct database_capabilities *capabilities = NULL;
+    int64_t objects = suite_number(*state, "SELECT count(*) FROM sqlite_master");
+
+    assert_int_equal(database_probe(*state, &capabilities, &suite_err), ERR_OK);
+    assert_string_equal(capabilities->engine, "d1");
+    assert_true(capabilities->rename_column);
+    assert_true(capabilities->drop_column);
+    assert_false(capabilities->writable_schema || capabilities->maintenance ||
+                 capabilities->snapshot);
+    assert_int_equal(capabilities->params_max, 100);
+    assert_int_equal(suite_number(*state, "SELECT count(*) FROM sqlite_master"), objects);
+}
+
+int main(void)
+{
+    const struct CMUnitTest suite[] = {
+        ENGINE_SUITE(setup, teardown),
+        cmocka_unit_test_setup_teardown(capabilities_are_probed, setup, teardown)};
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest way[] = {
+        TEST(a_database_is_named_by_id_or_name),
+        TEST(reading_only_writes_nothing),
+        TEST(refused_before_it_is_sent),
+        TEST(bounds_at_and_past_them),
+        TEST(a_query_is_asked_again),
+        TEST(no_batch_is_applied_twice_or_lost),
+        TEST(a_refusal_stays_one),
+        TEST(what_nobody_knows_is_said),
+        TEST(a_trigger_cut_up_on_its_way_is_refused),
+    };
+    int failed;
+
+    if (getenv("D1_TEST_API") != NULL) {
+        return cmocka_run_group_tests_name("d1", suite, NULL, NULL);
+    }
+    peer = d1_peer_start(TOKEN);
+    failed = cmocka_run_group_tests_name("d1", suite, NULL, NULL);
+    failed += cmocka_run_group_tests_name("d1 way", way, NULL, NULL);
+    d1_peer_stop(peer);
+    return failed;
+}
