@@ -44,12 +44,12 @@ static enum err_code check_pragma(struct sql_scan *scan, struct err *err)
         return ERR_OK;
     }
     if (is_one_of(&name, switches)) {
-        return err_set(err, ERR_INVALID,
+        return err_set(err, ERR_INVALID, /* lint: not SQL */
                        "PRAGMA %.*s stays set on D1 behind the request that set it, for the "
                        "application too: leave it out",
                        (int)(name.text.len < 40 ? name.text.len : 40), name.text.at);
     }
-    return err_set(err, ERR_INVALID, "D1 does not allow PRAGMA %.*s",
+    return err_set(err, ERR_INVALID, "D1 does not allow PRAGMA %.*s", /* lint: not SQL */
                    (int)(name.text.len < 40 ? name.text.len : 40), name.text.at);
 }
 
@@ -66,7 +66,7 @@ static enum err_code check_words(const char *sql, bool reading_only, struct err 
         return err_set(err, ERR_INVALID, "the statement is empty");
     }
     if (is_one_of(&token, transaction)) {
-        return err_set(err, ERR_INVALID,
+        return err_set(err, ERR_INVALID, /* lint: not SQL */
                        "D1 has no %.*s: each request is a transaction of its own; leave it out",
                        (int)token.text.len, token.text.at);
     }
