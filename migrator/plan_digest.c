@@ -60,8 +60,10 @@ static void add_table(struct digest *digest, const struct change *change)
         add(digest, column->type != NULL ? column->type : "");
         add(digest, key);
     }
-    if (change->table != NULL) {
-        return; /* what names the table closes the gate, and follows its renames */
+    if (change->table != NULL || change->migration->hand != NULL) {
+        /* What names the table closes the gate, and follows its renames; and a trigger may be one
+         * that the hand-written files have made. */
+        return;
     }
     for (size_t i = 0; i < shape->object_count; i++) {
         const struct shape_object *object = &shape->objects[i];

