@@ -410,7 +410,7 @@ static void add_triggers(sqlite3 *app, const struct random_case *c, bool new_sid
         buf_text(&sql, "; ");
     }
     random_case_columns(c, new_side, &columns);
-    if (columns.len > 0) {
+    if (c->key != KEY_WITHOUT_ROWID) { /* where NOT INDEXED does not keep a scan off an index */
         random_case_spell(c, 0, "CREATE INDEX by_shape ON $t(", &sql);
         buf_print(&sql, "%s, note)", buf_cstr(&columns));
     }
