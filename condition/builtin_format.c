@@ -18,6 +18,7 @@
 struct format {
     struct cel_frame *f;
     struct cel_writer out;
+    bool bytes; /* some were written: as a text they must be UTF-8 */
 };
 
 /* Bytes that %f of the greatest double with the greatest precision takes. */
@@ -125,8 +126,11 @@ static void write_string_form(struct format *s, const struct condition_value *v,
     case CONDITION_INT: cel_write(&s->out, text, cel_print_int(v->as.i, text)); break;
     case CONDITION_UINT: cel_write(&s->out, text, cel_print_uint(v->as.u, 10, text)); break;
     case CONDITION_DOUBLE: write_plain_double(s, v->as.d); break;
-    case CONDITION_STRING:
     case CONDITION_BYTES:
+        s->bytes = true;
+        cel_write(&s->out, v->as.bytes, v->size);
+        break;
+    case CONDITION_STRING:
     case CONDITION_TYPE_VALUE: cel_write(&s->out, v->as.bytes, v->size); break;
     case CONDITION_TIMESTAMP:
     case CONDITION_DURATION: cel_write(&s->out, text, cel_moment_print(v, text)); break;
@@ -140,10 +144,9 @@ static void write_string_form(struct format *s, const struct condition_value *v,
         cel_write_text(&s->out, "]");
         break;
     case CONDITION_MAP: write_map(s, v, depth); break;
-    default: {
-        char printed[160];
-        size_t len = condition_value_print(v, printed, sizeof printed);
-        cel_write(&s->out, printed, len < sizeof printed ? len : sizeof printed - 1);
+    default: { /* straight into the room that is left, cut to it */
+        size_t room = s->out.len < s->out.size ? s->out.size - s->out.len : 0;
+        s->out.len += condition_value_print(v, room ? s->out.out + s->out.len : NULL, room);
     }
     }
 }
@@ -302,6 +305,8 @@ enum cel_fault cel_fn_format(struct cel_frame *f, struct condition_value *args, 
     taken = cel_scratch(f, s.out.len);
     if (!taken)
         return FAULT_SCRATCH;
+    if (s.bytes && !cel_utf8_valid(taken, s.out.len))
+        return cel_fault_text(f, "these bytes are not valid UTF-8");
     args[0] = condition_string(taken, s.out.len);
     return FAULT_NONE;
 }

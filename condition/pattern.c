@@ -7,6 +7,7 @@
 
 #include "condition/limits.h"
 #include "condition/pool.h"
+#include "condition/property.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -122,42 +123,6 @@ static bool take_hex(struct scan *s, uint32_t *out)
     return true;
 }
 
-/* The names that RE2 knows: Unicode's categories and scripts. PCRE2 has short names of scripts and
- * many other properties beside, which mean nothing elsewhere. */
-static const char properties[] =
-    " Adlam Ahom Anatolian_Hieroglyphs Any Arabic Armenian Avestan Balinese Bamum"
-    " Bassa_Vah Batak Bengali Bhaiksuki Bopomofo Brahmi Braille Buginese Buhid C"
-    " Canadian_Aboriginal Carian Caucasian_Albanian Cc Cf Chakma Cham Cherokee"
-    " Chorasmian Co Common Coptic Cs Cuneiform Cypriot Cypro_Minoan Cyrillic Deseret"
-    " Devanagari Dives_Akuru Dogra Duployan Egyptian_Hieroglyphs Elbasan Elymaic"
-    " Ethiopic Georgian Glagolitic Gothic Grantha Greek Gujarati Gunjala_Gondi"
-    " Gurmukhi Han Hangul Hanifi_Rohingya Hanunoo Hatran Hebrew Hiragana"
-    " Imperial_Aramaic Inherited Inscriptional_Pahlavi Inscriptional_Parthian Javanese"
-    " Kaithi Kannada Katakana Kayah_Li Kharoshthi Khitan_Small_Script Khmer Khojki"
-    " Khudawadi L Lao Latin Lepcha Limbu Linear_A Linear_B Lisu Ll Lm Lo Lt Lu Lycian"
-    " Lydian M Mahajani Makasar Malayalam Mandaic Manichaean Marchen Masaram_Gondi Mc"
-    " Me Medefaidrin Meetei_Mayek Mende_Kikakui Meroitic_Cursive Meroitic_Hieroglyphs"
-    " Miao Mn Modi Mongolian Mro Multani Myanmar N Nabataean Nandinagari Nd"
-    " New_Tai_Lue Newa Nko Nl No Nushu Nyiakeng_Puachue_Hmong Ogham Ol_Chiki"
-    " Old_Hungarian Old_Italic Old_North_Arabian Old_Permic Old_Persian Old_Sogdian"
-    " Old_South_Arabian Old_Turkic Old_Uyghur Oriya Osage Osmanya P Pahawh_Hmong"
-    " Palmyrene Pau_Cin_Hau Pc Pd Pe Pf Phags_Pa Phoenician Pi Po Ps Psalter_Pahlavi"
-    " Rejang Runic S Samaritan Saurashtra Sc Sharada Shavian Siddham SignWriting"
-    " Sinhala Sk Sm So Sogdian Sora_Sompeng Soyombo Sundanese Syloti_Nagri Syriac"
-    " Tagalog Tagbanwa Tai_Le Tai_Tham Tai_Viet Takri Tamil Tangsa Tangut Telugu"
-    " Thaana Thai Tibetan Tifinagh Tirhuta Toto Ugaritic Vai Vithkuqi Wancho"
-    " Warang_Citi Yezidi Yi Z Zanabazar_Square Zl Zp Zs";
-
-static bool is_property(const char *name, size_t len)
-{
-    for (const char *at = properties; *at != '\0'; at += strcspn(at, " ")) {
-        at++;
-        if (strcspn(at, " ") == len && memcmp(at, name, len) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* What (?i) adds to a property: characters that are another's capital or small letter and do not
  * have the property. PCRE2 adds nothing. text NULL: too many to say. */
 static const struct {
@@ -213,7 +178,7 @@ static bool scan_property(struct scan *s, bool in_class)
     } else {
         end = n;
     }
-    if (ahead(s, n - 1) < 0 || !is_property(s->pattern + s->at + from, n - from))
+    if (ahead(s, n - 1) < 0 || !cel_property_known(s->pattern + s->at + from, n - from))
         return refuse(s, "unknown Unicode property");
     if (s->fold[s->depth]) {
         if (!put_folded_property(s, s->pattern + s->at + from, n - from, negated, in_class))
@@ -435,6 +400,11 @@ static bool take_character(struct scan *s, uint32_t *out)
 
     if (ahead(s, 0) < 0)
         return refuse(s, "a [ has no closing ]");
+    if (is_alnum(*at)) {
+        *out = (unsigned char)*at;
+        s->at++;
+        return true;
+    }
     if (*at == '\\')
         return take_escaped(s, out);
     *out = cel_utf8_next(&at, s->pattern + s->len, &valid);
@@ -442,6 +412,18 @@ static bool take_character(struct scan *s, uint32_t *out)
         return refuse(s, "the pattern is not valid UTF-8");
     s->at = (size_t)(at - s->pattern);
     return true;
+}
+
+/* The same in a class, where little needs an escape, but for what makes [. or [: of its beginning. */
+static void put_in_class(struct scan *s, uint32_t ch)
+{
+    char text = (char)ch;
+
+    if (ch > ' ' && ch < 0x7f && s->used > 0 && s->out[s->used - 1] != '[' &&
+        (is_alnum((int)ch) || !strchr("\\]^-[:=", (int)ch)))
+        put_bytes(s, &text, 1);
+    else
+        put_character(s, ch);
 }
 
 /* A character, or a range of them. A - between two characters makes a range; any other stands for
@@ -453,7 +435,7 @@ static bool scan_range(struct scan *s)
 
     if (!take_character(s, &low))
         return false;
-    put_character(s, low);
+    put_in_class(s, low);
     if (ahead(s, 0) != '-' || ahead(s, 1) < 0 || ahead(s, 1) == ']')
         return true;
     s->at++;
@@ -468,8 +450,8 @@ static bool scan_range(struct scan *s)
     s->folded += s->fold[s->depth] ? high - low : 0;
     if (s->folded > FOLDED_MAX)
         return refuse(s, "the ranges under (?i) are too large together");
-    put(s, "-");
-    put_character(s, high);
+    put_bytes(s, "-", 1);
+    put_in_class(s, high);
     return true;
 }
 
