@@ -133,7 +133,7 @@ static void each_failure_is_said_and_nothing_is_half_done(void **state)
             continue;
         }
         for (size_t kind = 0; kind < COUNT(fault_kinds); kind++) {
-            long step = !full || slow ? 80 : one != NULL || whole ? 1 : 20;
+            long step = slow ? 200 : !full ? 80 : one != NULL || whole ? 1 : 20;
             if (full && one == NULL && (i + kind) % 3 != 0) {
                 continue; /* a third of the kinds for each case */
             }
@@ -146,9 +146,9 @@ static void each_failure_is_said_and_nothing_is_half_done(void **state)
     for (int wal = 0; wal < 2; wal++) {
         for (size_t kind = 0; kind < COUNT(fault_kinds); kind++) {
             assert_true(route_open_fresh(&route, "split_email", wal != 0));
-            fail_walk(&route, kind, full && !slow ? 2 : 160);
+            fail_walk(&route, kind, full && !slow ? 2 : 300);
             route_open_plain(&route, wal != 0);
-            fail_walk(&route, kind, full && !slow ? 2 : 160);
+            fail_walk(&route, kind, full && !slow ? 2 : 300);
         }
     }
     route_cases_free(names, count);
@@ -159,7 +159,7 @@ static void each_failure_is_said_and_nothing_is_half_done(void **state)
     }
     print_message("%d faults; of %d full disks %d were told as such\n", all, full_disks, said_full);
     assert_true(said_full * 2 > full_disks);
-    assert_true(one != NULL || all > (full && !slow ? 1500 : 50));
+    assert_true(one != NULL || all > (full && !slow ? 1500 : 40));
 }
 
 int main(void)
