@@ -196,9 +196,10 @@ static enum err_code run(struct backfill *b, struct range *range)
         rc = rc ? rc : may_go_on(b);
         rc = rc ? rc : run_batch(b, range, rows, &out);
         if (rc == ERR_TIMEOUT && rows > 1) {
+            int64_t bytes = 0;
             b->batch = rows / 4 > 0 ? rows / 4 : 1;
             rc = range_shrink(range, b->m->db, b->batch, b->err);
-            rc = rc ? rc : range_measure(range, b->m->db, &rows, &(int64_t){0}, b->err);
+            rc = rc ? rc : range_measure(range, b->m->db, &rows, &bytes, b->err);
             continue;
         }
         if (rc) {
