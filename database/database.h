@@ -148,6 +148,11 @@ struct database_batch {
     const struct database_guard *after;
     size_t after_count;
     int64_t hold_max_us; /* what runs for longer is undone with ERR_TIMEOUT; 0: no such bound */
+    /* One of many that can be done again: COMMIT need not wait for the disk. What is relaxed may be
+     * gone after a power cut, in whole batches from the end, until somebody's batch or checkpoint
+     * has synced; nothing is ever torn, and nothing of others' goes. SQLite: synchronous = NORMAL in
+     * a write-ahead log, otherwise as ever; what undoes a failed statement stays in memory. */
+    bool relaxed;
 };
 
 struct database_batch_result {

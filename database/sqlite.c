@@ -452,6 +452,8 @@ static enum err_code sqlite_batch(struct database *db, const struct database_bat
     if (handle->read_only) {
         return err_set(err, ERR_DENIED, "%s was opened only for reading", database_url(db));
     }
+    rc = sqlite_relax(handle, batch->relaxed, err);
+    again = rc == ERR_OK;
     while (again) {
         result->changes = 0;
         rc = sqlite_begin(handle, &patience, batch->hold_max_us, err);

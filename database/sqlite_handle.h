@@ -21,6 +21,8 @@ struct sqlite_handle {
     sqlite3 *sqlite;
     bool own_statement; /* the driver itself is speaking: BEGIN, COMMIT, VACUUM INTO are allowed */
     bool read_only;
+    bool relaxed;                    /* see struct database_batch */
+    int64_t synchronous, temp_store; /* as they were before */
     int busy_timeout_ms;
     int log_pages;       /* of the write-ahead log, as the last commit left it */
     int64_t page_bytes;  /* 0: not asked yet */
@@ -49,6 +51,8 @@ struct sqlite_patience sqlite_patience(const struct sqlite_handle *handle);
 /* BEGIN IMMEDIATE. What runs longer than hold_max_us from then on is interrupted (0: nothing is). */
 enum err_code sqlite_begin(struct sqlite_handle *handle, struct sqlite_patience *patience,
                            int64_t hold_max_us, struct err *err);
+/* Settings for relaxed batches, or those from before; outside any transaction. */
+MUST_USE enum err_code sqlite_relax(struct sqlite_handle *handle, bool relaxed, struct err *err);
 /* Ends the try: COMMIT if rc is ERR_OK so far, else ROLLBACK. *again: readers stood in the way, all
  * of it is undone, and after this pause it may be tried again. */
 enum err_code sqlite_end(struct sqlite_handle *handle, struct sqlite_patience *patience,

@@ -100,7 +100,7 @@ static enum err_code run_batch(struct backfill *b, const struct range *range, in
                                struct database_batch_result *out)
 {
     int64_t changes[8] = {0};
-    struct work work = {.hold_max_us = rows > 1 ? BACKFILL_CUT_US : 0};
+    struct work work = {.hold_max_us = rows > 1 ? BACKFILL_CUT_US : 0, .relaxed = true};
     enum err_code rc;
 
     *out = (struct database_batch_result){.statement_changes = changes};
@@ -114,6 +114,7 @@ static enum err_code run_batch(struct backfill *b, const struct range *range, in
         session_tell_wait(b->m, b->index, b->err->msg);
         clock_sleep_us(50000);
     }
+    b->result->held_us += out->hold_us;
     b->result->changed += rc == ERR_OK ? changes[0] : 0;
     if (out->hold_us > b->result->longest_hold_us) {
         b->result->longest_hold_us = out->hold_us;
@@ -123,7 +124,7 @@ static enum err_code run_batch(struct backfill *b, const struct range *range, in
     return rc;
 }
 
-/* Slowly up, down at once. A COMMIT takes what the disk takes: what is left is for the rows. */
+/* Slowly up (but for the first steps, as nothing is known at first), down at once. A COMMIT takes what the disk takes: what is left is for the rows. */
 static void adapt(struct backfill *b, int64_t rows, const struct database_batch_result *out)
 {
     int64_t aim = BACKFILL_HOLD_US - out->commit_us;
@@ -134,6 +135,8 @@ static void adapt(struct backfill *b, int64_t rows, const struct database_batch_
         b->batch = rows * aim / work_us;
     } else if (work_us > aim) {
         b->batch -= b->batch / 8;
+    } else if (rows >= b->batch && work_us < aim / 4) {
+        b->batch *= 2;
     } else if (rows >= b->batch) { /* a batch that its bytes cut short says nothing of its rows */
         b->batch += b->batch / 4 + 1;
     }

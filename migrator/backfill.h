@@ -26,9 +26,9 @@
 #define BACKFILL_LOG_BYTES (32 << 20)  /* above it, wait until a checkpoint takes it over */
 
 struct backfill_result {
-    int64_t rows;    /* in the table */
-    int64_t changed; /* by this run */
-    int64_t batches, longest_hold_us;
+    int64_t rows;                              /* in the table */
+    int64_t changed;                           /* by this run */
+    int64_t batches, longest_hold_us, held_us; /* held_us: all of them together */
 };
 
 /* sql: an UPDATE whose WHERE has begun; state: the state that the migration must be in. */

@@ -134,7 +134,7 @@ enum err_code pace_rest(struct migrate *m, size_t index, int64_t hold_us, int64_
     enum err_code rc;
 
     for (;;) {
-        int64_t share = hold_us * 2 / 5, wanted = share > min_us ? share : min_us, left;
+        int64_t share = hold_us / 3, wanted = share > min_us ? share : min_us, left;
         double by_ratio;
         rc = pace_read(m, m->folder.at[index].name, &pace, err);
         if (rc) {

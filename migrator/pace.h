@@ -27,7 +27,7 @@ MUST_USE enum err_code pace_read(struct migrate *m, const char *migration, struc
 MUST_USE enum err_code pace_wait(struct migrate *m, size_t index, const struct veto_facts *facts,
                                  struct pace *out, struct err *err);
 
-/* Leaves the lock free behind a hold that ended at free_since_us: two fifths of it, longer if
+/* Leaves the lock free behind a hold that ended at free_since_us: a third of it, longer if
  * the ratio says so, min_us at least. Ends early if the ratio was changed meanwhile. */
 MUST_USE enum err_code pace_rest(struct migrate *m, size_t index, int64_t hold_us,
                                  int64_t free_since_us, int64_t min_us, struct err *err);

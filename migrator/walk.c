@@ -163,6 +163,7 @@ static enum err_code forward_in_sync(struct walk *w)
                           &nulls, w->err);
         result.changed += nulls.changed;
         result.batches += nulls.batches;
+        result.held_us += nulls.held_us;
         result.longest_hold_us = nulls.longest_hold_us > result.longest_hold_us
                                      ? nulls.longest_hold_us
                                      : result.longest_hold_us;
@@ -185,6 +186,7 @@ static enum err_code forward_in_sync(struct walk *w)
         (void)json_put_number(step, "backfilled", (double)result.changed);
         (void)json_put_number(step, "batches", (double)result.batches);
         (void)json_put_number(step, "longest_hold_ms", (double)result.longest_hold_us / 1000.0);
+        (void)json_put_number(step, "held_ms", (double)result.held_us / 1000.0);
         (void)json_put(step, "verify", json_copy(v.document));
     }
     verification_fini(&v);

@@ -427,6 +427,39 @@ static void maintenance_in_memory_gives_the_settings_back(void **state)
     database_close(db);
 }
 
+static void relaxed_batches_wait_for_no_disk(void **state)
+{
+    static const struct database_statement insert = {"INSERT INTO t(b) VALUES(7)", NULL, 0};
+    static const struct database_statement refused = {"INSERT INTO t(a) VALUES(1)", NULL, 0};
+    struct database_batch relaxed = {.statements = &insert, .statement_count = 1, .relaxed = true};
+    struct database *db = *state, *logged = NULL;
+    char url[600];
+
+    assert_int_equal(run(db, "CREATE TABLE t(a INTEGER PRIMARY KEY, b)"), ERR_OK);
+    assert_int_equal(database_batch(db, &relaxed, NULL, &err), ERR_OK);
+    assert_int_equal(number(db, "PRAGMA synchronous"), 2); /* a journal must be synced */
+    assert_int_equal(number(db, "PRAGMA temp_store"), 2);
+    assert_int_equal(run(db, insert.sql), ERR_OK);
+    assert_int_equal(number(db, "PRAGMA temp_store"), 0);
+
+    (void)unlink(scratch("relaxed.db"));
+    snprintf(url, sizeof url, "sqlite:%s", scratch("relaxed.db"));
+    assert_int_equal(database_open(url, &(struct database_options){.wal = true}, &logged, &err),
+                     ERR_OK);
+    assert_int_equal(run(logged, "CREATE TABLE t(a INTEGER PRIMARY KEY, b)"), ERR_OK);
+    assert_int_equal(number(logged, "PRAGMA synchronous"), 2);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(database_batch(logged, &relaxed, NULL, &err), ERR_OK);
+        assert_int_equal(number(logged, "PRAGMA synchronous"), 1);
+    }
+    relaxed.statements = &refused; /* a batch that failed leaves the next one as it should be */
+    assert_int_equal(database_batch(logged, &relaxed, NULL, &err), ERR_CONFLICT);
+    assert_int_equal(run(logged, insert.sql), ERR_OK);
+    assert_int_equal(number(logged, "PRAGMA synchronous"), 2);
+    assert_int_equal(number(logged, "SELECT count(*) FROM t"), 3);
+    database_close(logged);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -445,6 +478,7 @@ int main(void)
         TEST(maintenance_keeps_what_sqlite_refuses),
         TEST(maintenance_in_memory_gives_the_settings_back),
         TEST(a_snapshot_is_a_whole_database),
+        TEST(relaxed_batches_wait_for_no_disk),
         TEST(statements_are_kept_and_still_right_after_a_change),
     };
 
