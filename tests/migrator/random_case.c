@@ -268,6 +268,9 @@ void random_case_make(struct random_case *c)
         if (c->operations[i].is->lossy) {
             c->operation_count = i + 1;
         }
+        /* SQLite 3.40.1 takes "excluded" behind a VIRTUAL column for its neighbour: an integer
+         * beside a REAL loses digits, on any table. */
+        c->stored = c->stored || strcmp(c->operations[i].type, "REAL") == 0;
     }
 }
 
