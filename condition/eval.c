@@ -65,7 +65,7 @@ void *cel_scratch(struct cel_frame *f, size_t bytes)
     size_t rounded = (bytes + 15u) & ~(size_t)15u;
     char *taken = f->scratch;
 
-    if (rounded < bytes || rounded > (size_t)(f->scratch_end - f->scratch))
+    if (!taken || rounded < bytes || rounded > (size_t)(f->scratch_end - taken))
         return NULL;
     f->scratch += rounded;
     return taken;

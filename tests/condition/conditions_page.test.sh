@@ -21,6 +21,18 @@ while IFS= read -r line; do
     fi
 done < <(awk '/^```cel$/ { on = 1; next } /^```/ { on = 0 } on' "$page")
 
-[ "$passed" -gt 100 ] || { echo "the page has hardly any examples"; failed=$((failed + 1)); }
+# Every function of the library stands in the page's tables, and in an example.
+while IFS= read -r name; do
+    # shellcheck disable=SC2016 # the backtick is the page's
+    if grep -qE "^\\| .*[\`.]${name//./\\.}\\(" "$page" && awk '/^```cel$/ { on = 1; next } /^```/ { on = 0 } on' "$page" |
+        grep -qE "(^|[^[:alnum:]_])${name//./\\.}\\("; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "the page leaves out $name()"
+    fi
+done < <(sed -n 's/^    {"\([A-Za-z0-9_.]*\)", cel_fn_.*/\1/p' "$(dirname "$page")/../condition/library.c")
+
+[ "$passed" -gt 200 ] || { echo "the page has hardly any examples"; failed=$((failed + 1)); }
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
