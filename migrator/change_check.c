@@ -661,12 +661,14 @@ static enum err_code check_removed(const struct checking *c,
     for (size_t i = 0; i < shape->object_count; i++) {
         const struct shape_object *object = &shape->objects[i];
         struct sql_scan scan = sql_scan_start(str_of(object->sql));
-        struct sql_token token;
+        struct sql_token token = {0};
         if (strcmp(object->type, "index") != 0 || strcasecmp(object->name, index->name) != 0) {
             continue;
         }
-        if (sql_scan_next(&scan, &token) && sql_scan_next(&scan, &token) &&
-            !sql_token_is(&token, "UNIQUE")) {
+        if (sql_scan_next(&scan, &token)) { /* CREATE */
+            (void)sql_scan_next(&scan, &token);
+        }
+        if (!sql_token_is(&token, "UNIQUE")) {
             return ERR_OK;
         }
         return err_set(c->err, ERR_INVALID,

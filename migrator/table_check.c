@@ -29,7 +29,7 @@ static enum err_code demand_free(const struct checking *c, const char *name)
     if (rc == ERR_OK && database_rows_count(rows) > 0) {
         rc = err_set(c->err, ERR_INVALID, "there is a %s \"%.60s\" already%s",
                      database_rows_text(rows, 0, 0), name,
-                     c->change->phased->kind == PHASED_RENAME_TABLE &&
+                     c->change->phased->kind == PHASED_RENAME_TABLE && c->t->new_name != NULL &&
                              strcasecmp(name, c->t->new_name) != 0
                          ? "; \"rename_indexes\" can name another"
                          : "");
