@@ -14,7 +14,9 @@
 
 #include "base/digest.h"
 #include "database/d1_call.h"
+#include "database/d1_probe.h"
 #include "database/d1_rules.h"
+#include "database/d1_travel.h"
 #include "database/d1_wire.h"
 #include "database/sql_scan.h"
 
@@ -696,52 +698,31 @@ static enum err_code d1_batch(struct database *db, const struct database_batch *
 
 /* ---- capabilities ---- */
 
-/* Whether an ALTER works, tried in a batch whose last guard fails: it leaves nothing. */
-static enum err_code try_form(struct database *db, const char *alter, bool *works, struct err *err)
-{
-    const struct database_statement statements[] = {
-        {"CREATE TABLE lockstep_probe(a INTEGER, b TEXT NOT NULL, c TEXT)", NULL, 0},
-        {alter, NULL, 0},
-    };
-    const struct database_guard never = {"0", NULL, 0, ERR_STALE, "as expected"};
-    struct err said = {0};
-    enum err_code rc = database_batch(
-        db,
-        &(struct database_batch){
-            .statements = statements, .statement_count = 2, .after = &never, .after_count = 1},
-        NULL, &said);
-
-    *works = rc == ERR_STALE;
-    if (rc == ERR_OK || d1_call_passing(rc) || rc == ERR_DENIED || rc == ERR_NOMEM) {
-        *err = said;
-        return rc != ERR_OK ? rc
-                            : err_set(err, ERR_CONFLICT,
-                                      "%s: a batch whose last guard failed was carried out",
-                                      database_url(db));
-    }
-    return ERR_OK;
-}
-
 static enum err_code d1_probe(struct database *db, struct database_capabilities *out,
                               struct err *err)
 {
-    enum err_code rc = ERR_OK;
-
     *out = (struct database_capabilities){
         .engine = "d1",
+        .bookmarks = true,
         .params_max = D1_PARAMS_MAX,
         .statement_bytes_max = D1_STATEMENT_BYTES_MAX,
         .columns_max = D1_COLUMNS_MAX,
     };
-    if (d1_of(db)->read_only) { /* nothing can be tried */
-        out->rename_column = out->drop_column = true;
-        return ERR_OK;
-    }
-    rc = try_form(db, "ALTER TABLE lockstep_probe RENAME COLUMN a TO d", &out->rename_column, err);
-    rc = rc ? rc : try_form(db, "ALTER TABLE lockstep_probe DROP COLUMN c", &out->drop_column, err);
-    return rc ? rc
-              : try_form(db, "ALTER TABLE lockstep_probe ALTER COLUMN b DROP NOT NULL",
-                         &out->alter_drop_not_null, err);
+    return d1_probe_alters(&d1_of(db)->call, d1_of(db)->path, out, err);
+}
+
+static enum err_code d1_bookmark(struct database *db, char *out, size_t size, struct err *err)
+{
+    return d1_travel_bookmark(&d1_of(db)->call, d1_of(db)->id, out, size, err);
+}
+
+static enum err_code d1_rewind(struct database *db, const char *bookmark, char *undo, size_t size,
+                               struct err *err)
+{
+    forget_queries(d1_of(db));
+    return d1_of(db)->read_only
+               ? err_set(err, ERR_DENIED, "%s was opened to read only", database_url(db))
+               : d1_travel_back(&d1_of(db)->call, d1_of(db)->id, bookmark, undo, size, err);
 }
 
 const struct database_engine database_engine_d1 = {
@@ -751,4 +732,6 @@ const struct database_engine database_engine_d1 = {
     .probe = d1_probe,
     .query = d1_query,
     .batch = d1_batch,
+    .bookmark = d1_bookmark,
+    .rewind = d1_rewind,
 };

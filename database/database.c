@@ -100,6 +100,12 @@ enum err_code database_probe(struct database *db, const struct database_capabili
     return ERR_OK;
 }
 
+void database_pretend(struct database *db, const struct database_capabilities *capabilities)
+{
+    db->capabilities = *capabilities;
+    db->probed = true;
+}
+
 /* ---- rows ---- */
 
 enum err_code database_rows_start(struct database_rows *rows, size_t columns, struct err *err)
@@ -336,6 +342,22 @@ enum err_code database_restore(const char *url, const char *copy, const char *co
     return engine->restore != NULL
                ? engine->restore(name, copy, condition, err)
                : err_set(err, ERR_CONFLICT, "%.100s: this engine cannot put a file back", url);
+}
+
+enum err_code database_bookmark(struct database *db, char out[DATABASE_BOOKMARK_BYTES],
+                                struct err *err)
+{
+    return db->engine->bookmark != NULL
+               ? db->engine->bookmark(db, out, DATABASE_BOOKMARK_BYTES, err)
+               : err_set(err, ERR_CONFLICT, "%s: this engine keeps no past", database_url(db));
+}
+
+enum err_code database_rewind(struct database *db, const char *bookmark,
+                              char undo[DATABASE_BOOKMARK_BYTES], struct err *err)
+{
+    return db->engine->rewind != NULL
+               ? db->engine->rewind(db, bookmark, undo, DATABASE_BOOKMARK_BYTES, err)
+               : err_set(err, ERR_CONFLICT, "%s: this engine keeps no past", database_url(db));
 }
 
 void database_users(const char *url, char *out, size_t size)

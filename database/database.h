@@ -57,15 +57,21 @@ struct database_capabilities {
     int engine_version; /* 3040001, or 0 if the engine hides it; for messages alone */
     bool pragmas;       /* PRAGMA quick_check, foreign_key_check, ... are allowed */
     bool snapshot;      /* database_snapshot() works */
+    bool bookmarks;     /* database_bookmark() may work */
     bool maintenance;   /* database_maintenance() works */
     bool rename_column, drop_column, alter_drop_not_null;
     bool writable_schema; /* a maintenance connection may edit sqlite_master */
+    bool own_collations;  /* an application may bring some, and indexes compare by them */
     bool readers_block;   /* who reads keeps writers out (SQLite without a write-ahead log) */
     unsigned params_max, statement_bytes_max, columns_max;
 };
 /* Probes on first use (scratch objects that are rolled back); lent until close. */
 MUST_USE enum err_code database_probe(struct database *db, const struct database_capabilities **out,
                                       struct err *err);
+
+/* From here on the probe answers with these: what is tried out in this database is meant for
+ * another one. */
+void database_pretend(struct database *db, const struct database_capabilities *capabilities);
 
 /* ---- values and rows ---- */
 
@@ -215,6 +221,16 @@ MUST_USE enum err_code database_snapshot(struct database *db, const char *path,
  * has. condition: SQL that must be true in the database before, or NULL; ERR_CONFLICT if it is not. */
 MUST_USE enum err_code database_restore(const char *url, const char *copy, const char *condition,
                                         struct err *err);
+/* A service that keeps its past (D1's Time Travel): a name for this moment, and the way back to it
+ * of the whole database, with all that anybody wrote since. undo leads forward again; what was
+ * written between is lost then, too. Open the database anew behind it. ERR_NOT_FOUND: this service
+ * keeps none; ERR_CONFLICT: nor does this engine. */
+#define DATABASE_BOOKMARK_BYTES 200
+MUST_USE enum err_code database_bookmark(struct database *db, char out[DATABASE_BOOKMARK_BYTES],
+                                         struct err *err);
+MUST_USE enum err_code database_rewind(struct database *db, const char *bookmark,
+                                       char undo[DATABASE_BOOKMARK_BYTES], struct err *err);
+
 /* Other processes that have the database open, for messages; "" if none is known. */
 void database_users(const char *url, char *out, size_t size);
 

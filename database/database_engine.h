@@ -28,7 +28,11 @@ struct database_engine {
     enum err_code (*snapshot)(struct database *db, const char *path, struct database_copied *copied,
                               struct err *err); /* NULL: cannot */
     enum err_code (*restore)(const char *name, const char *copy, const char *condition,
-                             struct err *err);                         /* NULL: cannot */
+                             struct err *err); /* NULL: cannot */
+    enum err_code (*bookmark)(struct database *db, char *out, size_t size,
+                              struct err *err); /* NULL: cannot */
+    enum err_code (*rewind)(struct database *db, const char *bookmark, char *undo, size_t size,
+                            struct err *err);                          /* NULL: cannot */
     void (*users)(const char *name, char *out, size_t size);           /* NULL: unknown */
     int64_t (*log_bytes)(struct database *db);                         /* NULL: unknown */
     void (*checkpoint)(struct database *db, struct database_log *out); /* NULL: nothing to do */

@@ -76,6 +76,7 @@ enum err_code sqlite_probe(struct database *db, struct database_capabilities *ou
         .snapshot = file,
         .maintenance = true,
         .writable_schema = true,
+        .own_collations = true,
         .readers_block = readers_block(handle),
         .params_max = (unsigned)sqlite3_limit(handle->sqlite, SQLITE_LIMIT_VARIABLE_NUMBER, -1),
         .statement_bytes_max = (unsigned)sqlite3_limit(handle->sqlite, SQLITE_LIMIT_SQL_LENGTH, -1),

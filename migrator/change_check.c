@@ -84,6 +84,22 @@ static bool is_strict_type(const char *type)
     return is;
 }
 
+/* What only an edit of the table's text can do. */
+static enum err_code check_text_edits(const struct checking *c, const char *column,
+                                      const char *what)
+{
+    const struct database_capabilities *capabilities = NULL;
+    enum err_code rc = database_probe(c->db, &capabilities, c->err);
+
+    if (rc || capabilities->writable_schema) {
+        return rc;
+    }
+    return err_set(c->err, ERR_INVALID,
+                   "\"%.60s\" %s: this database (%s) cannot change a table's text in place; leave "
+                   "that to the application",
+                   column, what, capabilities->engine);
+}
+
 static enum err_code check_add(const struct checking *c, size_t i)
 {
     const struct phased_add *add = &c->change->phased->add[i];
@@ -117,6 +133,12 @@ static enum err_code check_add(const struct checking *c, size_t i)
                        "the table is STRICT, so the type of \"%.60s\" must be INTEGER, REAL, TEXT, "
                        "BLOB or ANY",
                        add->name);
+    }
+    if (change_declares(c->change, i)) {
+        enum err_code rc = check_text_edits(c, add->name, "is given NOT NULL, CHECK or DEFAULT");
+        if (rc) {
+            return rc;
+        }
     }
     return add->type != NULL ? check_type(c, add) : ERR_OK;
 }
@@ -176,7 +198,8 @@ static enum err_code check_keys(const struct checking *c, const char *column,
         {"SELECT 1 FROM pragma_foreign_key_list(?1) WHERE lower(\"from\") = lower(?2)",
          "it is part of a FOREIGN KEY"},
         {"SELECT 1 FROM sqlite_master AS m, pragma_foreign_key_list(m.name) AS f WHERE m.type = "
-         "'table' AND lower(f.\"table\") = lower(?1) AND lower(f.\"to\") = lower(?2)",
+         "'table' AND substr(m.name, 1, 4) <> '_cf_' AND lower(f.\"table\") = lower(?1) AND "
+         "lower(f.\"to\") = lower(?2)",
          "another table refers to it"},
     };
 
@@ -325,9 +348,10 @@ static enum err_code check_not_null(const struct checking *c, const char *column
     return can ? ERR_OK
                : err_set(
                      c->err, ERR_INVALID,
-                     "\"%.60s\" is NOT NULL, and this database cannot loosen that in place; new "
-                     "code could not insert rows without it",
-                     column);
+                     "\"%.60s\" is NOT NULL, and this database (%s) cannot loosen that in place; "
+                     "new code could not insert rows without it: leave it out of \"drop\", and "
+                     "let new code go on writing it",
+                     column, capabilities->engine);
 }
 
 static enum err_code no_column(const struct checking *c, const char *name)
@@ -388,7 +412,6 @@ static enum err_code check_filled(const struct checking *c, const struct phased_
 static enum err_code check_alter(const struct checking *c, const struct phased_alter *alter)
 {
     const struct shape_column *column = shape_column(&c->change->shape, alter->name);
-    const struct database_capabilities *capabilities = NULL;
     enum err_code rc;
 
     if (is_added(c, alter->name) || is_dropped(c, alter->name)) {
@@ -407,13 +430,7 @@ static enum err_code check_alter(const struct checking *c, const struct phased_a
         return err_set(c->err, ERR_INVALID, "\"%.60s\" %s", alter->name,
                        column->not_null ? "is NOT NULL already" : "is not NOT NULL");
     }
-    rc = database_probe(c->db, &capabilities, c->err);
-    if (rc == ERR_OK && !capabilities->writable_schema) {
-        rc = err_set(c->err, ERR_INVALID,
-                     "\"%.60s\" cannot be altered: this database cannot change a table's text in "
-                     "place",
-                     alter->name);
-    }
+    rc = check_text_edits(c, alter->name, "is altered");
     return rc ? rc : check_filled(c, alter);
 }
 

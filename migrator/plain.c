@@ -157,7 +157,8 @@ static enum err_code analyse_drop(struct analysis *a, const char *table)
     enum err_code rc = database_query(
         a->db,
         "SELECT m.name, f.\"from\", f.on_delete FROM sqlite_master AS m, "
-        "pragma_foreign_key_list(m.name) AS f WHERE m.type = 'table' AND lower(f.\"table\") = "
+        "pragma_foreign_key_list(m.name) AS f WHERE m.type = 'table' AND substr(m.name, 1, 4) <> "
+        "'_cf_' AND lower(f.\"table\") = "
         "lower(?1) AND lower(m.name) <> lower(?1) AND f.on_delete IN ('CASCADE', 'SET NULL', 'SET "
         "DEFAULT') AND f.seq = 0 ORDER BY m.name",
         &param, 1, &rows, a->err);

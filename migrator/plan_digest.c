@@ -83,7 +83,8 @@ static enum err_code add_named(struct digest *digest, struct database *db,
     enum err_code rc = database_query(
         db,
         "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 9) <> "
-        "'lockstep_' AND substr(name, 1, 7) <> 'sqlite_' ORDER BY name",
+        "'lockstep_' AND substr(name, 1, 7) <> 'sqlite_' AND substr(name, 1, 4) <> '_cf_' ORDER BY "
+        "name",
         NULL, 0, &rows, err);
 
     for (size_t i = 0; rc == ERR_OK && i < database_rows_count(rows); i++) {

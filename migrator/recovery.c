@@ -135,6 +135,48 @@ static enum err_code write_history(struct migrate *m, size_t index, const char *
     return rc;
 }
 
+/* What the service keeps of its past instead of a copy. */
+static enum err_code make_bookmark(struct migrate *m, size_t index, const char *before,
+                                   const struct recovery_where *where, struct arena *arena,
+                                   const char **path, struct err *err)
+{
+    char bookmark[DATABASE_BOOKMARK_BYTES];
+    struct work work = {0};
+    enum err_code rc;
+
+    if (where->file != NULL || where->dir != NULL) {
+        return err_set(err, ERR_INVALID,
+                       "%.100s is no file: its recovery point is a bookmark that the service "
+                       "keeps; leave out --recovery-point and --recovery-dir, or say "
+                       "--recovery-point none",
+                       database_url(m->db));
+    }
+    rc = database_bookmark(m->db, bookmark, err);
+    if (rc == ERR_NOT_FOUND) {
+        rc = err_set(err, ERR_CONFLICT,
+                     "%.60s: this service has no Time Travel, so there is no way back from %s "
+                     "(%.100s); --recovery-point none goes without",
+                     m->folder.at[index].name, before, database_url(m->db));
+    }
+    if (rc) {
+        return rc;
+    }
+    *path = arena_print(arena, RECOVERY_BOOKMARK "%s", bookmark);
+    journal_history(&work,
+                    &(struct history){.migration = m->folder.at[index].name,
+                                      .event = "recovery-point",
+                                      .digest = m->folder.at[index].checksum,
+                                      .detail = arena_print(&work.arena, "%s, before %s",
+                                                            *path != NULL ? *path : "", before),
+                                      .started_ms = clock_wall_ms(),
+                                      .rows = -1,
+                                      .stateless = true});
+    rc = *path == NULL ? err_set(err, ERR_NOMEM, "out of memory")
+                       : work_run(&work, m->db, m->lock.held ? &m->lock : NULL, NULL, err);
+    work_fini(&work);
+    return rc;
+}
+
 /* How long the copy may take, generously: meanwhile nothing prolongs the lock. */
 static int64_t copy_ms(const struct migrate *m)
 {
@@ -153,9 +195,14 @@ enum err_code recovery_make(struct migrate *m, size_t index, const char *before,
     enum err_code rc = database_probe(m->db, &capabilities, err);
 
     *path = NULL;
-    if (rc || !capabilities->snapshot || recovery_file_of(m) == NULL ||
-        (where->file != NULL && strcmp(where->file, "none") == 0)) {
+    if (rc || (where->file != NULL && strcmp(where->file, "none") == 0)) {
         return rc;
+    }
+    if (capabilities->bookmarks) {
+        return make_bookmark(m, index, before, where, arena, path, err);
+    }
+    if (!capabilities->snapshot || recovery_file_of(m) == NULL) {
+        return ERR_OK;
     }
     *path = where->file != NULL ? arena_text(arena, where->file, strlen(where->file))
                                 : own_name(m, index, before, where->dir, arena);

@@ -13,11 +13,11 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "migrator/flag_link.h"
 #include "migrator/recovery.h"
+#include "migrator/rewind.h"
+#include "migrator/since.h"
 
 #define TABLES_SHOWN 50
-#define EVENTS_SHOWN 100
 
 struct restoring {
     struct migrate *m;
@@ -107,32 +107,6 @@ static enum err_code newest_event(struct restoring *r)
     return rc;
 }
 
-static enum err_code list_events(struct restoring *r)
-{
-    struct database_value last = database_int(r->last_event);
-    struct json *list = json_array();
-    struct database_rows *rows = NULL;
-    enum err_code rc = database_query(
-        r->m->db,
-        "SELECT at, migration, event, to_state FROM lockstep_history WHERE id > ?1 ORDER BY id",
-        &last, 1, &rows, r->err);
-
-    for (size_t i = 0; rc == ERR_OK && i < database_rows_count(rows) && i < EVENTS_SHOWN; i++) {
-        struct json *event = json_object();
-        char at[CLOCK_TEXT_BYTES];
-        (void)json_put_text(event, "at", clock_text(database_rows_int(rows, i, 0, 0), at));
-        (void)json_put_text(event, "migration", database_rows_text(rows, i, 1));
-        (void)json_put_text(event, "event", database_rows_text(rows, i, 2));
-        if (database_rows_text(rows, i, 3) != NULL) {
-            (void)json_put_text(event, "to", database_rows_text(rows, i, 3));
-        }
-        (void)json_append(list, event);
-    }
-    database_rows_free(rows);
-    (void)json_put(r->loses, "events", list);
-    return rc;
-}
-
 static enum err_code count_in(struct database *db, const char *table, int64_t *out)
 {
     struct database_rows *rows = NULL;
@@ -198,32 +172,6 @@ static void describe(struct restoring *r)
 
 /* ---- the file that goes there ---- */
 
-/* What happened since did happen: the history keeps it. */
-static enum err_code keep_history(struct restoring *r, struct work *work)
-{
-    struct database_value last = database_int(r->last_event);
-    struct database_rows *rows = NULL;
-    enum err_code rc = database_query(
-        r->m->db,
-        "SELECT id, at, actor, migration, event, from_state, to_state, duration_ms, rows, digest, "
-        "detail FROM lockstep_history WHERE id > ?1 ORDER BY id",
-        &last, 1, &rows, r->err);
-
-    for (size_t i = 0; rc == ERR_OK && i < database_rows_count(rows); i++) {
-        struct database_value values[11];
-        for (size_t k = 0; k < 11; k++) {
-            values[k] = *database_rows_at(rows, i, k);
-        }
-        work_sql_with(work,
-                      "INSERT INTO lockstep_history(id, at, actor, migration, event, from_state, "
-                      "to_state, duration_ms, rows, digest, detail) VALUES(?1, ?2, ?3, ?4, ?5, ?6, "
-                      "?7, ?8, ?9, ?10, ?11)",
-                      11, values);
-    }
-    database_rows_free(rows);
-    return rc;
-}
-
 static enum err_code edit_prepared(struct restoring *r, struct database *db, int64_t started_ms)
 {
     struct work work = {0};
@@ -231,7 +179,7 @@ static enum err_code edit_prepared(struct restoring *r, struct database *db, int
         arena_print(&work.arena, "%.300s: %zu later events are undone%s%.200s", r->what->file,
                     json_count(json_get(r->loses, "events")), r->what->reason != NULL ? ": " : "",
                     r->what->reason != NULL ? r->what->reason : "");
-    enum err_code rc = keep_history(r, &work);
+    enum err_code rc = since_keep(r->m->db, r->last_event, &work, r->err);
 
     work_sql(&work, "DELETE FROM lockstep_meta WHERE key = '" RECOVERY_KEY "'");
     work_sql_with(&work,
@@ -304,28 +252,6 @@ static enum err_code swap(struct restoring *r)
     return rc ? rc : reopened;
 }
 
-/* The flag server may know states that are undone now; it must take them, whatever its flags. */
-static enum err_code tell(struct restoring *r)
-{
-    struct err why = {0};
-    enum err_code rc = ERR_OK;
-    bool tied = false;
-
-    for (size_t i = 0; i < r->m->folder.count; i++) {
-        const struct phased *phased = r->m->folder.at[i].phased;
-        tied = tied || (phased != NULL && phased->flag != NULL);
-    }
-    if (!tied) {
-        return ERR_OK;
-    }
-    rc = flag_link_report_facts(r->m, NULL, &why);
-    (void)json_put_bool(r->report, "flag_server_knows", rc == ERR_OK);
-    if (rc) {
-        (void)json_put_text(r->report, "note", why.msg);
-    }
-    return rc == ERR_NOMEM ? err_set(r->err, rc, "out of memory") : ERR_OK;
-}
-
 static enum err_code put_back(struct restoring *r)
 {
     int64_t started_ms = clock_wall_ms();
@@ -337,7 +263,7 @@ static enum err_code put_back(struct restoring *r)
     remove_prepared(r);
     if (rc == ERR_OK) {
         (void)json_put_bool(r->report, "restored", true);
-        rc = tell(r);
+        rc = since_tell(r->m, r->report, r->err);
     }
     if (r->m->db != NULL) {
         lock_give_back(r->m->db, &r->m->lock);
@@ -355,7 +281,7 @@ static enum err_code look(struct restoring *r)
     rc = rc ? rc : check_identity(r);
     rc = rc ? rc : check_sound(r);
     rc = rc ? rc : newest_event(r);
-    rc = rc ? rc : list_events(r);
+    rc = rc ? rc : since_list(r->m->db, r->last_event, r->loses, r->err);
     return rc ? rc : list_tables(r);
 }
 
@@ -368,6 +294,9 @@ enum err_code migrate_restore(struct migrate *m, const struct migrate_restore *w
     *report = NULL;
     if (rc) {
         return rc;
+    }
+    if (strncmp(what->file, RECOVERY_BOOKMARK, strlen(RECOVERY_BOOKMARK)) == 0) {
+        return rewind_restore(m, what, report, err);
     }
     r.loses = json_object();
     r.report = json_object();

@@ -26,7 +26,8 @@ static enum err_code copy_schema(struct scratch *scratch, struct database *from,
     enum err_code rc = database_query(
         from,
         "SELECT sql, name FROM sqlite_master AS o WHERE sql IS NOT NULL AND substr(name, 1, 7) <> "
-        "'sqlite_' AND NOT (type = 'table' AND EXISTS (SELECT 1 FROM sqlite_master AS v WHERE "
+        "'sqlite_' AND substr(name, 1, 4) <> '_cf_' AND NOT (type = 'table' AND EXISTS (SELECT 1 "
+        "FROM sqlite_master AS v WHERE "
         "v.sql LIKE 'CREATE VIRTUAL%' AND v.name <> o.name AND substr(o.name, 1, length(v.name) + "
         "1) = v.name || '_')) ORDER BY sql NOT LIKE 'CREATE VIRTUAL%', type <> 'table', type <> "
         "'index', type <> 'view', rowid",
@@ -74,12 +75,15 @@ static enum err_code copy_journal(struct scratch *scratch, struct err *err)
 
 static enum err_code make(struct scratch *scratch, const struct migrate *m, struct err *err)
 {
+    const struct database_capabilities *capabilities = NULL;
     struct database *db = NULL;
-    enum err_code rc = database_open("sqlite::memory:", NULL, &db, err);
+    enum err_code rc = database_probe(m->db, &capabilities, err);
 
+    rc = rc ? rc : database_open("sqlite::memory:", NULL, &db, err);
     if (rc) {
         return rc;
     }
+    database_pretend(db, capabilities);
     scratch->m = *m;
     scratch->m.db = db;
     rc = copy_schema(scratch, m->db, err);

@@ -45,7 +45,10 @@ static enum err_code check_meta(struct migrate *m, struct err *err)
 
 static enum err_code open_database(struct migrate *m, bool writable, struct err *err)
 {
-    struct database_options options = {.read_only = !writable, .must_exist = !m->options.create};
+    struct database_options options = {.read_only = !writable,
+                                       .must_exist = !m->options.create,
+                                       .token = m->options.database_token,
+                                       .api = m->options.database_api};
     enum err_code rc;
 
     if (m->db != NULL && (m->writable || !writable)) {
@@ -124,7 +127,8 @@ enum err_code session_is_fresh(struct migrate *m, bool *out, struct err *err)
     }
     rc = database_query(m->db,
                         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB "
-                        "'sqlite_*' AND name NOT GLOB 'lockstep_*' AND sql NOT LIKE 'CREATE "
+                        "'sqlite_*' AND name NOT GLOB 'lockstep_*' AND name NOT GLOB '_cf_*' AND "
+                        "sql NOT LIKE 'CREATE "
                         "VIRTUAL%'",
                         NULL, 0, &tables, err);
     if (rc) {

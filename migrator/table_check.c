@@ -94,7 +94,8 @@ static enum err_code add_children(struct database *db, const struct change *chan
     enum err_code rc = database_query(
         db,
         "SELECT DISTINCT m.name FROM sqlite_master AS m, pragma_foreign_key_list(m.name) AS f "
-        "WHERE m.type = 'table' AND lower(f.\"table\") = lower(?1) AND (?2 OR lower(m.name) <> "
+        "WHERE m.type = 'table' AND substr(m.name, 1, 4) <> '_cf_' AND lower(f.\"table\") = "
+        "lower(?1) AND (?2 OR lower(m.name) <> "
         "lower(?1)) ORDER BY 1",
         params, 2, &rows, err);
 

@@ -141,7 +141,8 @@ static enum err_code read_schema(struct database *db, struct database_rows **row
     return database_query(
         db,
         "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND substr(name, 1, 7) <> "
-        "'sqlite_' ORDER BY type <> 'table', type <> 'index', type <> 'view', rowid",
+        "'sqlite_' AND substr(name, 1, 4) <> '_cf_' ORDER BY type <> 'table', type <> 'index', "
+        "type <> 'view', rowid",
         NULL, 0, rows, err);
 }
 
@@ -209,8 +210,14 @@ static enum err_code check_collations(struct database *db, const struct change *
                                       struct err *err)
 {
     struct database_value table = database_text(change->shape.table);
+    const struct database_capabilities *capabilities = NULL;
     struct database_rows *rows = NULL;
-    enum err_code rc = database_query(
+    enum err_code rc = database_probe(db, &capabilities, err);
+
+    if (rc || !capabilities->own_collations) {
+        return rc;
+    }
+    rc = database_query(
         db,
         "SELECT l.name, x.coll FROM pragma_index_list(?1) AS l, pragma_index_xinfo(l.name) AS x "
         "WHERE x.coll IS NOT NULL AND x.coll NOT IN (SELECT name FROM pragma_collation_list) "

@@ -117,16 +117,16 @@ static const char *given_or(const struct cli *cli, const char *option, const cha
     return value;
 }
 
-/* The token from a file or the environment; never from an argument, which others can read. */
-static enum err_code read_token(struct program *p, const struct cli *cli, const char **out,
-                                struct err *err)
+/* A token from a file, or as the environment has it; never from an argument, which others can
+ * read. */
+static enum err_code read_token(struct program *p, const char *path, const char *variable,
+                                const char **out, struct err *err)
 {
-    const char *path = cli_option(cli, "flag-token-file");
     char *text = NULL;
     size_t len = 0;
     enum err_code rc;
 
-    *out = getenv("LOCKSTEP_TOKEN");
+    *out = variable;
     if (path == NULL) {
         return ERR_OK;
     }
@@ -140,10 +140,18 @@ static enum err_code read_token(struct program *p, const struct cli *cli, const 
     return *out != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "out of memory");
 }
 
+static const char *environment_or(const char *variable, const char *other)
+{
+    const char *value = getenv(variable);
+
+    return value != NULL && *value != '\0' ? value : getenv(other);
+}
+
 static enum err_code open_migrate(struct program *p, const struct cli *cli, struct err *err)
 {
     struct migrate_options options = {
         .database = given_or(cli, "database", "LOCKSTEP_DATABASE"),
+        .database_api = given_or(cli, "database-api", "CLOUDFLARE_API_BASE_URL"),
         .folder = given_or(cli, "migrations", "LOCKSTEP_MIGRATIONS"),
         .environment = given_or(cli, "environment", "LOCKSTEP_ENVIRONMENT"),
         .flag_server = given_or(cli, "flag-server", "LOCKSTEP_FLAG_SERVER"),
@@ -152,8 +160,13 @@ static enum err_code open_migrate(struct program *p, const struct cli *cli, stru
         .progress_ctx = p,
         .create = cli_given(cli, "create"),
     };
-    enum err_code rc = read_token(p, cli, &options.flag_token, err);
+    enum err_code rc = read_token(p, cli_option(cli, "flag-token-file"), getenv("LOCKSTEP_TOKEN"),
+                                  &options.flag_token, err);
 
+    rc = rc ? rc
+            : read_token(p, cli_option(cli, "database-token-file"),
+                         environment_or("LOCKSTEP_D1_TOKEN", "CLOUDFLARE_API_TOKEN"),
+                         &options.database_token, err);
     if (rc) {
         return rc;
     }
@@ -477,7 +490,12 @@ static int run_throttle(struct cli *cli, void *ctx)
 /* ---- tables ---- */
 
 static const struct cli_option common[] = {
-    {"database", 'd', "URL", "the database: sqlite:PATH or a path (LOCKSTEP_DATABASE)", false},
+    {"database", 'd', "URL",
+     "the database: sqlite:PATH, a path, or d1://ACCOUNT/DATABASE (LOCKSTEP_DATABASE)", false},
+    {"database-token-file", 0, "FILE",
+     "a file with the API token of a D1 database (or CLOUDFLARE_API_TOKEN)", false},
+    {"database-api", 0, "URL", "the API's base URL, if it is another (CLOUDFLARE_API_BASE_URL)",
+     false},
     {"migrations", 'm', "DIR", "the folder of migrations; default: migrations", false},
     {"environment", 'e', "NAME", "what this database is for; stored at the first contact", false},
     {"flag-server", 0, "URL", "where flags are (LOCKSTEP_FLAG_SERVER)", false},
@@ -616,7 +634,8 @@ static const struct cli_command commands[] = {
 static const struct cli_program program = {
     "migrate", "walks a database from one schema to the next without downtime", common, commands,
     "Environment: LOCKSTEP_DATABASE, LOCKSTEP_MIGRATIONS, LOCKSTEP_ENVIRONMENT, "
-    "LOCKSTEP_FLAG_SERVER, LOCKSTEP_TOKEN, LOCKSTEP_ACTOR (who, for the history)."};
+    "LOCKSTEP_FLAG_SERVER, LOCKSTEP_TOKEN, LOCKSTEP_ACTOR (who, for the history); for D1 "
+    "CLOUDFLARE_API_TOKEN (or LOCKSTEP_D1_TOKEN), CLOUDFLARE_API_BASE_URL."};
 
 int main(int argc, char **argv)
 {

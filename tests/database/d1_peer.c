@@ -19,6 +19,7 @@
 
 #define FAULTS_MAX 64
 #define HEAD_BYTES 16384
+#define PAST_MAX 16
 
 struct d1_peer {
     int listener, connection;
@@ -28,7 +29,12 @@ struct d1_peer {
     sqlite3 *db;
     enum d1_fault faults[FAULTS_MAX];
     unsigned fault_count, requests;
-    bool stopping, split_trigger;
+    bool stopping, split_trigger, no_past;
+    struct {
+        unsigned char *bytes;
+        sqlite3_int64 len;
+    } past[PAST_MAX]; /* bookmarks: the whole database as it was */
+    size_t past_count;
 };
 
 static void need(bool good, const char *what)
@@ -57,7 +63,7 @@ static void unhex(sqlite3_context *context, int count, sqlite3_value **values)
     sqlite3_result_blob64(context, bytes, len, free);
 }
 
-static bool own_transaction;
+static bool own_work;
 
 /* What workerd's authorizer refuses. */
 static int authorize(void *ctx, int action, const char *a, const char *b, const char *c,
@@ -73,9 +79,13 @@ static int authorize(void *ctx, int action, const char *a, const char *b, const 
                                           "legacy_alter_table",  "ignore_check_constraints",
                                           "case_sensitive_like", "reverse_unordered_selects"};
 
-    (void)ctx, (void)b, (void)c, (void)d;
+    (void)ctx, (void)c, (void)d;
+    if (own_work) {
+        return SQLITE_OK;
+    }
     switch (action) {
-    case SQLITE_TRANSACTION: return own_transaction ? SQLITE_OK : SQLITE_DENY;
+    case SQLITE_READ: return strncmp(a, "_cf_", 4) == 0 ? SQLITE_DENY : SQLITE_OK;
+    case SQLITE_TRANSACTION:
     case SQLITE_SAVEPOINT:
     case SQLITE_ATTACH:
     case SQLITE_DETACH:
@@ -84,6 +94,9 @@ static int authorize(void *ctx, int action, const char *a, const char *b, const 
     case SQLITE_CREATE_TEMP_VIEW:
     case SQLITE_CREATE_TEMP_INDEX: return SQLITE_DENY;
     case SQLITE_PRAGMA:
+        if (b != NULL && strncmp(b, "_cf_", 4) == 0) {
+            return SQLITE_DENY;
+        }
         for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
             if (strcasecmp(a, allowed[i]) == 0) {
                 return SQLITE_OK;
@@ -97,7 +110,8 @@ static int authorize(void *ctx, int action, const char *a, const char *b, const 
 static void open_engine(struct d1_peer *peer)
 {
     need(sqlite3_open(":memory:", &peer->db) == SQLITE_OK, "sqlite3_open");
-    need(sqlite3_exec(peer->db, "PRAGMA foreign_keys = ON", NULL, NULL, NULL) == SQLITE_OK,
+    need(sqlite3_exec(peer->db, "PRAGMA foreign_keys = ON; CREATE TABLE _cf_METADATA(key, value)",
+                      NULL, NULL, NULL) == SQLITE_OK,
          "foreign_keys");
     sqlite3_limit(peer->db, SQLITE_LIMIT_SQL_LENGTH, 100000);
     sqlite3_limit(peer->db, SQLITE_LIMIT_COLUMN, 100);
@@ -113,9 +127,9 @@ static void open_engine(struct d1_peer *peer)
 
 static void own(struct d1_peer *peer, const char *sql)
 {
-    own_transaction = true;
+    own_work = true;
     need(sqlite3_exec(peer->db, sql, NULL, NULL, NULL) == SQLITE_OK, sql);
-    own_transaction = false;
+    own_work = false;
 }
 
 static void add_text(struct buf *out, const char *at, size_t len)
@@ -262,7 +276,7 @@ static bool run_all(struct d1_peer *peer, const struct json *body, struct buf *o
         first = false;
         item = item != body ? json_next(item) : NULL;
     }
-    own_transaction = true;
+    own_work = true;
     if (good && sqlite3_exec(peer->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
         buf_print(said, "%s: SQLITE_CONSTRAINT", sqlite3_errmsg(peer->db));
         good = false;
@@ -270,8 +284,45 @@ static bool run_all(struct d1_peer *peer, const struct json *body, struct buf *o
     if (!good && sqlite3_get_autocommit(peer->db) == 0) {
         own(peer, "ROLLBACK");
     }
-    own_transaction = false;
+    own_work = false;
     return good;
+}
+
+/* ---- Time Travel ---- */
+
+static void forget_past(struct d1_peer *peer)
+{
+    while (peer->past_count > 0) {
+        sqlite3_free(peer->past[--peer->past_count].bytes);
+    }
+}
+
+static size_t mark_past(struct d1_peer *peer)
+{
+    size_t i = peer->past_count;
+
+    need(i < PAST_MAX, "too many bookmarks");
+    own_work = true;
+    peer->past[i].bytes = sqlite3_serialize(peer->db, "main", &peer->past[i].len, 0);
+    own_work = false;
+    need(peer->past[i].bytes != NULL, "sqlite3_serialize");
+    return peer->past_count++;
+}
+
+static void travel_to(struct d1_peer *peer, size_t i)
+{
+    unsigned char *copy = sqlite3_malloc64((sqlite3_uint64)peer->past[i].len);
+
+    need(copy != NULL, "sqlite3_malloc64");
+    memcpy(copy, peer->past[i].bytes, (size_t)peer->past[i].len);
+    need(sqlite3_close(peer->db) == SQLITE_OK, "sqlite3_close");
+    open_engine(peer);
+    own_work = true;
+    need(sqlite3_deserialize(peer->db, "main", copy, peer->past[i].len, peer->past[i].len,
+                             SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_RESIZEABLE) ==
+             SQLITE_OK,
+         "sqlite3_deserialize");
+    own_work = false;
 }
 
 /* ---- HTTP ---- */
@@ -374,10 +425,36 @@ static bool answer_raw(struct d1_peer *peer, int fd, const char *text, size_t le
     return goes_on;
 }
 
+static void answer_travel(struct d1_peer *peer, int fd, const char *what)
+{
+    struct buf out = {0};
+    size_t number = 0;
+
+    if (strncmp(what, "bookmark ", 9) == 0) {
+        buf_print(&out, "{\"result\":{\"bookmark\":\"mark-%zu\"},\"success\":true}",
+                  mark_past(peer));
+    } else if (sscanf(what, "restore?bookmark=mark-%zu", &number) == 1 &&
+               number < peer->past_count) {
+        size_t undo = mark_past(peer);
+        travel_to(peer, number);
+        buf_print(&out,
+                  "{\"result\":{\"bookmark\":\"mark-%zu\",\"previous_bookmark\":\"mark-%zu\"},"
+                  "\"success\":true}",
+                  number, undo);
+    }
+    if (out.len > 0) {
+        answer(fd, 200, "", &out, false);
+    } else {
+        answer_error(fd, 400, 7400, "The bookmark is not valid", "");
+    }
+    buf_fini(&out);
+}
+
 static bool serve_one(struct d1_peer *peer, int fd, const char *head, const char *body, size_t len)
 {
     static const char id[] = "11111111-2222-4333-8444-555555555555";
     struct buf out = {0};
+    const char *at;
     char expected[120];
 
     (void)snprintf(expected, sizeof expected, "uthorization: Bearer %s\r\n", peer->token);
@@ -386,9 +463,11 @@ static bool serve_one(struct d1_peer *peer, int fd, const char *head, const char
     } else if (strncmp(head, "POST /client/v4/accounts/acc/d1/database/", 41) == 0 &&
                strncmp(head + 41, id, 36) == 0 && strncmp(head + 77, "/raw ", 5) == 0) {
         return answer_raw(peer, fd, body, len);
+    } else if (!peer->no_past && (at = strstr(head, "/time_travel/")) != NULL) {
+        answer_travel(peer, fd, at + strlen("/time_travel/"));
     } else if (strncmp(head, "GET /client/v4/accounts/acc/d1/database?name=", 45) == 0 ||
                (strncmp(head, "GET /client/v4/accounts/acc/d1/database/", 40) == 0 &&
-                strncmp(head + 40, id, 36) == 0)) {
+                strncmp(head + 40, id, 36) == 0 && head[76] == ' ')) {
         bool list = head[39] == '?';
         buf_print(&out, "{\"result\":%s{\"uuid\":\"%s\",\"name\":\"shop\"}%s,\"success\":true}",
                   list ? "[" : "", id, list ? "]" : "");
@@ -492,6 +571,7 @@ void d1_peer_stop(struct d1_peer *peer)
     (void)shutdown(peer->listener, SHUT_RDWR);
     need(pthread_join(peer->thread, NULL) == 0, "join");
     close(peer->listener);
+    forget_past(peer);
     need(sqlite3_close(peer->db) == SQLITE_OK, "sqlite3_close");
     pthread_mutex_destroy(&peer->lock);
     free(peer);
@@ -507,6 +587,8 @@ void d1_peer_clear(struct d1_peer *peer)
     pthread_mutex_lock(&peer->lock);
     need(sqlite3_close(peer->db) == SQLITE_OK, "sqlite3_close");
     open_engine(peer);
+    forget_past(peer);
+    peer->no_past = false;
     peer->fault_count = 0;
     pthread_mutex_unlock(&peer->lock);
 }
@@ -527,6 +609,13 @@ unsigned d1_peer_requests(struct d1_peer *peer)
     requests = peer->requests;
     pthread_mutex_unlock(&peer->lock);
     return requests;
+}
+
+void d1_peer_forget_travel(struct d1_peer *peer)
+{
+    pthread_mutex_lock(&peer->lock);
+    peer->no_past = true;
+    pthread_mutex_unlock(&peer->lock);
 }
 
 void d1_peer_run(struct d1_peer *peer, const char *sql)

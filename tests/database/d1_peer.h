@@ -33,6 +33,8 @@ const char *d1_peer_api(const struct d1_peer *peer); /* the base URL to give to 
 void d1_peer_clear(struct d1_peer *peer);                      /* an empty database again */
 void d1_peer_fault(struct d1_peer *peer, enum d1_fault fault); /* adds to the queue */
 unsigned d1_peer_requests(struct d1_peer *peer);               /* so far, to /raw */
+/* From now on there is no Time Travel, as with wrangler's local engine. */
+void d1_peer_forget_travel(struct d1_peer *peer);
 /* Runs SQL past the API, as another client would. */
 void d1_peer_run(struct d1_peer *peer, const char *sql);
 

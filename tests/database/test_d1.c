@@ -274,6 +274,33 @@ static void a_trigger_cut_up_on_its_way_is_refused(void **state)
         suite_number(*state, "SELECT count(*) FROM sqlite_master WHERE type = 'trigger'"), 0);
 }
 
+/* ---- Time Travel ---- */
+
+static void the_past_can_be_put_back(void **state)
+{
+    char mark[DATABASE_BOOKMARK_BYTES], undo[DATABASE_BOOKMARK_BYTES];
+    struct database *db = *state;
+
+    assert_int_equal(suite_run(db, "CREATE TABLE t(a)"), ERR_OK);
+    assert_int_equal(suite_run(db, "INSERT INTO t VALUES(1)"), ERR_OK);
+    assert_int_equal(database_bookmark(db, mark, &suite_err), ERR_OK);
+    assert_int_equal(suite_run(db, "INSERT INTO t VALUES(2)"), ERR_OK);
+    assert_int_equal(database_rewind(db, "none such", undo, &suite_err), ERR_INVALID);
+    assert_int_equal(suite_number(db, "SELECT count(*) FROM t"), 2);
+    assert_int_equal(database_rewind(db, mark, undo, &suite_err), ERR_OK);
+    database_close(db);
+    *state = db = open_d1(D1_PEER_URL, false);
+    assert_int_equal(suite_number(db, "SELECT count(*) FROM t"), 1);
+    assert_int_equal(suite_run(db, "INSERT INTO t VALUES(3)"), ERR_OK);
+    assert_int_equal(database_rewind(db, undo, mark, &suite_err), ERR_OK);
+    database_close(db);
+    *state = db = open_d1(D1_PEER_URL, true);
+    assert_int_equal(suite_number(db, "SELECT sum(a) FROM t"), 3);
+    assert_int_equal(database_rewind(db, mark, undo, &suite_err), ERR_DENIED);
+    d1_peer_forget_travel(peer);
+    assert_int_equal(database_bookmark(db, mark, &suite_err), ERR_NOT_FOUND);
+}
+
 /* ---- capabilities ---- */
 
 static void capabilities_are_probed(void **state)
@@ -307,6 +334,7 @@ int main(void)
         TEST(a_refusal_stays_one),
         TEST(what_nobody_knows_is_said),
         TEST(a_trigger_cut_up_on_its_way_is_refused),
+        TEST(the_past_can_be_put_back),
     };
     int failed;
 

@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# `migrate` on d1://ACCOUNT/DATABASE, over the scripted peer: a whole walk with its ways back, Time
+# Travel, what is refused before anything is sent, and faults of the way between.
+# shellcheck source-path=SCRIPTDIR source=../walk/walk_lib.sh
+. "$(dirname "$0")/../walk/walk_lib.sh"
+
+export CLOUDFLARE_API_TOKEN=a-token-for-this-test LOCKSTEP_ACTOR=test
+url=d1://acc/11111111-2222-4333-8444-555555555555
+peer_pid=
+
+start_peer() {
+    [ -z "$peer_pid" ] || { exec {ask}>&- {told}<&-; wait "$peer_pid"; }
+    coproc PEER { "$build/tests/d1/d1_peer_server" "$CLOUDFLARE_API_TOKEN"; }
+    # shellcheck disable=SC2153
+    peer_pid=$PEER_PID
+    exec {told}<&"${PEER[0]}" {ask}>&"${PEER[1]}" {PEER[0]}<&- {PEER[1]}>&-
+    read -r CLOUDFLARE_API_BASE_URL <&"$told"
+    export CLOUDFLARE_API_BASE_URL
+}
+# peer LINE: the program's answer
+peer() {
+    local answer
+    printf '%s\n' "$*" >&"$ask"
+    read -r answer <&"$told"
+    [ "$answer" = done ] || echo "$answer"
+}
+migrate() { "$build/migrate" "$@" --database "$url" --migrations "$work/migrations"; }
+
+mkdir -p "$work/migrations/0002_domain"
+cat >"$work/migrations/0001_init.sql" <<'SQL'
+CREATE TABLE Customer(CustomerId INTEGER PRIMARY KEY, Name TEXT NOT NULL, Email TEXT);
+INSERT INTO Customer(Name, Email) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) SELECT 'n' || i, 'm' || i || '@d' || (i % 7) || '.com' FROM n;
+SQL
+cat >"$work/migrations/0002_domain/migration.json" <<'JSON'
+{"description": "mailbox and domain", "table": "Customer",
+ "add": {"Mailbox": {"type": "TEXT"}, "Domain": {"type": "TEXT"}},
+ "forward": {"Mailbox": "substr(Email, 1, instr(Email, '@') - 1)", "Domain": "substr(Email, instr(Email, '@') + 1)"},
+ "drop": ["Email"], "reverse": {"Email": "Mailbox || '@' || Domain"}}
+JSON
+
+# ---- forward, with writes of old and new code ----
+
+start_peer
+exits "plan" 0 migrate plan
+says "plan shows the walk" '*0002_domain*expand*dual-write*contract*'
+exits "nothing was left by plan" 0 migrate status
+says "nothing was applied" '*0001_init.sql*pending*'
+exits "dual-writing" 0 migrate apply --to dual-writing
+peer sql "INSERT INTO Customer(Name, Email) VALUES('old', 'old@code.org')"
+peer sql "UPDATE Customer SET Email = 'changed@code.org' WHERE CustomerId = 7"
+exits "in-sync" 0 migrate apply --to in-sync
+says "every row was verified" '*verified 501 rows: 0 differ*'
+peer sql "INSERT INTO Customer(Name, Mailbox, Domain) VALUES('new', 'new', 'code.org')"
+exits "old code wrote: the gate is closed" 3 migrate apply --to contracted
+says "the gate says so" '*old-writes-idle*'
+exits "contract" 0 migrate apply --to contracted --override-gate old-writes-idle --reason test
+peer sql "UPDATE Customer SET Mailbox = 'third' WHERE CustomerId = 3"
+exits "verify" 0 migrate verify
+
+# ---- back, and forward again ----
+
+exits "all the way back" 0 migrate rollback
+peer sql "INSERT INTO Customer(CustomerId, Name, Email) SELECT 900, 'seen', Email FROM Customer WHERE CustomerId = 3 AND Email = 'third@d3.com'"
+exits "forward again" 0 migrate apply --to in-sync
+says "what was written in between is there" '*verified 503 rows: 0 differ*'
+exits "contract again" 0 migrate apply --to contracted --override-gate old-writes-idle --reason test
+
+# ---- Time Travel ----
+
+exits "a recovery point is no file here" 2 migrate apply --to purged --recovery-point "$work/copy.db"
+says "it says what it is" '*bookmark*'
+exits "purge" 0 migrate apply --to purged
+says "with a bookmark" '*recovery point: bookmark:mark-*'
+mark=$(migrate history --json | grep -o 'bookmark:mark-[0-9]*, before purge' | head -1)
+mark=${mark%,*}
+peer sql "INSERT INTO Customer(CustomerId, Name, Mailbox, Domain) VALUES(901, 'late', 'late', 'code.org')"
+exits "another bookmark" 1 migrate restore bookmark:other
+exits "restore asks first" 3 migrate restore "$mark"
+says "and says what is lost" '*purge*'
+exits "restore" 0 migrate restore "$mark" --yes --reason oops
+exits "it is contracted again" 0 migrate status
+says "as before the purge" '*0002_domain*contracted*'
+exits "the history knows both" 0 migrate history
+says "purge and restore" '*purge*restore*leads forward again*'
+exits "and back from there" 0 migrate rollback
+exits "nothing late is left" 0 migrate apply --to in-sync
+says "the late row is gone" '*verified 503 rows: 0 differ*'
+exits "contract a third time" 0 migrate apply --to contracted --override-gate old-writes-idle --reason test
+peer no-travel
+exits "no Time Travel, no purge" 3 migrate apply --to purged
+says "the way out is named" '*--recovery-point none*'
+exits "without a way back" 0 migrate apply --to purged --recovery-point none
+
+# ---- faults on the way: nothing is lost, nothing done twice ----
+
+start_peer
+for fault in 1 3 4 5 6 7 9 10 4 6 7 9 3 4 9 6; do peer fault "$fault"; done
+exits "plain under faults" 0 migrate apply 0001_init.sql
+for fault in 0 4 0 0 6 0 0 7 0 9 0 0 4 0 0 6 9 0 0 0 7 0 0 4 0 0 0 6; do peer fault "$fault"; done
+exits "the walk under faults" 0 migrate apply --to in-sync
+says "each row once" '*verified 500 rows: 0 differ*'
+
+# ---- what D1 cannot do is refused before anything is done ----
+
+start_peer
+exits "plain" 0 migrate apply 0001_init.sql
+requests=$(peer requests)
+migrate status >/dev/null
+same "a status takes few requests" yes "$(n=$(($(peer requests) - requests)); [ "$n" -le 20 ] && echo yes || echo "$n")"
+for add in '"not_null": true' '"check": "Domain <> 1"' '"default": "0"'; do
+    sed -i "s/\"Domain\": {\"type\": \"TEXT\"[^}]*}/\"Domain\": {\"type\": \"TEXT\", $add}/" "$work/migrations/0002_domain/migration.json"
+    exits "refused: $add" 2 migrate plan
+    says "the reason: $add" "*cannot change a table's text in place*"
+    exits "refused by apply: $add" 2 migrate apply
+done
+sed -i "s/\"Domain\": {\"type\": \"TEXT\"[^}]*}/\"Domain\": {\"type\": \"TEXT\"}/; s/\"drop\": \[\"Email\"\], \"reverse\": {\"Email\": \"[^}]*}/\"drop\": [\"Name\"], \"reverse\": {\"Name\": \"Mailbox\"}/" "$work/migrations/0002_domain/migration.json"
+exits "a NOT NULL column cannot go" 2 migrate plan
+says "the reason of that" '*cannot loosen that in place*'
+printf 'BEGIN;\nCREATE TABLE x(a);\nCOMMIT;\n' >"$work/migrations/0003_own.sql"
+rm -r "$work/migrations/0002_domain"
+exits "own transactions" 2 migrate apply
+CLOUDFLARE_API_TOKEN=wrong-token exits "a wrong token" 1 migrate status
+says "the permission is named" '*D1 Edit*'
+case $said in *wrong-token*) same "the token is in no message" absent present ;; *) same "the token is in no message" 1 1 ;; esac
+printf '%s\n' "$CLOUDFLARE_API_TOKEN" >"$work/token-file"
+unset CLOUDFLARE_API_TOKEN
+exits "no token" 1 migrate status
+exits "a token in a file" 0 migrate status --database-token-file "$work/token-file"
+exec {ask}>&- {told}<&-
+wait "$peer_pid"
+finish
