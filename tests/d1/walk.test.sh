@@ -4,6 +4,7 @@
 # shellcheck source-path=SCRIPTDIR source=../walk/walk_lib.sh
 . "$(dirname "$0")/../walk/walk_lib.sh"
 
+unset LOCKSTEP_D1_TOKEN LOCKSTEP_DATABASE LOCKSTEP_MIGRATIONS
 export CLOUDFLARE_API_TOKEN=a-token-for-this-test LOCKSTEP_ACTOR=test
 url=d1://acc/11111111-2222-4333-8444-555555555555
 peer_pid=
