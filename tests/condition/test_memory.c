@@ -199,11 +199,66 @@ static void every_failing_allocation_is_reported(void **state)
     }
 }
 
+static void ignore(void *ctx, uint32_t from, uint32_t to, unsigned depth,
+                   const struct condition_value *value, const char *text)
+{
+    (void)ctx, (void)from, (void)to, (void)depth, (void)value, (void)text;
+}
+
+/* What allocates after compiling: printing again, and explaining. Each either succeeds, as without a
+ * refusal, or says that memory ran out; and leaves nothing behind. */
+static void print_and_explain_bear_it(void **state)
+{
+    static char text[4096], again[4096];
+    static _Alignas(16) char scratch[CONDITION_SCRATCH_DEFAULT];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(sources); i++) {
+        struct condition_env *env = open_env();
+        struct condition *cond = must_compile(env, sources[i]);
+        struct condition_value slots[32] = {0}, out;
+        struct condition_diag diag;
+        struct condition_input in = {.slots = slots,
+                                     .slot_count = condition_env_slot_count(env),
+                                     .scratch = scratch,
+                                     .scratch_bytes = sizeof scratch};
+        size_t len = condition_print(cond, text, sizeof text);
+        enum condition_status wanted = condition_run(cond, &in, &out, &diag);
+        bool done = false;
+
+        for (unsigned long n = 1; !done; n++) {
+            long before = live;
+            taken = 0;
+            refuse_at = n;
+            size_t got = condition_print(cond, again, sizeof again);
+            done = taken < n;
+            refuse_at = 0;
+            if (got != (done ? len : 0) || live != before)
+                fail_msg("%s, printed with allocation %lu refused: %zu bytes", sources[i], n, got);
+        }
+        assert_string_equal(text, again);
+        done = false;
+        for (unsigned long n = 1; !done; n++) {
+            long before = live;
+            taken = 0;
+            refuse_at = n;
+            enum condition_status got = condition_explain(cond, &in, ignore, NULL, &out, &diag);
+            done = taken < n;
+            refuse_at = 0;
+            if ((got != wanted && (done || got != CONDITION_NOMEM)) || live != before)
+                fail_msg("%s, explained with allocation %lu refused: %d", sources[i], n, (int)got);
+        }
+        condition_free(cond);
+        condition_env_free(env);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_allocates_nothing),
         cmocka_unit_test(every_failing_allocation_is_reported),
+        cmocka_unit_test(print_and_explain_bear_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
