@@ -263,7 +263,25 @@ static enum err_code learn(struct d1 *d1, const char *sql, const struct json *co
     return ERR_OK;
 }
 
-/* The query's columns, asked for once: of a result without rows they are not always told. */
+/* A query that gives the columns alone: of a result without rows they are not always told. */
+static void write_shape(const char *sql, struct buf *out)
+{
+    buf_text(out, "SELECT q.* FROM (SELECT 1) LEFT JOIN (SELECT * FROM (");
+    buf_text(out, sql);
+    buf_text(out, ") LIMIT 0) AS q");
+}
+
+static struct known_query *find_known(struct d1 *d1, const char *sql)
+{
+    for (size_t i = 0; i < d1->known_count; i++) {
+        if (strcmp(d1->known[i].sql, sql) == 0) {
+            return &d1->known[i];
+        }
+    }
+    return NULL;
+}
+
+/* The query's columns, asked for once. */
 static enum err_code know(struct d1 *d1, const char *sql, const struct database_value *params,
                           size_t param_count, struct known_query **out, struct err *err)
 {
@@ -272,15 +290,11 @@ static enum err_code know(struct d1 *d1, const char *sql, const struct database_
     const struct json *columns;
     enum err_code rc;
 
-    for (size_t i = 0; i < d1->known_count; i++) {
-        if (strcmp(d1->known[i].sql, sql) == 0) {
-            *out = &d1->known[i];
-            return ERR_OK;
-        }
+    *out = find_known(d1, sql);
+    if (*out != NULL) {
+        return ERR_OK;
     }
-    buf_text(&shape, "SELECT q.* FROM (SELECT 1) LEFT JOIN (SELECT * FROM (");
-    buf_text(&shape, sql);
-    buf_text(&shape, ") LIMIT 0) AS q");
+    write_shape(sql, &shape);
     rc = buf_failed(&shape) ? err_set(err, ERR_NOMEM, "out of memory")
                             : read_once(d1, buf_cstr(&shape), params, param_count, &reply, err);
     buf_fini(&shape);
@@ -319,6 +333,45 @@ static enum err_code query_plain(struct d1 *d1, const char *sql,
     return rc;
 }
 
+/* Asks for columns and rows at once, where the query's text tells how many columns there are. *odd: it
+ * has to be asked another way. */
+static enum err_code query_first(struct d1 *d1, const char *sql,
+                                 const struct database_value *params, size_t param_count,
+                                 struct database_rows *rows, bool *odd, struct err *err)
+{
+    struct known_query *query = NULL;
+    size_t columns = d1_wire_columns(sql);
+    char *wrapped = columns > 0 ? d1_wire_select(sql, columns, false) : NULL;
+    struct buf body = {0}, shape = {0};
+    struct json *reply = NULL;
+    const struct json *first;
+    enum err_code rc;
+
+    *odd = true;
+    if (wrapped == NULL) {
+        return ERR_OK;
+    }
+    write_shape(sql, &shape);
+    buf_text(&body, "{\"batch\":[");
+    rc = d1_wire_item(buf_cstr(&shape), params, param_count, &body, err);
+    buf_char(&body, ',');
+    rc = rc ? rc : d1_wire_item(wrapped, params, param_count, &body, err);
+    buf_text(&body, "]}");
+    rc = rc ? rc : d1_call_again(&d1->call, "POST", d1->path, &body, &reply, err);
+    first = json_first(json_get(reply, "result"));
+    rc = rc ? rc : learn(d1, sql, json_get(json_get(first, "results"), "columns"), &query, err);
+    if (rc == ERR_OK && query->count == columns) {
+        *odd = false;
+        rc = d1_wire_rows(json_next(first), (const char *const *)query->names, columns, true, rows,
+                          odd, err);
+    }
+    json_free(reply);
+    buf_fini(&shape);
+    buf_fini(&body);
+    free(wrapped);
+    return rc == ERR_INVALID || rc == ERR_LIMIT ? ERR_OK : rc; /* perhaps the guess was wrong */
+}
+
 static enum err_code d1_query(struct database *db, const char *sql,
                               const struct database_value *params, size_t param_count,
                               struct database_rows *rows, struct err *err)
@@ -326,14 +379,19 @@ static enum err_code d1_query(struct database *db, const char *sql,
     struct d1 *d1 = d1_of(db);
     struct known_query *query = NULL;
     bool odd = true;
-    enum err_code rc;
+    enum err_code rc = d1_rules_check(sql, true, err);
 
-    rc = d1_rules_check(sql, true, err);
     if (rc) {
         return rc;
     }
     if (!d1_wire_wraps(sql)) {
         return query_plain(d1, sql, params, param_count, rows, err);
+    }
+    if (find_known(d1, sql) == NULL) {
+        rc = query_first(d1, sql, params, param_count, rows, &odd, err);
+        if (rc || !odd) {
+            return rc;
+        }
     }
     rc = know(d1, sql, params, param_count, &query, err);
     for (int exact = 0; rc == ERR_OK && odd && exact < 2; exact++) {
@@ -727,6 +785,7 @@ static enum err_code d1_rewind(struct database *db, const char *bookmark, char *
 
 const struct database_engine database_engine_d1 = {
     .scheme = "d1",
+    .remote = true,
     .open = d1_open,
     .close = d1_close,
     .probe = d1_probe,

@@ -171,6 +171,38 @@ bool d1_wire_wraps(const char *sql)
             sql_token_is(&token, "VALUES"));
 }
 
+size_t d1_wire_columns(const char *sql)
+{
+    struct sql_scan scan = sql_scan_start(str_of(sql));
+    struct sql_token token;
+    size_t columns = 0, tokens = 0;
+    int depth = 0;
+    bool operand = false; /* a '*' here multiplies */
+
+    while (sql_scan_next(&scan, &token)) {
+        depth += sql_token_punct(&token, '(') - sql_token_punct(&token, ')');
+        if (depth > 0 || (depth == 0 && sql_token_punct(&token, ')'))) {
+            operand = true;
+            tokens++;
+            continue;
+        }
+        if (columns == 0) {
+            columns = sql_token_is(&token, "SELECT");
+            continue;
+        }
+        if (sql_token_is(&token, "FROM") || sql_token_is(&token, "UNION")) {
+            break;
+        }
+        if (sql_token_punct(&token, '*') && !operand) {
+            return 0;
+        }
+        operand = token.kind != SQL_PUNCT && !sql_token_is(&token, "DISTINCT");
+        columns += sql_token_punct(&token, ',');
+        tokens++;
+    }
+    return tokens > 0 ? columns : 0;
+}
+
 char *d1_wire_select(const char *sql, size_t columns, bool exact)
 {
     struct buf out = {0};

@@ -22,6 +22,10 @@ MUST_USE enum err_code d1_wire_item(const char *sql, const struct database_value
  * did not come through as it is. malloc'd; NULL: no memory. */
 char *d1_wire_select(const char *sql, size_t columns, bool exact);
 
+/* How many columns the query's text names, or 0 where it does not tell ("*", VALUES). Only a guess:
+ * the engine refuses a wrong one. */
+size_t d1_wire_columns(const char *sql);
+
 /* Whether a statement can stand inside WITH ... AS (...): PRAGMA and EXPLAIN cannot. */
 bool d1_wire_wraps(const char *sql);
 

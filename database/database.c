@@ -86,6 +86,11 @@ const char *database_url(const struct database *db)
     return db->url;
 }
 
+bool database_remote(const struct database *db)
+{
+    return db->engine->remote;
+}
+
 enum err_code database_probe(struct database *db, const struct database_capabilities **out,
                              struct err *err)
 {

@@ -50,6 +50,10 @@ void database_close(struct database *db); /* NULL allowed */
 /* The URL without secrets, for messages; lent. */
 const char *database_url(const struct database *db);
 
+/* Whether each query and batch is a request over a network, which takes its time, and of which a
+ * service allows only so many. */
+bool database_remote(const struct database *db);
+
 /* ---- capabilities: probed, never guessed from a version ---- */
 
 struct database_capabilities {

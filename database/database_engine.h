@@ -12,7 +12,8 @@
 #include "database/database.h"
 
 struct database_engine {
-    const char *scheme; /* "sqlite", as in sqlite:PATH */
+    const char *scheme;
+    bool remote; /* "sqlite", as in sqlite:PATH */
     /* name is the URL behind "scheme:"; *out is set on ERR_OK alone. */
     enum err_code (*open)(const char *name, const struct database_options *options,
                           struct database **out, struct err *err);

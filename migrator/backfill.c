@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "migrator/pace.h"
 #include "migrator/ranges.h"
+#include "migrator/watch.h"
 
 #define BUSY_TRIES 12 /* each waits for the driver's own busy timeout first */
 #define LOG_WAIT_US 50000
@@ -21,6 +22,8 @@ struct backfill {
     int64_t done, total;
     int64_t batch;         /* rows that the next one may have */
     int64_t free_since_us; /* when the lock was given back */
+    bool remote;
+    int64_t looked_us, bytes_max;
     struct backfill_result *result;
     struct err *err;
 };
@@ -57,10 +60,10 @@ static enum err_code choose(struct backfill *b, struct range *range, bool *more,
 
     while (rc == ERR_OK && *more) {
         rc = range_measure(range, b->m->db, rows, &bytes, b->err);
-        if (rc || bytes <= BACKFILL_BYTES_MAX || *rows <= 1) {
+        if (rc || bytes <= b->bytes_max || *rows <= 1) {
             break;
         }
-        wanted = *rows * BACKFILL_BYTES_MAX / bytes;
+        wanted = *rows * b->bytes_max / bytes;
         wanted = wanted < 1 ? 1 : wanted >= *rows ? *rows - 1 : wanted;
         rc = range_shrink(range, b->m->db, wanted, b->err);
     }
@@ -115,7 +118,7 @@ static enum err_code run_batch(struct backfill *b, const struct range *range, in
         clock_sleep_us(50000);
     }
     b->result->held_us += out->hold_us;
-    b->result->changed += rc == ERR_OK ? changes[0] : 0;
+    b->result->changed += rc == ERR_OK && changes[0] > 0 ? changes[0] : 0; /* -1: nobody knows */
     if (out->hold_us > b->result->longest_hold_us) {
         b->result->longest_hold_us = out->hold_us;
     }
@@ -127,9 +130,12 @@ static enum err_code run_batch(struct backfill *b, const struct range *range, in
 /* Slowly up (but for the first steps, as nothing is known at first), down at once. A COMMIT takes what the disk takes: what is left is for the rows. */
 static void adapt(struct backfill *b, int64_t rows, const struct database_batch_result *out)
 {
-    int64_t aim = BACKFILL_HOLD_US - out->commit_us;
+    int64_t aim = (b->remote ? BACKFILL_REMOTE_HOLD_US : BACKFILL_HOLD_US) - out->commit_us;
     int64_t work_us = out->hold_us - out->commit_us;
 
+    if (out->hold_us < 0) {
+        return; /* the answer was lost, and with it how long it took */
+    }
     aim = aim > BACKFILL_WORK_US ? aim : BACKFILL_WORK_US;
     if (work_us > aim + aim / 2) {
         b->batch = rows * aim / work_us;
@@ -138,7 +144,7 @@ static void adapt(struct backfill *b, int64_t rows, const struct database_batch_
     } else if (rows >= b->batch && work_us < aim / 4) {
         b->batch *= 2;
     } else if (rows >= b->batch) { /* a batch that its bytes cut short says nothing of its rows */
-        b->batch += b->batch / 4 + 1;
+        b->batch += (b->remote ? b->batch : b->batch / 4) + 1;
     }
     b->batch = b->batch < 1 ? 1 : b->batch > BACKFILL_ROWS_MAX ? BACKFILL_ROWS_MAX : b->batch;
 }
@@ -187,6 +193,20 @@ static enum err_code rest(const struct backfill *b, int64_t hold_us)
                                              BACKFILL_PAUSE_MIN_US, b->err);
 }
 
+/* What goes on between two batches. */
+static enum err_code between(struct backfill *b, int64_t hold_us)
+{
+    int64_t now_us = clock_monotonic_us();
+    enum err_code rc;
+
+    if (b->remote && b->looked_us != 0 && now_us - b->looked_us < BACKFILL_REMOTE_LOOK_US) {
+        return watch_look(b->m, b->index, b->err); /* to look would be a request, and is a rest */
+    }
+    rc = rest(b, hold_us);
+    b->looked_us = now_us;
+    return rc ? rc : may_go_on(b);
+}
+
 static enum err_code run(struct backfill *b, struct range *range)
 {
     bool more = true;
@@ -195,8 +215,7 @@ static enum err_code run(struct backfill *b, struct range *range)
     enum err_code rc = choose(b, range, &more, &rows);
 
     while (rc == ERR_OK && more) {
-        rc = rest(b, out.hold_us);
-        rc = rc ? rc : may_go_on(b);
+        rc = between(b, out.hold_us);
         rc = rc ? rc : run_batch(b, range, rows, &out);
         if (rc == ERR_TIMEOUT && rows > 1) {
             int64_t bytes = 0;
@@ -227,6 +246,8 @@ enum err_code backfill_run(struct migrate *m, size_t index, const struct change 
                          .migration = &m->folder.at[index],
                          .sql = sql,
                          .state = state,
+                         .remote = database_remote(m->db),
+                         .bytes_max = BACKFILL_BYTES_MAX,
                          .batch = BACKFILL_ROWS_FIRST,
                          .result = result,
                          .err = err};
@@ -234,6 +255,10 @@ enum err_code backfill_run(struct migrate *m, size_t index, const struct change 
     enum err_code rc;
 
     *result = (struct backfill_result){0};
+    if (b.remote) {
+        b.bytes_max = BACKFILL_REMOTE_BYTES_MAX;
+        b.batch = BACKFILL_REMOTE_ROWS_FIRST;
+    }
     digest_hex(sql, strlen(sql), b.digest);
     rc = shape_count_rows(m->db, change->shape.table, &b.total, err);
     rc = rc ? rc : range_start(&range, &change->shape, resume_at(&b, session_row(m, index)), err);

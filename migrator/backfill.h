@@ -23,7 +23,13 @@
 #define BACKFILL_ROWS_FIRST 50     /* nothing is known of the table yet */
 #define BACKFILL_ROWS_MAX 20000
 #define BACKFILL_BYTES_MAX (512 << 10) /* of the rows of one batch; what is long is counted */
-#define BACKFILL_LOG_BYTES (32 << 20)  /* above it, wait until a checkpoint takes it over */
+/* Over a network a batch is four requests of which a service allows few, and nobody spins for the
+ * lock: fewer batches, and larger ones. */
+#define BACKFILL_REMOTE_HOLD_US 50000
+#define BACKFILL_REMOTE_ROWS_FIRST 1000
+#define BACKFILL_REMOTE_BYTES_MAX (4 << 20)
+#define BACKFILL_REMOTE_LOOK_US 1000000 /* how often it looks for a pause or a throttle */
+#define BACKFILL_LOG_BYTES (32 << 20)   /* above it, wait until a checkpoint takes it over */
 
 struct backfill_result {
     int64_t rows;                              /* in the table */

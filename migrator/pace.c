@@ -119,7 +119,7 @@ enum err_code pace_wait(struct migrate *m, size_t index, const struct veto_facts
                            name, out->by, out->at, out->reason);
         }
         session_tell_wait(m, index, why);
-        clock_sleep_us(LOOK_US);
+        clock_sleep_us(session_look_us(m, LOOK_US));
         rc = lock_beat(m->db, &m->lock, err);
         if (rc) {
             return rc;

@@ -11,6 +11,7 @@
 #include "migrator/shape.h"
 
 #define ENVIRONMENT_DEFAULT "development"
+#define LOOK_REMOTE_US 5000000 /* a look at a gate is about ten requests, of 1,200 in 5 minutes */
 
 static enum err_code check_meta(struct migrate *m, struct err *err)
 {
@@ -308,6 +309,12 @@ bool session_rests_on_pending(const struct migrate *m, size_t index)
         }
     }
     return false;
+}
+
+int64_t session_look_us(const struct migrate *m, int64_t local_us)
+{
+    return m->db != NULL && database_remote(m->db) && local_us < LOOK_REMOTE_US ? LOOK_REMOTE_US
+                                                                                : local_us;
 }
 
 void session_tell_wait(const struct migrate *m, size_t index, const char *why)

@@ -34,6 +34,9 @@ struct migrate {
     int64_t patience_until_us; /* how long a pause is waited for, by clock_monotonic_us() */
 };
 
+/* How long a wait sleeps before it looks again: longer where each look is some requests. */
+int64_t session_look_us(const struct migrate *m, int64_t local_us);
+
 /* Tells whoever watches what is waited for. */
 void session_tell_wait(const struct migrate *m, size_t index, const char *why);
 

@@ -208,20 +208,24 @@ static enum err_code one_piece(struct pass *p, const char *select, const struct 
 /* As many rows as are read in the time that a reader may take. */
 static int64_t next_piece(const struct pass *p, int64_t piece, int64_t took_us)
 {
-    int64_t aim_us = p->blocking ? VERIFY_READ_BLOCKING_US : VERIFY_READ_US;
+    bool remote = database_remote(p->m->db);
+    int64_t aim_us = remote        ? VERIFY_READ_REMOTE_US
+                     : p->blocking ? VERIFY_READ_BLOCKING_US
+                                   : VERIFY_READ_US;
     int64_t most = p->blocking ? VERIFY_ROWS_BLOCKING : VERIFY_ROWS;
+    int64_t least = remote ? VERIFY_ROWS_REMOTE : 1;
 
     piece = took_us > 2 * aim_us ? piece * aim_us / took_us
             : took_us > aim_us   ? piece - piece / 8
                                  : piece + piece / 2 + 1;
-    return piece < 1 ? 1 : piece > most ? most : piece;
+    return piece < least ? least : piece > most ? most : piece;
 }
 
 static enum err_code all_rows(struct pass *p)
 {
     struct arena arena = {0};
     const char *select = change_verify(p->change, &arena);
-    int64_t piece = VERIFY_ROWS_FIRST;
+    int64_t piece = database_remote(p->m->db) ? VERIFY_ROWS_REMOTE : VERIFY_ROWS_FIRST;
     struct range range;
     bool more = true;
     enum err_code rc;
@@ -347,6 +351,9 @@ enum err_code verify_run(struct migrate *m, size_t index, const struct change *c
         rc = all_rows(&pass);
     }
     long_reads = !pass.blocking || pass.total <= VERIFY_ROWS_BLOCKING;
+    if (database_remote(m->db) && pass.total > VERIFY_CHECK_REMOTE_ROWS) {
+        deep = false; /* it goes through the whole database, and a call has 30 s */
+    }
     rc = rc || !deep || !long_reads ? rc : quick_check(&pass);
     rc = rc || !long_reads ? rc : references(&pass);
     show_end(&pass);

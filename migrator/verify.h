@@ -7,9 +7,12 @@
 #include "migrator/change.h"
 #include "migrator/session.h"
 
-#define VERIFY_ROWS_FIRST 500           /* rows a reading statement; then by the time it takes */
-#define VERIFY_ROWS 20000               /* and never more */
-#define VERIFY_READ_US 50000            /* a longer reader keeps the write-ahead log from going */
+#define VERIFY_ROWS_FIRST 500         /* rows a reading statement; then by the time it takes */
+#define VERIFY_ROWS 20000             /* and never more */
+#define VERIFY_READ_US 50000          /* a longer reader keeps the write-ahead log from going */
+#define VERIFY_ROWS_REMOTE 5000       /* no fewer, where each piece is a request or two */
+#define VERIFY_READ_REMOTE_US 1000000 /* the way there and back included */
+#define VERIFY_CHECK_REMOTE_ROWS 200000
 #define VERIFY_ROWS_BLOCKING 2000       /* where readers keep writers out */
 #define VERIFY_READ_BLOCKING_US 5000    /* there a few ms, then a pause */
 #define VERIFY_AGE_MAX_MS (3600 * 1000) /* older results count for nothing */

@@ -93,7 +93,7 @@ enum err_code walk_stay(struct walk *w)
         rc = watch_look(w->m, w->index, w->err);
         rc = rc ? rc : lock_beat(w->m->db, &w->m->lock, w->err);
         session_tell_wait(w->m, w->index, "the time to watch what was contracted");
-        clock_sleep_us(LOOK_US);
+        clock_sleep_us(session_look_us(w->m, LOOK_US));
     }
     watch_end(w->m);
     watch_describe(&w->watch, session_last_step(w->steps));

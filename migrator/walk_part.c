@@ -136,7 +136,7 @@ enum err_code walk_pass_gate(struct walk *w, enum phased_gate which, walk_reveri
             break;
         }
         gate_fini(&gate);
-        clock_sleep_us(POLL_US);
+        clock_sleep_us(session_look_us(w->m, POLL_US));
         rc = lock_beat(w->m->db, &w->m->lock, w->err);
         rc = rc ? rc : watch_look(w->m, w->index, w->err);
     }
@@ -294,7 +294,7 @@ enum err_code walk_wait_for_clients(struct walk *w, bool old_everywhere, int64_t
                 w->migration->name, w->phased->flag, flag.who);
         }
         session_tell_wait(w->m, w->index, "clients that have not confirmed the flag yet");
-        clock_sleep_us(POLL_US);
+        clock_sleep_us(session_look_us(w->m, POLL_US));
         rc = lock_beat(w->m->db, &w->m->lock, w->err);
         if (rc == ERR_OK && clock_monotonic_us() - held_us > HOLD_RENEW_US) {
             rc = flag_link_hold(w->m, w->index, revision, w->err);
@@ -313,7 +313,7 @@ enum err_code walk_wait_out_lease(struct walk *w)
 
     while (rc == ERR_OK && clock_monotonic_us() < until) {
         session_tell_wait(w->m, w->index, "the lease of clients that saw the flag on");
-        clock_sleep_us(POLL_US);
+        clock_sleep_us(session_look_us(w->m, POLL_US));
         rc = lock_beat(w->m->db, &w->m->lock, w->err);
     }
     return rc;

@@ -274,6 +274,43 @@ static void a_trigger_cut_up_on_its_way_is_refused(void **state)
         suite_number(*state, "SELECT count(*) FROM sqlite_master WHERE type = 'trigger'"), 0);
 }
 
+/* A request is one of 1,200 in five minutes. */
+static void a_query_is_one_request(void **state)
+{
+    static const struct {
+        const char *sql;
+        int64_t value;
+        unsigned first, again;
+    } cases[] = {
+        {"SELECT a, b FROM t", 1, 1, 1},
+        {"SELECT a * 2, (SELECT 4 WHERE 0) IS NULL, max(a, b) FROM t WHERE a IN (1, 2)", 2, 1, 1},
+        {"WITH w(x, y, z) AS (SELECT 1, 2, 3) SELECT y, z FROM w", 2, 1, 1},
+        {"SELECT 7 UNION SELECT 8", 7, 1, 1},
+        {"SELECT EXISTS (SELECT 1, 2 FROM t)", 1, 1, 1},
+        {"SELECT * FROM t", 1, 2, 1},
+        {"SELECT t.* FROM t", 1, 2, 1},
+        {"VALUES(9, 9)", 9, 2, 1},
+        {"SELECT a FROM t WHERE b = 1 ORDER BY (SELECT 1)", 0, 1, 1},
+    };
+
+    assert_int_equal(suite_run(*state, "CREATE TABLE t(a, b)"), ERR_OK);
+    assert_int_equal(suite_run(*state, "INSERT INTO t VALUES(1, 2)"), ERR_OK);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        for (int again = 0; again < 2; again++) {
+            unsigned before = d1_peer_requests(peer);
+            struct database_rows *rows = NULL;
+            assert_int_equal(database_query(*state, cases[i].sql, NULL, 0, &rows, &suite_err),
+                             ERR_OK);
+            assert_int_equal(d1_peer_requests(peer) - before,
+                             again ? cases[i].again : cases[i].first);
+            if (database_rows_count(rows) > 0) {
+                assert_int_equal(database_rows_int(rows, 0, 0, -1), cases[i].value);
+            }
+            database_rows_free(rows);
+        }
+    }
+}
+
 /* ---- Time Travel ---- */
 
 static void the_past_can_be_put_back(void **state)
@@ -334,6 +371,7 @@ int main(void)
         TEST(a_refusal_stays_one),
         TEST(what_nobody_knows_is_said),
         TEST(a_trigger_cut_up_on_its_way_is_refused),
+        TEST(a_query_is_one_request),
         TEST(the_past_can_be_put_back),
     };
     int failed;
