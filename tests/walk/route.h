@@ -86,8 +86,8 @@ void route_take_image(struct route *route);
 /* The state after it went wrong: one of the leg's two, or the test fails. Lent. */
 const char *route_state(struct route *route);
 /* Goes on (to the leg's end) or turns round (back to pending; forth to in-sync), and compares all
- * with the model. writes: how many of the log are asked for; *writes < 0: as many as are found
- * there, but at least `at_least`; set to what was found. */
-void route_finish(struct route *route, bool turn_round, int *writes, int at_least);
+ * with the model. writes: how many of the log are asked for; *writes < 0: those that were
+ * acknowledged but for the last may_lose commits, set to what was found. */
+void route_finish(struct route *route, bool turn_round, int *writes, int may_lose);
 
 #endif

@@ -83,7 +83,7 @@ static void one_kill(struct route *r, const struct attempt *attempt, bool turn_r
     }
     writes = route_log()->acked;
     writes_seen += writes;
-    route_finish(r, turn_round, &writes, writes);
+    route_finish(r, turn_round, &writes, 0);
 }
 
 /* kills spread over the operations of the leg that is next. */

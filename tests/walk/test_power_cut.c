@@ -73,17 +73,6 @@ static void check_recovery_point(struct route *r)
     }
 }
 
-/* How many writes there are before the last one that was committed. */
-static int before_last_commit(int acked)
-{
-    int last = acked;
-
-    while (last > 0 && !route_log()->at[last - 1].changed) {
-        last--;
-    }
-    return last > 0 ? last - 1 : 0;
-}
-
 static void one_cut(struct route *r, size_t kind, long at)
 {
     const struct promise *promise = &promises[kind];
@@ -107,12 +96,11 @@ static void one_cut(struct route *r, size_t kind, long at)
     cuts[kind]++;
     acked = route_log()->acked;
     acknowledged += acked;
+    print_message("%s, %s to %s: %s, cut at %ld, %d acknowledged\n", r->name, leg->from, leg->to,
+                  promise->name, at, acked); /* the last one told is the one that failed */
     route_take_image(r);
     check_recovery_point(r);
-    route_finish(r, chance(2), &writes,
-                 promise->durable ? acked
-                 : promise->wal   ? 0
-                                  : before_last_commit(acked));
+    route_finish(r, chance(2), &writes, promise->durable ? 0 : promise->wal ? WRITES_MAX : 1);
     lost[kind] += writes < acked ? acked - writes : 0;
 }
 

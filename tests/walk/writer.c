@@ -169,7 +169,7 @@ static int take_number(void *ctx, int count, char **values, char **names)
     return 0;
 }
 
-static int write_before_contract(sqlite3 *app, const char *sql, bool *ended)
+static int write_by_state(sqlite3 *app, int at, enum write_rule rule, struct write_log *log)
 {
     int contracted = 0, code = sqlite3_exec(app, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 
@@ -181,8 +181,12 @@ static int write_before_contract(sqlite3 *app, const char *sql, bool *ended)
                        "SELECT count(*) FROM lockstep_journal WHERE state IN ('contracted', "
                        "'purged')",
                        take_number, &contracted, NULL);
-    *ended = contracted > 0;
-    code = *ended ? SQLITE_OK : sqlite3_exec(app, sql, NULL, NULL, NULL);
+    if (contracted > 0 && rule == WRITE_ENDS_AT_CONTRACT) {
+        snprintf(log->at[at].sql, WRITE_BYTES, "SELECT 1");
+    } else {
+        log->at[at].contracted = contracted > 0;
+    }
+    code = sqlite3_exec(app, log->at[at].sql, NULL, NULL, NULL);
     if (code == SQLITE_OK) {
         code = sqlite3_exec(app, "COMMIT", NULL, NULL, NULL);
     }
@@ -192,23 +196,18 @@ static int write_before_contract(sqlite3 *app, const char *sql, bool *ended)
     return code;
 }
 
-void writer_write(const struct writer *writer, sqlite3 *app, int n, bool ends_at_contract,
+void writer_write(const struct writer *writer, sqlite3 *app, int n, enum write_rule rule,
                   struct write_log *log)
 {
-    int at = log->begun, code, before = sqlite3_total_changes(app);
-    bool ended = false;
+    int at = log->begun, code;
 
     if (at >= WRITES_MAX) {
         return;
     }
     writer_statement(writer, n, log->at[at].sql);
     log->begun = at + 1;
-    code = ends_at_contract ? write_before_contract(app, log->at[at].sql, &ended)
-                            : sqlite3_exec(app, log->at[at].sql, NULL, NULL, NULL);
+    code = rule == WRITE_ANY ? sqlite3_exec(app, log->at[at].sql, NULL, NULL, NULL)
+                             : write_by_state(app, at, rule, log);
     log->at[at].code = code & 0xff;
-    log->at[at].changed = code == SQLITE_OK && sqlite3_total_changes(app) != before;
-    if (ended) {
-        snprintf(log->at[at].sql, WRITE_BYTES, "SELECT 1");
-    }
     log->acked = at + 1;
 }

@@ -21,7 +21,7 @@ struct write_log {
     struct {
         char sql[WRITE_BYTES];
         int code;         /* SQLite's; set when it came back */
-        bool changed;     /* whether anything: else nothing was committed */
+        bool contracted;  /* made from contract on */
         bool may_be_gone; /* of a shape that the walk takes away: an error is no fault */
     } at[WRITES_MAX];
 };
@@ -40,9 +40,13 @@ void writer_init(struct writer *writer, sqlite3 *app, const char *table, const c
 void writer_fini(struct writer *writer);
 /* The n-th statement of this writer. */
 void writer_statement(const struct writer *writer, int n, char sql[WRITE_BYTES]);
-/* Hands the n-th statement to SQLite, with the log's account of it. ends_at_contract: code of the
- * old shape, which nobody runs any more from contract on: then it writes nothing. */
-void writer_write(const struct writer *writer, sqlite3 *app, int n, bool ends_at_contract,
+enum write_rule {
+    WRITE_ANY,
+    WRITE_NOTES_CONTRACT,   /* the log tells whether it was made from contract on */
+    WRITE_ENDS_AT_CONTRACT, /* code of the old shape, which nobody runs then: it writes nothing */
+};
+/* Hands the n-th statement to SQLite, with the log's account of it. */
+void writer_write(const struct writer *writer, sqlite3 *app, int n, enum write_rule rule,
                   struct write_log *log);
 
 #endif
