@@ -153,7 +153,7 @@ static void nothing_durable_is_lost(void **state)
         for (size_t k = 0; k < kinds; k++) {
             size_t kind = (i + k) % COUNT(promises);
             if (route_open(&route, names[i], promises[kind].wal, walked % 2 == 0 ? 450 : 5)) {
-                cut_walk(&route, kind, full && !slow ? 7 : 1);
+                cut_walk(&route, kind, full && !slow ? (count < 20 ? 7 : 4) : 1);
                 walked++;
             }
         }
