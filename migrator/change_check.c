@@ -283,32 +283,6 @@ static enum err_code check_expressions_of(const struct checking *c, size_t drop,
                  : check_own(c, column, definition);
 }
 
-/* SQLite reads every view when it renames a column, and one that is broken stops contract. */
-static enum err_code check_views(const struct checking *c)
-{
-    const struct shape *shape = &c->change->shape;
-    enum err_code rc = ERR_OK;
-
-    for (size_t i = 0; rc == ERR_OK && i < shape->object_count; i++) {
-        struct database_rows *rows = NULL;
-        struct buf sql = {0};
-        if (strcmp(shape->objects[i].type, "view") != 0) {
-            continue;
-        }
-        buf_text(&sql, "SELECT 1 FROM ");
-        buf_sql_name(&sql, str_of(shape->objects[i].name));
-        buf_text(&sql, " LIMIT 0");
-        rc = database_query(c->db, buf_cstr(&sql), NULL, 0, &rows, c->err);
-        database_rows_free(rows);
-        buf_fini(&sql);
-        if (rc == ERR_INVALID) {
-            err_wrap(c->err, "view \"%.60s\" cannot be read, and contract could rename no column",
-                     shape->objects[i].name);
-        }
-    }
-    return rc;
-}
-
 /* NOT NULL ON CONFLICT REPLACE or IGNORE: loosened, a NULL of old code would be stored as it is. */
 static bool resolves_null(struct str definition)
 {
@@ -730,9 +704,6 @@ enum err_code change_check(struct database *db, const struct change *change, boo
     }
     rc = rc ? rc : check_expressions(&c);
     rc = rc ? rc : check_indexes(&c);
-    if (rc == ERR_OK && !expanded && change->phased->drop_count > 0) {
-        rc = check_views(&c); /* afterwards only the step itself may stumble over one */
-    }
     if (rc) {
         err_wrap(err, "%.100s", change->migration->name);
     }

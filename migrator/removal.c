@@ -101,9 +101,10 @@ enum err_code removal_prepare(struct migrate *m, size_t index, const struct chan
 }
 
 enum err_code removal_check_back(struct migrate *m, size_t index, const struct change *change,
-                                 enum mig_state to, bool rewrite, struct err *err)
+                                 struct walk_request *request, const char **left,
+                                 struct arena *arena, struct err *err)
 {
-    const char *name = m->folder.at[index].name;
+    const char *name = m->folder.at[index].name, *why;
     char span[CLOCK_TEXT_BYTES];
     int64_t rows = 0;
     enum err_code rc;
@@ -115,18 +116,30 @@ enum err_code removal_check_back(struct migrate *m, size_t index, const struct c
                        "`migrate apply %.60s --to purged` finishes it",
                        name, name);
     }
-    if (to != MIG_PENDING || rewrite || change->table != NULL || change->phased->add_count == 0) {
+    if (request->to != MIG_PENDING || request->rewrite || change->table != NULL ||
+        change->phased->add_count == 0) {
         return ERR_OK;
     }
     rc = shape_count_rows(m->db, change->shape.table, &rows, err);
-    if (rc == ERR_OK && removal_is_long(rows)) {
-        rc = err_set(err, ERR_CONFLICT,
-                     "%.60s: to remove its columns %lld rows are written anew, and the write lock "
-                     "is held for about %s; nothing was changed; `migrate rollback --maintenance` "
-                     "does so, `migrate rollback --to expanded` leaves the columns in the table, "
-                     "where old code does not see them",
-                     name, (long long)rows,
-                     clock_span_text((int64_t)(removal_hold_ms(rows) * 1000.0), span));
+    if (rc || !removal_is_long(rows)) {
+        return rc;
     }
-    return rc;
+    why = arena_print(arena,
+                      "to remove its columns %lld rows are written anew, and the write lock is "
+                      "held for about %s; `migrate rollback %.60s --maintenance` does so",
+                      (long long)rows,
+                      clock_span_text((int64_t)(removal_hold_ms(rows) * 1000.0), span), name);
+    if (why == NULL) {
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    if (request->explicit_to || session_state(m, index) == MIG_EXPANDED) {
+        return err_set(
+            err, ERR_CONFLICT,
+            "%.60s: %s; nothing was changed; in the state expanded the columns are in the "
+            "table, and old code does not see them",
+            name, why);
+    }
+    request->to = MIG_EXPANDED;
+    *left = why;
+    return ERR_OK;
 }

@@ -10,6 +10,7 @@
 
 #include "migrator/change.h"
 #include "migrator/session.h"
+#include "migrator/walk.h"
 
 /* Measured on SQLite 3.40, WAL, one million rows of 200 bytes: DROP COLUMN 1.0 s. A file that is not
  * cached takes longer. */
@@ -28,10 +29,12 @@ MUST_USE enum err_code removal_prepare(struct migrate *m, size_t index, const st
 /* Whether a purge of columns has begun that did not come to its end. */
 bool removal_begun(const struct migrate *m, size_t index);
 
-/* ERR_CONFLICT: the way back to pending would hold the lock for long, and nobody asked for that; or
- * a purge has begun. */
+/* The last arrow of a way back removes the added columns, and on a large table holds the lock for
+ * long. Unless that was asked for, request->to becomes expanded, where old code does not see them,
+ * and *left says why. ERR_CONFLICT: pending was named, or it is expanded already; or a purge has
+ * begun. */
 MUST_USE enum err_code removal_check_back(struct migrate *m, size_t index,
-                                          const struct change *change, enum mig_state to,
-                                          bool rewrite, struct err *err);
+                                          const struct change *change, struct walk_request *request,
+                                          const char **left, struct arena *arena, struct err *err);
 
 #endif

@@ -182,23 +182,28 @@ static enum err_code check_back(struct walk *w)
 enum err_code walk_back(struct migrate *m, size_t index, const struct walk_request *request,
                         struct json *steps, struct err *err)
 {
+    struct walk_request asked = *request;
     struct walk walk;
+    const char *left = NULL;
     enum err_code rc;
 
-    walk_init(&walk, m, index, request, steps, NULL, err);
+    walk_init(&walk, m, index, &asked, steps, NULL, err);
     rc = check_back(&walk);
-    rc = rc ? rc : hand_way_back_check(m, index, request->to, err);
+    rc = rc ? rc : hand_way_back_check(m, index, asked.to, err);
     rc = rc ? rc : walk_read_change(&walk);
+    rc = rc ? rc : removal_check_back(m, index, &walk.change, &asked, &left, &walk.keep, err);
     if (rc == ERR_OK && walk.change.table != NULL) {
-        rc = table_way_back_check(m, index, &walk.change, request->to, err);
+        rc = table_way_back_check(m, index, &walk.change, asked.to, err);
     }
-    if (rc == ERR_OK && request->to == MIG_PENDING && walk.change.table == NULL) {
+    if (rc == ERR_OK && asked.to == MIG_PENDING && walk.change.table == NULL) {
         rc = way_back_check(m, index, &walk.change, err);
         rc = rc ? rc : way_back_loses(m, index, &walk.change, &walk.loses, err);
     }
-    rc = rc ? rc : removal_check_back(m, index, &walk.change, request->to, request->rewrite, err);
-    while (rc == ERR_OK && session_state(m, index) > request->to) {
+    while (rc == ERR_OK && session_state(m, index) > asked.to) {
         rc = one_back(&walk);
+    }
+    if (rc == ERR_OK && left != NULL && session_last_step(steps) != NULL) {
+        (void)json_put_text(session_last_step(steps), "stays_expanded", left);
     }
     arena_fini(&walk.arena);
     arena_fini(&walk.keep);
