@@ -82,11 +82,18 @@ enum err_code sqlite_probe(struct database *db, struct database_capabilities *ou
         .statement_bytes_max = (unsigned)sqlite3_limit(handle->sqlite, SQLITE_LIMIT_SQL_LENGTH, -1),
         .columns_max = (unsigned)sqlite3_limit(handle->sqlite, SQLITE_LIMIT_COLUMN, -1),
     };
-    if (handle->read_only) {
-        /* Nothing can be tried; what this library version is known to do is good for a report. */
-        out->rename_column = true;
-        out->drop_column = sqlite3_libversion_number() >= DROP_COLUMN_SOUND;
-        return ERR_OK;
+    if (!handle->read_only) {
+        enum err_code rc;
+        (void)sqlite3_busy_timeout(handle->sqlite, 0);
+        rc = try_forms(handle, out, err);
+        (void)sqlite3_busy_timeout(handle->sqlite, handle->busy_timeout_ms);
+        if (rc != ERR_BUSY) {
+            return rc;
+        }
     }
-    return try_forms(handle, out, err);
+    /* Nothing can be tried, or not while another writes; what this library version is known to do
+     * is good for a report, and who goes on finds the lock anyway. */
+    out->rename_column = true;
+    out->drop_column = sqlite3_libversion_number() >= DROP_COLUMN_SOUND;
+    return ERR_OK;
 }
