@@ -74,7 +74,7 @@ static void read_statements(struct writer *w, const char *file)
     struct err err = {0};
     struct str *pieces = NULL;
     size_t count = 0;
-    char *text = file_exists(file) ? play_read(file) : strdup("");
+    char *text = file_exists(file) && !file_is_folder(file) ? play_read(file) : strdup("");
 
     assert_int_equal(database_split(str_of(text), &pieces, &count, &err), ERR_OK);
     for (size_t i = 0; i < count && w->count < COUNT(w->statements); i++) {
