@@ -277,13 +277,16 @@ golden: deps-test ## rewrite expected outputs; review them with git diff
 
 bench: deps-build ## print ratios of things measured in one run
 	@$(MAKE) $(PARALLEL) --no-print-directory all $(BENCHES)
-	@for bench in $(BENCHES); do echo "$${bench##*/}"; $$bench || exit 1; done
+	@for bench in $(BENCHES); do echo "$${bench##*/}"; RUNS=$${RUNS:-1} $$bench || exit 1; done
 	@for script in $(sort $(wildcard tests/*/*.bench.sh)); do echo "$$script"; $(RUN_ENV) $$script || exit 1; done
 
 ROWS ?= 200000
-bench-migrate: deps-build ## a whole walk on a live file; ROWS=10000000 is 2 GB
-	@$(MAKE) $(PARALLEL) --no-print-directory $(OUT)/tests/bench/bench_migrate
+MIGRATIONS ?= 1000
+bench-migrate: deps-build ## a whole walk on a live file (ROWS=10000000 is 2 GB), and MIGRATIONS small ones beside other tools
+	@$(MAKE) $(PARALLEL) --no-print-directory all $(OUT)/tests/bench/bench_migrate $(OUT)/tests/bench/bench_small
 	@$(OUT)/tests/bench/bench_migrate $(ROWS)
+	@$(OUT)/tests/bench/bench_small $(MIGRATIONS)
+	@$(RUN_ENV) PEERS='$(abspath $(BUILD))/peers' tests/bench/peers/peers.sh $(MIGRATIONS)
 
 bench-condition: deps-build ## the condition engine beside hand-written C and other engines, with bars
 	@$(MAKE) $(PARALLEL) --no-print-directory $(OUT)/tests/condition/bench_condition

@@ -358,14 +358,14 @@ static enum err_code read_entry(struct folder *folder, const char *path, const c
     if (name[0] == '.') {
         return ERR_OK;
     }
-    if (file_is_folder(whole)) {
-        return number_of(name) >= 0 ? add_folder(folder, name, whole, err) : ERR_OK;
+    if (ends_with(name, ".sql")) { /* there may be thousands, and a folder does not read as text */
+        rc = read_text(folder, whole, &text, err);
+        if (rc == ERR_OK || !file_is_folder(whole)) {
+            return rc ? rc : add_plain(folder, name, text, err);
+        }
     }
-    if (!ends_with(name, ".sql")) {
-        return ERR_OK;
-    }
-    rc = read_text(folder, whole, &text, err);
-    return rc ? rc : add_plain(folder, name, text, err);
+    return file_is_folder(whole) && number_of(name) >= 0 ? add_folder(folder, name, whole, err)
+                                                         : ERR_OK;
 }
 
 enum err_code folder_read(const char *path, struct folder *out, struct err *err)

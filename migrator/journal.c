@@ -1,5 +1,6 @@
 #include "migrator/journal.h"
 
+#include <pthread.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -214,6 +215,13 @@ static enum err_code read_ledger(struct database *db, bool journal_exists, struc
     return ERR_OK;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const struct journal_row *left = a, *right = b;
+
+    return strcmp(left->migration, right->migration);
+}
+
 enum err_code journal_read(struct database *db, struct journal *out, struct err *err)
 {
     bool journal_exists = false, ledger_exists = false;
@@ -229,6 +237,9 @@ enum err_code journal_read(struct database *db, struct journal *out, struct err 
     if (rc == ERR_OK && ledger_exists) {
         rc = read_ledger(db, journal_exists, out, err);
     }
+    if (out->count > 1) {
+        qsort(out->at, out->count, sizeof *out->at, by_name);
+    }
     return rc;
 }
 
@@ -240,12 +251,11 @@ void journal_fini(struct journal *journal)
 
 const struct journal_row *journal_find(const struct journal *journal, const char *migration)
 {
-    for (size_t i = 0; i < journal->count; i++) {
-        if (strcmp(journal->at[i].migration, migration) == 0) {
-            return &journal->at[i];
-        }
-    }
-    return NULL;
+    struct journal_row wanted = {.migration = migration};
+
+    return journal->count == 0
+               ? NULL
+               : bsearch(&wanted, journal->at, journal->count, sizeof wanted, by_name);
 }
 
 /* ---- writing, as parts of a batch ---- */
@@ -288,22 +298,46 @@ void journal_move(struct work *work, const char *migration, const char *kind, co
     }
 }
 
+static void name_user(uid_t uid, char *out, size_t size)
+{
+    char storage[1024];
+    struct passwd entry, *found = NULL;
+
+    if (getpwuid_r(uid, &entry, storage, sizeof storage, &found) != 0 || found == NULL) {
+        (void)snprintf(out, size, "uid %ld", (long)uid);
+    } else {
+        (void)snprintf(out, size, "%.60s", found->pw_name);
+    }
+}
+
+/* Each line of history names who wrote it, and a look into the user database reads files. */
+static struct {
+    pthread_once_t once;
+    uid_t uid;
+    char name[64];
+} first_user = {.once = PTHREAD_ONCE_INIT};
+
+static void name_first_user(void)
+{
+    first_user.uid = getuid();
+    name_user(first_user.uid, first_user.name, sizeof first_user.name);
+}
+
 const char *journal_actor(char *out, size_t size)
 {
-    char host[64] = "", storage[1024];
-    struct passwd entry, *found = NULL;
+    char host[64] = "", name[64];
     const char *user = getenv("LOCKSTEP_ACTOR");
 
     if (user != NULL && *user != '\0') {
         (void)snprintf(out, size, "%.80s", user);
         return out;
     }
+    pthread_once(&first_user.once, name_first_user);
     (void)gethostname(host, sizeof host - 1);
-    if (getpwuid_r(getuid(), &entry, storage, sizeof storage, &found) != 0 || found == NULL) {
-        (void)snprintf(out, size, "uid %ld@%s", (long)getuid(), host);
-    } else {
-        (void)snprintf(out, size, "%.60s@%s", found->pw_name, host);
+    if (first_user.uid != getuid()) { /* it gave up its rights meanwhile */
+        name_user(getuid(), name, sizeof name);
     }
+    (void)snprintf(out, size, "%s@%s", first_user.uid != getuid() ? name : first_user.name, host);
     return out;
 }
 

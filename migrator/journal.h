@@ -40,7 +40,7 @@ struct journal_row {
 
 struct journal {
     struct arena arena;
-    struct journal_row *at;
+    struct journal_row *at; /* sorted by name */
     size_t count;
 };
 

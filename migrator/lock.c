@@ -209,16 +209,20 @@ void lock_guard(struct lock *lock, struct work *work)
 {
     struct database_value params[] = {database_int(lock->epoch), database_text(lock->owner)};
     struct database_value life = database_int(LOCK_LIFE_MS);
+    int64_t now_us = clock_monotonic_us();
 
     work_before(work, ERR_CONFLICT,
                 "this migrator lost its lock to another one (it slept too long); nothing was "
                 "changed; run the command again",
                 "EXISTS (SELECT 1 FROM lockstep_lock WHERE id = 1 AND epoch = ?1 AND owner = ?2)",
                 2, params);
+    if (now_us - lock->beat_us < LOCK_FRESH_US) {
+        return;
+    }
     work_sql_with(work,
                   "UPDATE lockstep_lock SET expires_at = " DATABASE_NOW_MS " + ?1 WHERE id = 1", 1,
                   &life);
-    lock->beat_us = clock_monotonic_us();
+    lock->beat_us = now_us;
 }
 
 enum err_code lock_prolong(struct database *db, struct lock *lock, int64_t more_ms, struct err *err)

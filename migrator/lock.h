@@ -16,9 +16,10 @@
 #include "database/database.h"
 #include "migrator/work.h"
 
-#define LOCK_LIFE_MS 30000 /* without a batch of ours for so long, another may take over */
-#define LOCK_BEAT_MS 5000  /* long reading work beats so often */
-#define LOCK_WAIT_MS 2000  /* how long to wait for another owner before saying busy */
+#define LOCK_LIFE_MS 30000    /* without a batch of ours for so long, another may take over */
+#define LOCK_BEAT_MS 5000     /* long reading work beats so often */
+#define LOCK_FRESH_US 1000000 /* prolonged so recently, a batch does not write the row again */
+#define LOCK_WAIT_MS 2000     /* how long to wait for another owner before saying busy */
 
 /* Milliseconds since 1970 by the database's own clock. */
 #define DATABASE_NOW_MS "CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)"
@@ -45,7 +46,7 @@ void lock_break(const struct lock_seen *seen, struct work *work);
 MUST_USE enum err_code lock_take(struct database *db, struct lock *lock, struct err *err);
 void lock_give_back(struct database *db, struct lock *lock);
 
-/* Adds to a batch that the lock must be ours, and its prolongation. */
+/* Adds to a batch that the lock must be ours, and its prolongation unless that was just now. */
 void lock_guard(struct lock *lock, struct work *work);
 /* Prolongs it by so much more than LOCK_LIFE_MS, for work that cannot beat. */
 MUST_USE enum err_code lock_prolong(struct database *db, struct lock *lock, int64_t more_ms,

@@ -235,7 +235,7 @@ bool session_shares_table(const struct migrate *m, size_t before, size_t index)
 const struct migration *session_in_the_way(const struct migrate *m, size_t index)
 {
     for (size_t i = 0; i < index; i++) {
-        if (session_state(m, i) != MIG_PURGED && session_shares_table(m, i, index)) {
+        if (session_shares_table(m, i, index) && session_state(m, i) != MIG_PURGED) {
             return &m->folder.at[i];
         }
     }
@@ -279,8 +279,7 @@ static bool needs(const struct migrate *m, size_t index, size_t other)
 const struct migration *session_needed(const struct migrate *m, size_t index)
 {
     for (size_t i = 0; i < index; i++) {
-        enum mig_state state = session_state(m, i);
-        if (needs(m, index, i) && state < MIG_CONTRACTED) {
+        if (needs(m, index, i) && session_state(m, i) < MIG_CONTRACTED) {
             return &m->folder.at[i];
         }
     }
