@@ -104,7 +104,7 @@ ALL_SOURCES := $(foreach room,$(ROOMS),$(wildcard $(room)/*.c $(room)/program/*.
     $(BENCH_SOURCES) $(FUZZ_SOURCES) $(TEST_SHARED_SOURCES) $(TEST_PROGRAM_SOURCES) $(DEMO_SOURCES)
 PUBLIC_HEADERS := sdk/lockstep.h condition/condition.h migrator/migrate.h
 
-.PHONY: all programs libraries check check-full check-ofrep check-tests lint headers demo golden bench \
+.PHONY: all programs libraries check check-full check-ofrep check-d1 check-tests lint headers demo golden bench \
     bench-condition bench-migrate install uninstall clean help deps deps-build deps-test deps-lint FORCE
 .DEFAULT_GOAL := all
 
@@ -261,16 +261,21 @@ check: deps-test ## run all tests; SAN=address,undefined or SAN=thread with sani
 check-tests: all $(TESTS) $(FUZZERS) $(TEST_PROGRAMS)
 	@$(RUN_ENV) tests/run.sh $(TESTS) $(FUZZERS) $(sort $(wildcard tests/*/*.test.sh))
 
-check-full: ## check, lint, headers, check-ofrep, longer loops and both sanitizers
+check-full: ## check, lint, headers, check-ofrep, check-d1, longer loops and both sanitizers
 	@CHECK_FULL=1 $(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory lint headers
 	@$(MAKE) --no-print-directory check-ofrep
+	@$(MAKE) --no-print-directory check-d1
 	@CHECK_FULL=1 $(MAKE) --no-print-directory check SAN=address,undefined
 	@CHECK_FULL=1 $(MAKE) --no-print-directory check SAN=thread
 
 check-ofrep: deps-build ## OpenFeature's own clients (npm) against the flag server
 	@$(MAKE) $(PARALLEL) --no-print-directory $(OUT)/flag-server
 	@$(RUN_ENV) OFREP_CLIENTS='$(abspath $(BUILD))/ofrep' tests/ofrep/ofrep.sh
+
+check-d1: deps-test ## the driver and walks on D1's own engine (npm miniflare), with kill -9
+	@$(MAKE) $(PARALLEL) --no-print-directory $(OUT)/migrate $(OUT)/tests/database/test_d1
+	@$(RUN_ENV) D1_CLIENTS='$(abspath $(BUILD))/d1' tests/d1/d1.sh
 
 golden: deps-test ## rewrite expected outputs; review them with git diff
 	@GOLDEN=1 $(MAKE) $(PARALLEL) --no-print-directory check-tests

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The migrator on D1's own engine (npm miniflare):
+#     BUILD=build tests/d1/d1.sh
+# It is installed into D1_CLIENTS (BUILD/d1). Without node, npm or a registry this is left
+# out, in one line. At last "N passed, N failed"; exit 1 if any failed.
+set -u -o pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "${BUILD:?}" && pwd) || exit 2
+clients=${D1_CLIENTS:-$build/d1}
+work=$(mktemp -d "${TMPDIR:-/tmp}/d1.XXXXXX") || exit 2
+trap 'rm -rf "$work"' EXIT
+
+for program in node npm; do
+    command -v "$program" >/dev/null 2>&1 || {
+        echo "D1 on workerd: left out, there is no $program"
+        exit 0
+    }
+done
+if ! cmp -s "$here/package-lock.json" "$clients/installed"; then
+    mkdir -p "$clients" && cp "$here/package.json" "$here/package-lock.json" "$clients/" || exit 2
+    (cd "$clients" && npm ci --no-audit --no-fund --ignore-scripts) >"$work/npm" 2>&1 || {
+        echo "D1 on workerd: left out, npm could not install miniflare: $(grep -m 1 'npm error' "$work/npm")"
+        exit 0
+    }
+    cp "$clients/package-lock.json" "$clients/installed"
+fi
+timeout --kill-after=5 "${TEST_TIMEOUT:-300}" node "$here/main.mjs" "$build" "$clients" "$work"
