@@ -68,6 +68,16 @@ static enum err_code compile(struct condition_env *env, const char *source, stru
     return ERR_OK;
 }
 
+enum facts_verdict facts_flag_judge(const struct facts_flag *flag, bool old_everywhere)
+{
+    bool right = old_everywhere ? flag->disabled_everywhere : flag->enabled_everywhere;
+
+    if (!flag->known || !flag->exists || !right) {
+        return FACTS_REFUSE;
+    }
+    return flag->clients_behind > 0 ? FACTS_WAIT : FACTS_STEP;
+}
+
 enum err_code facts_check(const char *source, struct err *err)
 {
     struct condition_env *env = env_new();

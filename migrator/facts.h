@@ -28,6 +28,15 @@ struct facts_flag {
     char stale[300];
 };
 
+/* Whether a step may be taken that relies on the flag answering the old variant to everybody
+ * (old_everywhere), or the new one, while its flag is held. */
+enum facts_verdict {
+    FACTS_STEP,
+    FACTS_WAIT,  /* for clients that may still answer as before */
+    FACTS_REFUSE /* the flag is not as it must be, or nobody knows how it is */
+};
+enum facts_verdict facts_flag_judge(const struct facts_flag *flag, bool old_everywhere);
+
 struct facts {
     struct facts_flag flag;
     int64_t old_idle_ms; /* -1: not measured */

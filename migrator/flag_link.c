@@ -9,6 +9,10 @@
 #include "base/clock.h"
 
 #define TIMEOUT_MS 10000
+#define MESSAGES_MAX                                                                               \
+    (INT64_C(1) << 20)   /* of one run; an epoch and this are exact as JSON numbers */
+#define DETAIL_BYTES 200 /* of the server's words in one of our messages */
+#define COMMAND_BYTES 260
 
 enum err_code flag_link_check_url(const struct migrate *m, struct err *err)
 {
@@ -80,13 +84,32 @@ static enum err_code send(struct migrate *m, const char *method, const char *url
     return rc;
 }
 
+/* A detail that is too long loses its end, but never the command that goes first. */
+static void set_refusal(struct err *err, enum err_code code, const char *detail,
+                        const char *command)
+{
+    static const char before[] = "; first run: ";
+    const char *at = command != NULL && *command != '\0' ? strstr(detail, command) : NULL;
+    size_t len = at != NULL ? (size_t)(at - detail) : strlen(detail);
+
+    if (at == NULL) {
+        err_set(err, code, "flag server: %.*s", DETAIL_BYTES, detail);
+        return;
+    }
+    if (len >= strlen(before) && memcmp(at - strlen(before), before, strlen(before)) == 0) {
+        len -= strlen(before);
+    }
+    err_set(err, code, "flag server: %.*s%s%.*s", len < DETAIL_BYTES ? (int)len : DETAIL_BYTES,
+            detail, before, COMMAND_BYTES, command);
+}
+
 /* A reply that is no success, as an error with the server's own words. */
 static enum err_code refusal(const struct migrate *m, const struct fetch_reply *reply,
                              struct err *err)
 {
     struct json *problem = NULL;
     struct err unused = {0};
-    const char *detail = NULL;
+    const char *detail = NULL, *command = NULL;
     enum err_code code = reply->status == 409 || reply->status == 412   ? ERR_CONFLICT
                          : reply->status == 404                         ? ERR_NOT_FOUND
                          : reply->status == 401 || reply->status == 403 ? ERR_DENIED
@@ -95,6 +118,7 @@ static enum err_code refusal(const struct migrate *m, const struct fetch_reply *
 
     if (json_parse(reply->body, reply->body_len, &problem, &unused) == ERR_OK) {
         detail = json_get_text(problem, "detail", NULL);
+        command = json_get_text(problem, "command", NULL);
     }
     if (code == ERR_DENIED) {
         err_set(err, code,
@@ -102,7 +126,7 @@ static enum err_code refusal(const struct migrate *m, const struct fetch_reply *
                 "admin by --flag-token-file or LOCKSTEP_TOKEN",
                 m->options.flag_server, reply->status);
     } else {
-        err_set(err, code, "flag server: %.200s", detail != NULL ? detail : "unexpected reply");
+        set_refusal(err, code, detail != NULL ? detail : "unexpected reply", command);
     }
     json_free(problem);
     return code;
@@ -144,6 +168,26 @@ static bool is_accepted(const struct migrate *m, const struct json *client)
     return false;
 }
 
+/* Who has not confirmed the flag, but for those of whom somebody said that they are gone. */
+static void read_behind(const struct migrate *m, const struct json *list, struct facts_flag *flag)
+{
+    struct buf text = {0};
+
+    for (const struct json *client = json_first(list); client != NULL; client = json_next(client)) {
+        char seen[CLOCK_TEXT_BYTES];
+        double ago_s = json_number(json_get(client, "seconds_ago"), 0);
+        if (is_accepted(m, client)) {
+            continue;
+        }
+        flag->clients_behind++;
+        buf_print(&text, "%s%.60s (%.40s, seen %s ago)", text.len > 0 ? ", " : "",
+                  json_get_text(client, "name", "?"), json_get_text(client, "instance", "?"),
+                  clock_span_text((int64_t)(ago_s * 1000000.0), seen));
+    }
+    (void)snprintf(flag->who, sizeof flag->who, "%s", buf_cstr(&text));
+    buf_fini(&text);
+}
+
 /* Who honours no lease is waited for in vain: what it serves now must be known to be right. */
 static void read_without_lease(const struct migrate *m, const struct json *list,
                                struct facts_flag *flag)
@@ -176,11 +220,13 @@ static void read_facts(const struct migrate *m, const struct json *json, struct 
     flag->held = json_is_true(json_get(json, "held"));
     flag->stable_for_s = json_number(json_get(json, "stable_for_s"), 0);
     flag->clients = (int64_t)json_number(json_get(json, "clients"), 0);
-    flag->clients_behind = json_kind(behind) == JSON_ARRAY ? (int64_t)json_count(behind)
-                                                           : (int64_t)json_number(behind, 0);
+    if (json_kind(behind) == JSON_ARRAY) {
+        read_behind(m, behind, flag);
+    } else {
+        flag->clients_behind = (int64_t)json_number(behind, 1); /* absent: nobody knows */
+    }
     flag->revision = (int64_t)json_number(json_get(json, "revision"), 0);
     note_list(json_get(json, "behind"), "name", flag->why, sizeof flag->why);
-    note_list(behind, "name", flag->who, sizeof flag->who);
     read_without_lease(m, json_get(json, "clients_without_lease"), flag);
 }
 
@@ -256,6 +302,35 @@ enum err_code flag_link_check_flag(struct migrate *m, size_t index, struct err *
                     m->folder.at[index].name, phased->flag, phased->flag);
     }
     return rc;
+}
+
+/* ---- the order of messages ---- */
+
+/* A number that grows from message to message and from run to run, because each run that takes the
+ * lock raises its epoch: the server takes none of a run that is over once it had one of a later run.
+ * 0: nobody ever took the lock. */
+static int64_t next_sequence(struct migrate *m)
+{
+    struct lock_seen seen = {0};
+    struct err unused = {0};
+    int64_t epoch = m->lock.epoch;
+
+    if (epoch == 0 && lock_look(m->db, &seen, &unused) == ERR_OK) {
+        epoch = seen.epoch;
+    }
+    if (m->messages < MESSAGES_MAX - 1) {
+        m->messages++;
+    }
+    return epoch > 0 ? epoch * MESSAGES_MAX + m->messages : 0;
+}
+
+static void put_sequence(struct migrate *m, struct json *body)
+{
+    int64_t sequence = next_sequence(m);
+
+    if (sequence > 0) {
+        (void)json_put_number(body, "sequence", (double)sequence);
+    }
 }
 
 /* ---- states ---- */
@@ -336,6 +411,7 @@ static enum err_code report(struct migrate *m, size_t index, enum mig_state stat
         (void)json_put_bool(body, "restored", true);
     }
     (void)json_put_number(body, "lease_s", (double)phased->lease_s);
+    put_sequence(m, body);
     migration_url(m, index, "/api/v1/migrations", &url);
     rc = expect(m, "PUT", &url, body, err);
     return rc ? rc : note_reported(m, index, state, err);
@@ -347,17 +423,30 @@ enum err_code flag_link_report(struct migrate *m, size_t index, enum mig_state s
     return report(m, index, state, false, err);
 }
 
+static bool owes(const struct migrate *m, size_t index)
+{
+    const struct journal_row *row = session_row(m, index);
+
+    return tied(m, index) != NULL && row != NULL && m->options.flag_server != NULL &&
+           (row->reported == NULL || strcmp(row->reported, mig_state_name(row->state)) != 0);
+}
+
+bool flag_link_owes(const struct migrate *m)
+{
+    for (size_t i = 0; i < m->folder.count; i++) {
+        if (owes(m, i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum err_code flag_link_report_all(struct migrate *m, struct err *err)
 {
     enum err_code rc = ERR_OK;
 
     for (size_t i = 0; rc == ERR_OK && i < m->folder.count; i++) {
-        const struct journal_row *row = session_row(m, i);
-        if (tied(m, i) == NULL || row == NULL || m->options.flag_server == NULL ||
-            (row->reported != NULL && strcmp(row->reported, mig_state_name(row->state)) == 0)) {
-            continue;
-        }
-        rc = flag_link_report(m, i, row->state, err);
+        rc = owes(m, i) ? flag_link_report(m, i, session_row(m, i)->state, err) : ERR_OK;
     }
     return rc;
 }
@@ -409,6 +498,14 @@ bool flag_link_held(const struct migrate *m, const struct json *beliefs, size_t 
     return json_is_true(json_get(belief_of(m, beliefs, index), "held"));
 }
 
+/* Whether the server had messages of a run that this database knows nothing of. */
+static bool has_later(struct migrate *m, const struct json *beliefs, size_t index)
+{
+    double taken = json_number(json_get(belief_of(m, beliefs, index), "sequence"), 0);
+
+    return taken > (double)next_sequence(m);
+}
+
 enum err_code flag_link_report_facts(struct migrate *m, struct json *told, struct err *err)
 {
     struct json *beliefs = NULL;
@@ -426,7 +523,8 @@ enum err_code flag_link_report_facts(struct migrate *m, struct json *told, struc
         if (rc || (!known && state == MIG_PENDING)) {
             continue;
         }
-        rc = report(m, i, state, known && believed != state, err);
+        /* An older copy also has an older epoch, so that the server would take nothing from it. */
+        rc = report(m, i, state, known && (believed != state || has_later(m, beliefs, i)), err);
         if (rc == ERR_OK && told != NULL && (!known || believed != state)) {
             struct json *entry = json_object();
             (void)json_put_text(entry, "migration", m->folder.at[i].name);
@@ -464,6 +562,7 @@ enum err_code flag_link_hold(struct migrate *m, size_t index, int64_t revision, 
     (void)json_put_text(body, "migration", m->folder.at[index].name);
     (void)json_put_number(body, "flag_revision", (double)revision);
     (void)json_put_text(body, "owner", owner);
+    put_sequence(m, body);
     begin_url(m, &url, "/api/v1/holds");
     return expect(m, "POST", &url, body, err);
 }
@@ -471,6 +570,7 @@ enum err_code flag_link_hold(struct migrate *m, size_t index, int64_t revision, 
 enum err_code flag_link_release(struct migrate *m, size_t index, struct err *err)
 {
     struct buf url = {0};
+    int64_t sequence;
     enum err_code rc;
 
     if (tied(m, index) == NULL) {
@@ -481,5 +581,9 @@ enum err_code flag_link_release(struct migrate *m, size_t index, struct err *err
         return rc;
     }
     migration_url(m, index, "/api/v1/holds", &url);
+    sequence = next_sequence(m);
+    if (sequence > 0) {
+        buf_print(&url, "?sequence=%lld", (long long)sequence);
+    }
     return expect(m, "DELETE", &url, NULL, err);
 }

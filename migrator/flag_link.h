@@ -25,7 +25,10 @@ MUST_USE enum err_code flag_link_facts(struct migrate *m, size_t index, struct f
  * the state cannot bear; the message is the server's. */
 MUST_USE enum err_code flag_link_report(struct migrate *m, size_t index, enum mig_state state,
                                         struct err *err);
-/* Tells it again whatever it did not acknowledge (a crash may have come between). */
+/* Whether there is something that it did not acknowledge. */
+bool flag_link_owes(const struct migrate *m);
+/* Tells it again whatever it did not acknowledge (a crash may have come between). With the lock held:
+ * else another run could have gone on meanwhile, and what is told would be of before. */
 MUST_USE enum err_code flag_link_report_all(struct migrate *m, struct err *err);
 
 /* What the server believes of all databases; flag_link_belief() finds one: false if it is unknown

@@ -317,6 +317,10 @@ static enum err_code apply_all(struct migrate *m, const struct asked *asked, str
     }
     if (!anything) {
         rc = identity_compare(m, err);
+        if (rc || !flag_link_owes(m)) {
+            return rc;
+        }
+        rc = session_begin(m, err);
         return rc ? rc : flag_link_report_all(m, err);
     }
     rc = session_begin(m, err);

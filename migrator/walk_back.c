@@ -86,7 +86,7 @@ static enum err_code leave_in_sync(struct walk *w)
         return walk_move(w, MIG_DUAL_WRITING, NULL);
     }
     if (w->request->without_flag_server_reason != NULL) {
-        /* Nobody can say what the flag answers: whoever holds an old answer forgets it by then. */
+        /* Nobody can say what the flag answers: who holds an old answer gives none any more by then. */
         rc = walk_wait_out_lease(w);
         return rc ? rc : walk_move(w, MIG_DUAL_WRITING, w->request->without_flag_server_reason);
     }
@@ -99,7 +99,9 @@ static enum err_code leave_in_sync(struct walk *w)
         rc = walk_report_moved(w);
     }
     if (rc) {
-        walk_try_release(w);
+        /* Not where the database has moved and the server does not know it: freed, the flag could be
+         * turned on. The next run tells it. */
+        walk_release_if_in_sync(w);
         return rc;
     }
     return flag_link_release(w->m, w->index, w->err);

@@ -9,13 +9,13 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/lease.h"
 #include "migrator/flag_link.h"
 #include "migrator/triggers.h"
 
 #define POLL_US 500000         /* how often a closed gate is looked at again */
 #define VERIFY_FRESH_MS 20000  /* a gate's facts must not be older than 30 s */
 #define HOLD_RENEW_US 20000000 /* a hold that is not renewed is taken for a dead one's */
-#define LEASE_MARGIN_S 30      /* beyond a client's lease, for clocks and slow polls */
 
 void walk_init(struct walk *w, struct migrate *m, size_t index, const struct walk_request *request,
                struct json *steps, struct json *waits, struct err *err)
@@ -275,23 +275,28 @@ enum err_code walk_wait_for_clients(struct walk *w, bool old_everywhere, int64_t
 
     for (;;) {
         enum err_code rc = flag_link_facts(w->m, w->index, &flag, w->err);
-        bool right = old_everywhere ? flag.disabled_everywhere : flag.enabled_everywhere;
+        enum facts_verdict verdict = facts_flag_judge(&flag, old_everywhere);
         if (rc) {
             return rc;
         }
-        if (!flag.known || !right) {
+        if (verdict == FACTS_REFUSE) {
             return err_set(w->err, ERR_CONFLICT, "%.60s: flag %.60s: %.100s", w->migration->name,
                            w->phased->flag,
                            flag.known ? "it moved while the step was being prepared" : flag.why);
         }
-        if (flag.clients_behind == 0) {
+        if (verdict == FACTS_STEP) {
             return ERR_OK;
         }
         if (clock_monotonic_us() >= until) {
+            char gone[CLOCK_TEXT_BYTES];
+
             return err_set(
                 w->err, ERR_CONFLICT,
-                "%.60s: clients have not confirmed flag %.60s within their lease: %.100s",
-                w->migration->name, w->phased->flag, flag.who);
+                "%.60s: clients have not confirmed flag %.60s within their lease: %.100s; one that "
+                "stays silent counts until %s after its last word, unless --accept-stale CLIENT "
+                "--reason TEXT says that it is gone",
+                w->migration->name, w->phased->flag, flag.who,
+                clock_span_text(lease_gone_s(w->phased->lease_s) * 1000000, gone));
         }
         session_tell_wait(w->m, w->index, "clients that have not confirmed the flag yet");
         clock_sleep_us(session_look_us(w->m, POLL_US));
@@ -308,11 +313,12 @@ enum err_code walk_wait_for_clients(struct walk *w, bool old_everywhere, int64_t
 
 enum err_code walk_wait_out_lease(struct walk *w)
 {
-    int64_t until = clock_monotonic_us() + (w->phased->lease_s + LEASE_MARGIN_S) * (int64_t)1000000;
+    int64_t until = clock_monotonic_us() + lease_gone_s(w->phased->lease_s) * 1000000;
     enum err_code rc = ERR_OK;
 
     while (rc == ERR_OK && clock_monotonic_us() < until) {
-        session_tell_wait(w->m, w->index, "the lease of clients that saw the flag on");
+        session_tell_wait(w->m, w->index,
+                          "the end of what clients may answer that saw the flag on");
         clock_sleep_us(session_look_us(w->m, POLL_US));
         rc = lock_beat(w->m->db, &w->m->lock, w->err);
     }

@@ -73,10 +73,10 @@ MUST_USE enum err_code walk_stay(struct walk *w);
 /* What is written into the history with a step that was insisted on, or NULL. */
 const char *walk_insisted(struct walk *w);
 
-/* Waits until every client has confirmed the flag as it is held now; who is silent for longer than
- * its lease answers the safe variant by itself. Keeps the hold on that revision alive. */
+/* Waits until every client has confirmed the flag as it is held now, or is gone as lease.h has it; not
+ * longer than a lease: ERR_CONFLICT with who is behind then. Keeps the hold on that revision alive. */
 MUST_USE enum err_code walk_wait_for_clients(struct walk *w, bool old_everywhere, int64_t revision);
-/* Waits out the lease: who holds an old answer has forgotten it by then. */
+/* Waits until nobody gives an answer any more who hears nothing from the flag server (lease.h). */
 MUST_USE enum err_code walk_wait_out_lease(struct walk *w);
 
 #endif

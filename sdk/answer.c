@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/lease.h"
 #include "base/limits.h"
 #include "flags/evaluate.h"
 #include "sdk/client.h"
@@ -39,21 +40,25 @@ static enum err_code parse_context(const char *text, struct json **out, struct e
 
 /* A tied flag may only be answered from a ruleset that the server confirmed within the lease: the
  * schema may have moved on meanwhile. */
-static bool lease_ended(const lockstep_client *client, const struct flag *flag)
+static enum lease_answer may_answer(const lockstep_client *client, const struct flag *flag)
 {
-    unsigned lease_s = flag_lease_s(flag);
-    int64_t confirmed_us;
+    struct lease_terms terms = lease_terms_of(flag_lease_s(flag));
+    int64_t confirmed_us = atomic_load(&client->confirmed_us);
+    bool from_cache = confirmed_us == NEVER;
 
-    if (lease_s == 0)
-        return false;
-    confirmed_us = atomic_load(&client->confirmed_us);
-    return confirmed_us == NEVER || boot_us() - confirmed_us > (int64_t)lease_s * 1000000;
+    if (terms.lease_us == 0)
+        return LEASE_RULES;
+    if (from_cache)
+        confirmed_us = client->cached_us;
+    return confirmed_us == NEVER ? LEASE_NONE
+                                 : lease_answer(&terms, boot_us() - confirmed_us, from_cache);
 }
 
 static void decide(lockstep_client *client, const struct ruleset *rules, const char *key,
                    enum flag_type type, const struct json *attributes, struct decision *out)
 {
     const struct flag *flag = key != NULL ? ruleset_find(rules, key) : NULL;
+    enum lease_answer may;
     struct context ctx;
     struct err err = {0};
 
@@ -71,8 +76,16 @@ static void decide(lockstep_client *client, const struct ruleset *rules, const c
                  flag_type_name(flag_type(flag)), flag_type_name(type));
         return;
     }
-    if (lease_ended(client, flag) && evaluate_safe(flag, out))
+    may = may_answer(client, flag);
+    if (may == LEASE_SAFE && evaluate_safe(flag, out))
         return;
+    if (may == LEASE_NONE) {
+        refuse(
+            out, FLAG_NOT_READY,
+            "the server has not confirmed this flag for so long that the schema may bear neither "
+            "answer: 12 leases");
+        return;
+    }
     if (context_init(&ctx, rules, attributes, clock_wall_ms(), &err) != ERR_OK) {
         refuse(out, FLAG_INVALID_CONTEXT, err.msg);
         return;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/json.h"
+#include "base/lease.h"
 #include "base/limits.h"
 
 #define TIMEOUT_MS_DEFAULT 10000u
@@ -111,6 +112,17 @@ static enum err_code set_up(lockstep_client *client, const lockstep_config *conf
     return ERR_OK;
 }
 
+/* By a clock that suspend does not stop. A wall clock that was put back makes the cache one from the
+ * future, whose age nobody knows. */
+static int64_t when_cached_us(int64_t confirmed_ms)
+{
+    int64_t age_ms = clock_wall_ms() - confirmed_ms;
+
+    if (age_ms < -(int64_t)LEASE_SKEW_S * 1000)
+        return NEVER;
+    return boot_us() - (age_ms > 0 ? age_ms : 0) * 1000;
+}
+
 /* A cache that is missing, damaged or of a later format is as good as none. */
 static void serve_cache(lockstep_client *client)
 {
@@ -128,6 +140,7 @@ static void serve_cache(lockstep_client *client)
             client_serve(client, rules);
             client->state.from_cache = true;
             client->cached_ms = confirmed_ms;
+            client->cached_us = when_cached_us(confirmed_ms);
         }
         json_free(document);
     }
@@ -187,6 +200,7 @@ lockstep_status lockstep_open(const lockstep_config *config, lockstep_client **o
     if (client == NULL)
         return fail(LOCKSTEP_NOMEM, error, error_size, "out of memory");
     atomic_init(&client->confirmed_us, NEVER);
+    client->cached_us = NEVER;
     atomic_init(&client->cancel, false);
     init_locks(client);
     rc = set_up(client, config != NULL ? config : &defaults, &err);

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/digest.h"
 #include "base/fetch.h"
 #include "flags/ruleset.h"
 #include "sdk/lockstep.h"
@@ -27,6 +28,8 @@ struct lockstep_client {
     char *url, *token_file, *cache_file;
     char name_header[160], instance_header[80];
     unsigned poll_ms, timeout_ms; /* poll_ms 0: the server's choice */
+    int64_t cached_us; /* when the cache's ruleset was confirmed, by boot_us(); NEVER: no cache, or
+                          nobody can say */
     pthread_t thread;
 
     /* the poll thread's own */
@@ -37,7 +40,10 @@ struct lockstep_client {
     unsigned lease_ms;        /* the shortest of a tied flag; 0: no flag is tied */
     uint64_t epoch, revision; /* of what is served, if `serving` */
     bool serving;
-    bool known; /* the server said itself that this is its ruleset; not so with the cache's */
+    bool known;      /* the server said itself that this is its ruleset; not so with the cache's */
+    bool unkept;     /* an older one may be in the cache than what is served */
+    int64_t kept_ms; /* wall time in the cache that this process wrote; 0: none */
+    char kept[DIGEST_HEX_BYTES]; /* and what it wrote */
 
     struct ruleset_cell *cell;
     _Atomic int64_t confirmed_us; /* when the request was sent whose answer last confirmed what is

@@ -14,6 +14,11 @@
  * This header needs nothing else. Evaluation functions may be called from any thread; they take no
  * lock that a poll holds, and they always answer: with the fallback and a reason when nothing
  * better is known. The library never prints, logs or exits.
+ *
+ * A flag that a migration is tied to is answered from its rules for one lease after the server last
+ * confirmed them, with the safe variant (STALE) for eleven more, and then with the fallback and
+ * PROVIDER_NOT_READY: where that comes, and nobody can say which of the two schemas is there, do
+ * neither.
  */
 #ifndef LOCKSTEP_H
 #define LOCKSTEP_H

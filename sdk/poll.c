@@ -11,11 +11,13 @@
  * changed its mind right after answering, and the answer may have travelled for long.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/digest.h"
@@ -88,6 +90,51 @@ static void confirm(lockstep_client *client, int64_t sent_us)
     pthread_mutex_lock(&client->lock);
     client->state.from_cache = false;
     pthread_mutex_unlock(&client->lock);
+}
+
+/* ---- the cache ---- */
+
+static int64_t wall_ms_of(int64_t then_us)
+{
+    return clock_wall_ms() - (boot_us() - then_us) / 1000;
+}
+
+/* Keeps what is served. A cache that cannot be written is removed; where not even that can be done
+ * the ruleset is not acknowledged: after a restart an older one would be served, and the server must
+ * not believe otherwise. */
+static void keep(lockstep_client *client, const char *body, size_t len, int64_t sent_us,
+                 struct err *err)
+{
+    client->kept_ms = 0;
+    client->unkept = false;
+    if (client->cache_file == NULL)
+        return;
+    if (cache_write(client->cache_file, body, len, wall_ms_of(sent_us), err) == ERR_OK) {
+        client->kept_ms = wall_ms_of(sent_us);
+        digest_hex(body, len, client->kept);
+        return;
+    }
+    err_wrap(err, "cache: "); /* served all the same; the state shows it */
+    client->unkept = unlink(client->cache_file) != 0 && errno != ENOENT && errno != ENOTDIR;
+}
+
+/* The cache says since when what it holds may be wrong, so with tied flags it is renewed once a
+ * lease. Another process may have written something else there meanwhile, which stays. */
+static void keep_young(lockstep_client *client, int64_t sent_us)
+{
+    char hex[DIGEST_HEX_BYTES], *body;
+    size_t len;
+    int64_t then_ms, now_ms = wall_ms_of(sent_us);
+
+    if (client->kept_ms == 0 || client->lease_ms == 0 ||
+        now_ms - client->kept_ms < (int64_t)client->lease_ms ||
+        cache_read(client->cache_file, &body, &len, &then_ms, NULL) != ERR_OK)
+        return;
+    client->kept_ms = now_ms;
+    if (strcmp(digest_hex(body, len, hex), client->kept) == 0 && then_ms < now_ms &&
+        cache_write(client->cache_file, body, len, now_ms, NULL) != ERR_OK)
+        client->kept_ms = 0; /* what is there is right, only older than it could be */
+    free(body);
 }
 
 /* What is served is only ever replaced by something newer. Another environment is another line of
@@ -171,17 +218,16 @@ static enum poll_result take_body(lockstep_client *client, const struct fetch_re
         return POLL_FAILED;
     }
     if (order == 0) {
-        bool was_known = client->known;
+        bool was_known = client->known && !client->unkept;
 
         ruleset_free(rules);
         confirm(client, sent_us);
-        return was_known ? POLL_SAME : POLL_NEWS;
+        keep(client, reply->body, reply->body_len, sent_us, err);
+        return was_known || client->unkept ? POLL_SAME : POLL_NEWS;
     }
     client_serve(client, rules);
     confirm(client, sent_us); /* only now: no reader has the one before any more */
-    if (client->cache_file != NULL && cache_write(client->cache_file, reply->body, reply->body_len,
-                                                  clock_wall_ms(), err) != ERR_OK)
-        err_wrap(err, "cache: "); /* served all the same; the state shows it */
+    keep(client, reply->body, reply->body_len, sent_us, err);
     return POLL_NEWS;
 }
 
@@ -200,8 +246,8 @@ static enum err_code exchange(lockstep_client *client, struct fetch_reply *reply
                                     .cancel = &client->cancel};
 
     /* Not for a ruleset from the cache: one of another environment may have the same tag, and 304
-     * would make it this server's. */
-    if (client->serving && client->known) {
+     * would make it this server's. Nor where an older one may be in the cache still. */
+    if (client->serving && client->known && !client->unkept) {
         snprintf(tag, sizeof tag, "\"%" PRIu64 "-%" PRIu64 "\"", client->epoch, client->revision);
         request.if_none_match = tag;
     }
@@ -215,6 +261,7 @@ static enum poll_result judge(lockstep_client *client, const struct fetch_reply 
         return take_body(client, reply, sent_us, err);
     if (reply->status == 304 && client->serving && client->known) {
         confirm(client, sent_us);
+        keep_young(client, sent_us);
         return POLL_SAME;
     }
     if (reply->status == 401)

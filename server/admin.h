@@ -32,6 +32,8 @@ bool admin_invalid(struct call *call, const char *message);
 /* ---- ties (admin_schema.c) and holds (admin_holds.c) ---- */
 
 /* Stores a tie if the flag bears it. action and event: for audit and log. False: answered. */
+/* Whether the migrator's message of that number may be taken (coupling_in_order()); false: answered. */
+bool admin_in_order(struct call *call, const struct tie *tie, int64_t sequence);
 bool admin_put_tie(struct call *call, const struct tie *tie, const char *action, const char *event);
 /* The revisions of a flag and of the environment. */
 void admin_answer_revisions(struct call *call, int status, const char *key);

@@ -6,6 +6,7 @@
  * the old path is gone and the flag must not move before the schema has.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -31,6 +32,19 @@ void admin_put_hold(struct json *out, const struct tie *tie)
     json_put_number(hold, "alive_s", (double)coupling_hold_alive_s(tie, now_ms));
 }
 
+bool admin_in_order(struct call *call, const struct tie *tie, int64_t sequence)
+{
+    if (coupling_in_order(tie, sequence)) {
+        return true;
+    }
+    answer_problem(call, 409, err_code_name(ERR_CONFLICT),
+                   "a message of a run of migrate that is over came too late (it has the number "
+                   "%lld, and %lld of migration %s was taken); if the database was put back to an "
+                   "older copy, run: migrate repair --report",
+                   (long long)sequence, (long long)tie->sequence, tie->migration);
+    return false;
+}
+
 void admin_end_hold(struct tie *tie)
 {
     tie->held = false;
@@ -47,12 +61,15 @@ static const struct store_flag *wanted(struct call *call, const struct json *bod
     struct store *store = call->app->store;
     const char *key = json_get_text(body, "flag", "");
     const struct store_flag *flag = store_find(store, key);
-    int64_t revision = 0;
+    int64_t revision = 0, sequence = 0;
 
     *tie = store_tie(store, json_get_text(body, "database_id", ""),
                      json_get_text(body, "migration", ""));
     if (!json_int(json_get(body, "flag_revision"), &revision)) {
         (void)admin_invalid(call, "flag_revision: must be the revision that the gate was told");
+    } else if (json_get(body, "sequence") != NULL &&
+               (!json_int(json_get(body, "sequence"), &sequence) || sequence < 0)) {
+        (void)admin_invalid(call, "sequence: must be a whole number");
     } else if (strlen(json_get_text(body, "owner", "")) > OWNER_MAX_BYTES) {
         (void)admin_invalid(call, "owner: has at most 200 bytes");
     } else if (flag == NULL) {
@@ -62,6 +79,8 @@ static const struct store_flag *wanted(struct call *call, const struct json *bod
                        "the flag '%s' is not tied to this migration: its state has to be reported "
                        "first",
                        key);
+    } else if (!admin_in_order(call, *tie, sequence)) {
+        return NULL;
     } else if (flag->revision != revision) {
         answer_problem(call, 409, err_code_name(ERR_CONFLICT),
                        "flag '%s' was changed (revision %lld, the gate saw %lld): look at the gate "
@@ -79,7 +98,7 @@ void holds_take(struct call *call)
     const struct store_flag *flag;
     const struct tie *now;
     const char *owner, *key;
-    int64_t now_ms = clock_wall_ms();
+    int64_t now_ms = clock_wall_ms(), sequence;
     struct err err = {0};
 
     if (body == NULL) {
@@ -90,10 +109,13 @@ void holds_take(struct call *call)
         json_free(body);
         return;
     }
+    if (!json_int(json_get(body, "sequence"), &sequence)) {
+        sequence = now->sequence;
+    }
     key = answer_text(call, flag->key);
     owner = answer_text(call, json_get_text(body, "owner", call->who.name));
     if (now->held && strcmp(now->hold_owner, owner) == 0) {
-        if (store_renew_hold(call->app->store, now, now_ms, &err) != ERR_OK) {
+        if (store_note_tie(call->app->store, now, now_ms, sequence, &err) != ERR_OK) {
             admin_not_changed(call, &err);
         } else {
             admin_answer_revisions(call, 201, key);
@@ -102,6 +124,7 @@ void holds_take(struct call *call)
         struct tie held = *now;
 
         held.held = true;
+        held.sequence = sequence;
         held.hold_owner = owner;
         held.hold_taken_ms = held.hold_renewed_ms = now_ms;
         if (admin_put_tie(call, &held, "hold.take", "hold-taken")) {
@@ -137,14 +160,33 @@ static bool may_force(struct call *call, const struct tie *tie)
     return true;
 }
 
+/* False: answered. */
+static bool sequence_of(struct call *call, int64_t *out)
+{
+    const char *text = http_query(call->request, "sequence");
+    char *end = NULL;
+
+    *out = text != NULL ? strtoll(text, &end, 10) : 0;
+    if (text != NULL && (end == text || *end != '\0' || *out < 0)) {
+        return admin_invalid(call, "sequence: must be a whole number");
+    }
+    return true;
+}
+
 void holds_release(struct call *call)
 {
     const struct tie *now = store_tie(call->app->store, call->params[0], call->params[1]);
     const char *force = http_query(call->request, "force");
     bool forced = force != NULL && strcmp(force, "true") == 0;
+    int64_t sequence = 0;
 
+    if (!sequence_of(call, &sequence)) {
+        return;
+    }
     if (now == NULL || !now->held) {
         answer_empty(call, 204);
+    } else if (!admin_in_order(call, now, sequence)) {
+        return;
     } else if (now->state == TIE_CONTRACTED) {
         struct coupling_refusal why = {.detail = ""};
 
@@ -160,6 +202,7 @@ void holds_release(struct call *call)
         struct tie released = *now;
 
         admin_end_hold(&released);
+        released.sequence = sequence > 0 ? sequence : now->sequence;
         if (admin_put_tie(call, &released, forced ? "hold.force" : "hold.release",
                           forced ? "hold-forced" : "hold-released")) {
             answer_empty(call, 204);

@@ -29,6 +29,7 @@ static struct json *tie_json(const struct tie *tie)
     json_put_text(out, "new", tie->new_variant);
     json_put_number(out, "lease_s", (double)tie->lease_s);
     json_put_bool(out, "held", tie->held);
+    json_put_number(out, "sequence", (double)tie->sequence);
     admin_put_hold(out, tie);
     return out;
 }
@@ -80,6 +81,10 @@ static bool read_report(struct call *call, const struct json *body, struct tie *
     if (json_get(body, "lease_s") != NULL && (!json_int(json_get(body, "lease_s"), &tie->lease_s) ||
                                               tie->lease_s < 1 || tie->lease_s > LEASE_MAX_S)) {
         return admin_invalid(call, "lease_s: must be a whole number from 1 to 86400");
+    }
+    if (json_get(body, "sequence") != NULL &&
+        (!json_int(json_get(body, "sequence"), &tie->sequence) || tie->sequence < 0)) {
+        return admin_invalid(call, "sequence: must be a whole number");
     }
     return true;
 }
@@ -157,7 +162,7 @@ void schema_report(struct call *call)
                        "migration %s is tied to flag '%s' and in state %s: its flag can only "
                        "change while it is pending",
                        tie.migration, now->flag, tie_state_name(now->state));
-    } else {
+    } else if (was_restored(body, now) || admin_in_order(call, now, tie.sequence)) {
         struct coupling_change change = {.before = flag->document,
                                          .after = flag->document,
                                          .ties = &tie,
@@ -170,6 +175,9 @@ void schema_report(struct call *call)
             tie.hold_owner = now->hold_owner;
             tie.hold_taken_ms = now->hold_taken_ms;
             tie.hold_renewed_ms = now->hold_renewed_ms;
+        }
+        if (now != NULL && tie.sequence == 0) {
+            tie.sequence = now->sequence;
         }
         rc = coupling_check(&change, &why);
         if (fell_back(body, now, &tie) || was_restored(body, now)) {

@@ -235,34 +235,45 @@ static void append_client(struct json *list, const struct entry *entry, int64_t 
     json_append(list, one);
 }
 
-void clients_facts(struct clients *clients, int64_t epoch, int64_t revision, int64_t window_s,
+/* Another epoch, older or newer, is not the line of changes that the flag is on. */
+static bool has_confirmed(const struct client *client, int64_t epoch, int64_t revision)
+{
+    return client->kind == CLIENT_SDK && client->epoch == epoch && client->revision >= revision;
+}
+
+static bool counts(const struct client *client, const struct lease_terms *terms, int64_t silent_us)
+{
+    return client->kind == CLIENT_SDK && (silent_us <= (int64_t)CLIENT_WINDOW_MIN_S * 1000000 ||
+                                          !lease_is_gone(terms, silent_us));
+}
+
+bool client_is_behind(const struct client *client, int64_t epoch, int64_t revision,
+                      const struct lease_terms *terms, int64_t silent_us)
+{
+    return counts(client, terms, silent_us) && !has_confirmed(client, epoch, revision);
+}
+
+void clients_facts(struct clients *clients, int64_t epoch, int64_t revision, int64_t lease_s,
                    struct json *facts)
 {
     struct json *behind = json_array();
     struct json *no_lease = json_array();
+    struct lease_terms terms = lease_terms_of(lease_s);
     int64_t now = clock_monotonic_us();
     double count = 0;
 
-    if (window_s < CLIENT_WINDOW_MIN_S) {
-        window_s = CLIENT_WINDOW_MIN_S;
-    }
     pthread_mutex_lock(&clients->mutex);
     for (size_t i = 0; i < BUCKETS; i++) {
         for (struct entry *entry = clients->buckets[i]; entry != NULL; entry = entry->next) {
             const struct client *client = &entry->client;
             int64_t ago_us = now - entry->seen_us;
-            /* Another epoch, older or newer, is not the line of changes that this flag is on. */
-            bool confirmed = client->kind == CLIENT_SDK && client->epoch == epoch &&
-                             client->revision >= revision;
+            bool confirmed = has_confirmed(client, epoch, revision);
 
             if (!client->lease && ago_us <= (int64_t)CLIENT_RECORD_MS * 1000) {
                 append_client(no_lease, entry, now, confirmed);
             }
-            if (client->kind == CLIENT_OFREP || ago_us > window_s * 1000000) {
-                continue;
-            }
-            count++;
-            if (!confirmed) {
+            count += counts(client, &terms, ago_us);
+            if (client_is_behind(client, epoch, revision, &terms, ago_us)) {
                 append_client(behind, entry, now, confirmed);
             }
         }

@@ -17,12 +17,13 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/lease.h"
 
 #define CLIENT_NAME_BYTES 129
 #define CLIENTS_MAX 10000         /* of one server; the one not seen for longest makes room */
-#define CLIENT_WINDOW_MIN_S 60    /* a gate waits for everybody seen within this or the lease */
+#define CLIENT_WINDOW_MIN_S 60    /* a gate waits for everybody seen within this, at least */
 #define CLIENT_RECORD_MS 86400000 /* a client is recorded again after this time */
-#define CLIENT_FORGET_MS (3 * (int64_t)CLIENT_RECORD_MS)
+#define CLIENT_FORGET_MS (4 * (int64_t)CLIENT_RECORD_MS) /* after the longest lease.h knows */
 
 enum client_kind { CLIENT_SDK, CLIENT_OFREP };
 const char *client_kind_name(enum client_kind kind); /* "sdk" */
@@ -50,12 +51,18 @@ void clients_restore(struct clients *clients, const struct client *client);
 
 /* {"clients": [...]}, seen last first; who was not seen for a day is left out. */
 struct json *clients_json(struct clients *clients);
+/* Whether a gate has to wait for a client that was last heard of silent_us ago, for a flag that last
+ * changed at (epoch, revision): it reads rulesets, has not confirmed that change, and may still give
+ * answers of before: so for as long as lease.h says, whether it goes by the lease or not. */
+bool client_is_behind(const struct client *client, int64_t epoch, int64_t revision,
+                      const struct lease_terms *terms, int64_t silent_us);
+
 /* Adds to a gate's facts, for a flag that last changed at (epoch, revision): "clients" (how many
- * ruleset readers were seen within the window), "clients_behind" (those of them that have not
- * confirmed it) and "clients_without_lease": whoever was seen within CLIENT_RECORD_MS and may go on
- * with an old answer for ever once it is cut off. Its "confirmed" says whether it has this flag as
- * it is now; never so with OFREP. */
-void clients_facts(struct clients *clients, int64_t epoch, int64_t revision, int64_t window_s,
+ * ruleset readers may still give answers), "clients_behind" (those of them that a gate waits for)
+ * and "clients_without_lease": whoever was seen within CLIENT_RECORD_MS and may go on with an old
+ * answer for ever once it is cut off. Its "confirmed" says whether it has this flag as it is now;
+ * never so with OFREP. */
+void clients_facts(struct clients *clients, int64_t epoch, int64_t revision, int64_t lease_s,
                    struct json *facts);
 
 #endif

@@ -267,6 +267,11 @@ static enum err_code check_holds(const struct coupling_change *change, struct co
     return ERR_OK;
 }
 
+bool coupling_in_order(const struct tie *tie, int64_t sequence)
+{
+    return tie == NULL || sequence == 0 || sequence >= tie->sequence;
+}
+
 bool coupling_releasable(const struct tie *ties, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

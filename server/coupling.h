@@ -48,6 +48,7 @@ struct tie {
     bool held; /* the migrator is about to take a step that relies on the flag as it is */
     const char *hold_owner; /* who took the hold; "" unless held */
     int64_t hold_taken_ms, hold_renewed_ms;
+    int64_t sequence; /* of the migrator's last message that was taken; 0: none had one */
 };
 
 /* How long a hold's owner counts as being at work, in seconds from now_ms on; 0: it gave no sign of
@@ -77,6 +78,11 @@ struct coupling_change {
  * when the document cannot be judged. */
 MUST_USE enum err_code coupling_check(const struct coupling_change *change,
                                       struct coupling_refusal *why);
+
+/* Whether a message of the migrator may still be taken: not if one was that it sent later, or another
+ * run after it. sequence 0: it does not say, as a person who calls the API by hand. The same message
+ * may come twice. */
+bool coupling_in_order(const struct tie *tie, int64_t sequence);
 
 /* Whether the flag with these ties may be archived and its ties go with it. */
 bool coupling_releasable(const struct tie *ties, size_t count);

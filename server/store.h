@@ -98,9 +98,10 @@ const struct tie *store_tie_at(const struct store *store, size_t index);
  * "hold.force". */
 MUST_USE enum err_code store_put_tie(struct store *store, const struct store_actor *who,
                                      const char *action, const struct tie *tie, struct err *err);
-/* Notes that a hold's owner is still there: no new revision and no audit. tie is the store's own. */
-MUST_USE enum err_code store_renew_hold(struct store *store, const struct tie *tie, int64_t now_ms,
-                                        struct err *err);
+/* Notes that a hold's owner is still there, and what it sent last: no new revision and no audit. tie is
+ * the store's own. */
+MUST_USE enum err_code store_note_tie(struct store *store, const struct tie *tie,
+                                      int64_t renewed_ms, int64_t sequence, struct err *err);
 MUST_USE enum err_code store_drop_tie(struct store *store, const struct store_actor *who,
                                       const struct tie *tie, struct err *err);
 

@@ -405,12 +405,14 @@ static enum err_code commit_tie(struct store *store, const struct store_actor *w
                                       database_int(clock_wall_ms()),
                                       database_text(tie->hold_owner),
                                       database_int(tie->hold_taken_ms),
-                                      database_int(tie->hold_renewed_ms)};
+                                      database_int(tie->hold_renewed_ms),
+                                      database_int(tie->sequence)};
     struct database_statement put = {
         "INSERT OR REPLACE INTO tie(environment, database_id, migration, flag, state, "
         "old_variant, new_variant, lease_s, label, held, reported_ms, hold_owner, hold_taken_ms, "
-        "hold_renewed_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-        params, 14};
+        "hold_renewed_ms, sequence) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
+        "?14, ?15)",
+        params, 15};
     struct database_statement drop = {
         "DELETE FROM tie WHERE environment = ?1 AND database_id = ?2 AND migration = ?3", params,
         3};
@@ -435,7 +437,9 @@ enum err_code store_put_tie(struct store *store, const struct store_actor *who, 
     enum err_code rc = ERR_OK;
 
     if (now != NULL && same_tie(now, tie)) {
-        return ERR_OK;
+        return now->sequence == tie->sequence
+                   ? ERR_OK
+                   : store_note_tie(store, now, now->hold_renewed_ms, tie->sequence, err);
     }
     before = now != NULL ? tie_text(now) : NULL;
     after = tie_text(tie);
@@ -466,23 +470,24 @@ enum err_code store_put_tie(struct store *store, const struct store_actor *who, 
     return rc;
 }
 
-enum err_code store_renew_hold(struct store *store, const struct tie *tie, int64_t now_ms,
-                               struct err *err)
+enum err_code store_note_tie(struct store *store, const struct tie *tie, int64_t renewed_ms,
+                             int64_t sequence, struct err *err)
 {
     struct tie *own = &store->ties[tie - store->ties];
     struct database_value params[] = {
         database_text(store->environment), database_text(tie->database_id),
-        database_text(tie->migration), database_int(now_ms), database_int(tie->hold_taken_ms)};
+        database_text(tie->migration), database_int(renewed_ms), database_int(sequence)};
     struct database_statement statement = {
-        "UPDATE tie SET hold_renewed_ms = ?4 WHERE environment = ?1 AND database_id = ?2 AND "
-        "migration = ?3 AND held = 1 AND hold_taken_ms = ?5",
+        "UPDATE tie SET hold_renewed_ms = ?4, sequence = ?5 WHERE environment = ?1 AND "
+        "database_id = ?2 AND migration = ?3",
         params, 5};
     enum err_code rc = database_batch(
         store->db, &(struct database_batch){.statements = &statement, .statement_count = 1}, NULL,
         err);
 
     if (rc == ERR_OK) {
-        own->hold_renewed_ms = now_ms;
+        own->hold_renewed_ms = renewed_ms;
+        own->sequence = sequence;
     }
     return rc;
 }

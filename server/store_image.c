@@ -196,8 +196,8 @@ static enum err_code load_ties(struct store *into, struct err *err)
 
     rc = database_query(into->db,
                         "SELECT flag, database_id, migration, label, old_variant, new_variant, "
-                        "state, lease_s, held, hold_owner, hold_taken_ms, hold_renewed_ms "
-                        "FROM tie WHERE environment = ?1 "
+                        "state, lease_s, held, hold_owner, hold_taken_ms, hold_renewed_ms, "
+                        "sequence FROM tie WHERE environment = ?1 "
                         "ORDER BY flag, database_id, migration",
                         &environment, 1, &rows, err);
     if (rc != ERR_OK) {
@@ -223,6 +223,7 @@ static enum err_code load_ties(struct store *into, struct err *err)
             .hold_owner = database_rows_text(rows, i, 9),
             .hold_taken_ms = database_rows_int(rows, i, 10, 0),
             .hold_renewed_ms = database_rows_int(rows, i, 11, 0),
+            .sequence = database_rows_int(rows, i, 12, 0),
         };
 
         if (!tie_state_of(database_rows_text(rows, i, 6), &tie.state)) {

@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "sdk/client.h"
 #include "sdk/lockstep.h"
 #include "tests/sdk/fake_server.h"
 
@@ -358,6 +360,112 @@ static void the_cache_serves_until_the_server_answers(void **state)
     assert_true(fake_server_saw(world->server, count, "If-None-Match: \"1-7\"\r\n"));
 }
 
+/* The cache as if it had been confirmed so long ago. */
+static void age_cache(struct world *world, int64_t age_ms)
+{
+    char *body;
+    size_t len;
+    int64_t then_ms;
+
+    assert_int_equal(cache_read(world->cache, &body, &len, &then_ms, NULL), ERR_OK);
+    assert_int_equal(cache_write(world->cache, body, len, clock_wall_ms() - age_ms, NULL), ERR_OK);
+    free(body);
+}
+
+/* The lease is 5 min: an hour later, or by a clock that was put back, nobody can say which answer the
+ * schema still bears. */
+static void an_old_cache_knows_nothing_of_schemas(void **state)
+{
+    static const struct {
+        int64_t age_ms;
+        const char *reason;
+    } cases[] = {{600000, "STALE"}, {3590000, "STALE"}, {3601000, "ERROR"},
+                 {-5000, "STALE"},  {-60000, "ERROR"},  {864000000, "ERROR"}};
+    struct world *world = *state;
+    lockstep_details details;
+
+    serve(world, 1, 7);
+    open_client(world, 60000);
+    assert_int_equal(lockstep_refresh(world->client, 10000), LOCKSTEP_OK);
+    lockstep_close(world->client);
+    fake_server_status(world->server, 503, "", "");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        age_cache(world, cases[i].age_ms);
+        open_client(world, 60000);
+        assert_true(lockstep_bool(world->client, "b", NULL, false, NULL)); /* is not tied */
+        /* The fallback tells the safe variant, off, from no answer at all. */
+        assert_int_equal(lockstep_bool(world->client, "tied", NULL, true, &details),
+                         strcmp(cases[i].reason, "ERROR") == 0);
+        assert_string_equal(details.reason, cases[i].reason);
+        if (strcmp(cases[i].reason, "ERROR") == 0)
+            assert_string_equal(details.error_code, "PROVIDER_NOT_READY");
+        lockstep_close(world->client);
+    }
+    world->client = NULL;
+}
+
+static int64_t cached_ms(struct world *world)
+{
+    char *body;
+    size_t len;
+    int64_t then_ms;
+
+    assert_int_equal(cache_read(world->cache, &body, &len, &then_ms, NULL), ERR_OK);
+    free(body);
+    return then_ms;
+}
+
+static void serve_short_lease(struct world *world)
+{
+    char *text = strdup(ruleset(1, 7));
+    char *at;
+
+    assert_non_null(text);
+    at = strstr(text, "\"lease_s\":300");
+    assert_non_null(at);
+    memcpy(at, "\"lease_s\":1  ", 13);
+    fake_server_ruleset(world->server, text, "\"1-7\"", NULL);
+    free(text);
+}
+
+static void the_cache_grows_young_with_each_lease(void **state)
+{
+    struct world *world = *state;
+    int64_t first_ms;
+
+    serve_short_lease(world);
+    open_client(world, 60000);
+    assert_int_equal(lockstep_refresh(world->client, 10000), LOCKSTEP_OK);
+    first_ms = cached_ms(world);
+    nap_ms(1300);
+    assert_int_equal(lockstep_refresh(world->client, 10000), LOCKSTEP_OK);
+    assert_true(cached_ms(world) >= first_ms + 1000);
+}
+
+/* What cannot be kept is not acknowledged while an older one may be there: here is what no file can
+ * replace. */
+static void what_is_not_kept_is_not_confirmed(void **state)
+{
+    struct world *world = *state;
+    unsigned count;
+
+    assert_int_equal(mkdir(world->cache, 0700), 0);
+    serve(world, 1, 7);
+    open_client(world, 60000);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(lockstep_refresh(world->client, 10000), LOCKSTEP_OK);
+        assert_int_equal(strncmp(state_of(world).last_error, "cache: ", 7), 0);
+    }
+    assert_true(answer(world, "tied", NULL)); /* served all the same */
+    assert_false(fake_server_saw(world->server, 0, "If-None-Match: "));
+    assert_int_equal(rmdir(world->cache), 0);
+    assert_int_equal(lockstep_refresh(world->client, 10000), LOCKSTEP_OK); /* kept */
+    count = fake_server_count(world->server);
+    assert_int_equal(lockstep_refresh(world->client, 10000), LOCKSTEP_OK);
+    assert_true(fake_server_saw(world->server, count, "If-None-Match: \"1-7\"\r\n"));
+    assert_true(cached_ms(world) > 0);
+}
+
 /* Two environments may be at the same revision. */
 static void a_cache_is_not_confirmed_by_its_tag_alone(void **state)
 {
@@ -592,6 +700,9 @@ int main(void)
         TEST(bad_answers_leave_what_is_served),
         TEST(a_tied_flag_ends_with_its_lease),
         TEST(the_cache_serves_until_the_server_answers),
+        TEST(an_old_cache_knows_nothing_of_schemas),
+        TEST(the_cache_grows_young_with_each_lease),
+        TEST(what_is_not_kept_is_not_confirmed),
         TEST(a_cache_is_not_confirmed_by_its_tag_alone),
         TEST(a_cache_from_elsewhere_gives_way),
         TEST(a_damaged_cache_is_no_cache),

@@ -81,6 +81,28 @@ static void release(const char *key)
     rig_does(rig, 204, "DELETE", path, NULL);
 }
 
+/* The migrator's messages by number; what is NULL is left out. */
+static void report_nr(int status, const char *key, const char *tie_state, const char *more)
+{
+    char path[200], body[300];
+
+    snprintf(path, sizeof path, "/api/v1/migrations/db/m-%s", key);
+    snprintf(body, sizeof body, "{\"state\":\"%s\",\"flag\":{\"key\":\"%s\"}%s}", tie_state, key,
+             more);
+    rig_does(rig, status, "PUT", path, body);
+}
+
+static void hold_nr(int status, const char *key, int64_t revision, int nr)
+{
+    char body[300];
+
+    snprintf(body, sizeof body,
+             "{\"flag\":\"%s\",\"database_id\":\"db\",\"migration\":\"m-%s\",\"flag_revision\":"
+             "%lld,\"sequence\":%d}",
+             key, key, (long long)revision, nr);
+    rig_does(rig, status, "POST", "/api/v1/holds", body);
+}
+
 static void archive(int status, const char *key)
 {
     char path[200];
@@ -123,6 +145,37 @@ static struct json *newest_event(const char *key)
 #define ON "{\"variant\":\"on\"}"
 #define OFF "{\"variant\":\"off\"}"
 #define HALF "{\"ramp\":{\"percent\":50,\"variant\":\"on\"}}"
+
+/* A message that its sender gave up may still arrive, after the next run has gone another way. */
+static void late_messages_are_refused(void **state)
+{
+    int64_t revision;
+
+    (void)state;
+    create("late");
+    report_nr(200, "late", "dual-writing", ",\"sequence\":10");
+    report_nr(200, "late", "in-sync", ",\"sequence\":11");
+    report_nr(200, "late", "in-sync", ",\"sequence\":11"); /* twice */
+    report_nr(409, "late", "dual-writing", ",\"sequence\":10");
+    assert_says("too late");
+    revision = flag_revision("late");
+    hold_nr(201, "late", revision, 20);
+    hold_nr(201, "late", revision, 21); /* renewed */
+    hold_nr(409, "late", revision, 20);
+    rig_does(rig, 409, "DELETE", "/api/v1/holds/db/m-late?sequence=19", NULL);
+    assert_int_equal(rig_stop(rig, SIGTERM), 0);
+    rig_serve(rig, NULL);
+    rig_does(rig, 409, "DELETE", "/api/v1/holds/db/m-late?sequence=20", NULL);
+    rig_does(rig, 400, "DELETE", "/api/v1/holds/db/m-late?sequence=x", NULL);
+    rig_does(rig, 204, "DELETE", "/api/v1/holds/db/m-late?sequence=22", NULL);
+    hold_nr(409, "late", revision, 21);
+    report_nr(400, "late", "in-sync", ",\"sequence\":\"7\"");
+    report_nr(200, "late", "in-sync", "");                 /* by hand: without a number */
+    report_nr(409, "late", "in-sync", ",\"sequence\":21"); /* which changes nothing of it */
+    report_nr(200, "late", "dual-writing", ",\"sequence\":5,\"restored\":true"); /* an older copy */
+    report_nr(200, "late", "in-sync", ",\"sequence\":6");
+    report_nr(200, "late", "dual-writing", "");
+}
 
 static void a_flag_waits_for_its_schema(void **state)
 {
@@ -610,6 +663,7 @@ static void clients_see_the_tie(void **state)
 int api_schema_tests(struct rig *of)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(late_messages_are_refused),
         cmocka_unit_test(a_flag_waits_for_its_schema),
         cmocka_unit_test(pending_keeps_the_flag_old),
         cmocka_unit_test(a_tie_is_not_forgotten_lightly),

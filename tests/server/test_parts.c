@@ -192,6 +192,34 @@ static size_t count_in(struct json *json, const char *member)
     return count;
 }
 
+/* With a lease of 5 min a client may answer for an hour after its last word. */
+static void silent_clients_are_waited_for_while_they_may_answer(void **state)
+{
+    static const struct {
+        int64_t epoch, revision, silent_s;
+        bool behind;
+    } cases[] = {
+        {1, 7, 0, false},  {1, 8, 0, false},    {1, 6, 0, true},     {2, 9, 0, true},
+        {0, 0, 0, true},   {1, 6, 301, true},   {1, 6, 3600, true},  {1, 6, 3630, true},
+        {1, 7, 60, false}, {1, 6, 3631, false}, {1, 7, 3631, false},
+    };
+    struct lease_terms terms = lease_terms_of(300), shortest = lease_terms_of(1);
+    struct client client = client_named(1);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        client.epoch = cases[i].epoch;
+        client.revision = cases[i].revision;
+        assert_int_equal(client_is_behind(&client, 1, 7, &terms, cases[i].silent_s * 1000000),
+                         cases[i].behind);
+    }
+    client.revision = 6;
+    assert_true(client_is_behind(&client, 1, 7, &shortest, CLIENT_WINDOW_MIN_S * 1000000));
+    assert_false(client_is_behind(&client, 1, 7, &shortest, CLIENT_WINDOW_MIN_S * 1000000 + 1));
+    client.kind = CLIENT_OFREP; /* is counted elsewhere: it never confirms */
+    assert_false(client_is_behind(&client, 1, 7, &terms, 0));
+}
+
 static void a_crowd_of_clients_has_a_bound(void **state)
 {
     struct clients *clients = clients_new();
@@ -243,6 +271,7 @@ int main(void)
         cmocka_unit_test(tags_match_in_every_form),
         cmocka_unit_test(each_route_is_for_its_roles),
         cmocka_unit_test(roles_have_names),
+        cmocka_unit_test(silent_clients_are_waited_for_while_they_may_answer),
         cmocka_unit_test(a_crowd_of_clients_has_a_bound),
         cmocka_unit_test(a_store_that_hangs_is_left_alone_for_a_while),
     };

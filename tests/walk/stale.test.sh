@@ -30,12 +30,17 @@ web=$(curl -s -X POST -H "Authorization: Bearer $LOCKSTEP_TOKEN" -H 'Content-Typ
 same "the page evaluates" 200 "$(curl -s -o /dev/null -w '%{http_code}' -X POST -H "Authorization: Bearer $web" -H 'Content-Type: application/json' \
     -d '{"context": {"targetingKey": "u"}}' "$LOCKSTEP_URL/ofrep/v1/evaluate/flags/read-domain")"
 exits "on" 0 "$f" ramp read-domain --to 100%
+# A process that asked once and was killed: it may come back with what it was told.
+same "a worker polls" 200 "$(curl -s -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $LOCKSTEP_TOKEN" -H 'X-Lockstep-Client: worker' \
+    -H 'X-Lockstep-Instance: w-17' -H 'X-Lockstep-Lease: 1' "$LOCKSTEP_URL/sdk/v1/ruleset")"
 exits "contract: refused" 3 "$m" apply --to contracted
 says "who, and how to go on" "*no-client-without-lease*web-page (ofrep, seen * ago)*--accept-stale*"
 exits "a reason is asked for" 2 "$m" apply --to contracted --accept-stale web-page
 exits "another name does not help" 3 "$m" apply --to contracted --accept-stale web --reason "it is gone"
-exits "accepted" 0 "$m" apply --to contracted --accept-stale web-page --reason "the page was redeployed" --wait 20s
-same "history says so" yes "$("$m" history | grep -q 'accept stale web-page: the page was redeployed' && echo yes || "$m" history)"
+exits "the worker is behind" 3 "$m" apply --to contracted --accept-stale web-page --reason "the page was redeployed"
+says "which" "*no-client-behind*worker (w-17, seen * ago)*"
+exits "accepted" 0 "$m" apply --to contracted --accept-stale web-page --accept-stale w-17 --reason "the page was redeployed" --wait 20s
+same "history says so" yes "$("$m" history | grep -q 'accept stale web-page, accept stale w-17: the page was redeployed' && echo yes || "$m" history)"
 exits "back to in-sync" 0 "$m" rollback --to in-sync
 exits "off" 0 "$f" off read-domain
 exits "below in-sync: refused" 3 "$m" rollback
@@ -54,7 +59,7 @@ exits "any run ends it" 0 "$m" apply --to in-sync
 same "free" false "$(held)"
 exits "the flag moves again" 0 "$f" on read-domain
 exits "off again" 0 "$f" off read-domain
-exits "back, accepted" 0 "$m" rollback --accept-stale web-page --reason "the page was redeployed"
+exits "back, accepted" 0 "$m" rollback --accept-stale web-page --accept-stale worker --reason "the page was redeployed"
 same "pending" pending "$(state)"
 stop_server
 finish
