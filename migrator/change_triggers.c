@@ -8,12 +8,19 @@
 
 #define NOW_S "CAST(strftime('%s', 'now') AS INTEGER)"
 
+/* With the collation that the key's index has: its column's own may take two rows for one. */
 static void add_key_match(const struct change *change, struct buf *out)
 {
+    const char **collation = change->shape.key_collation;
+
     for (size_t i = 0; i < change->shape.key_count; i++) {
         buf_text(out, i > 0 ? " AND " : "");
         if (change->shape.without_rowid) {
             change_add_name(out, "", change->shape.key[i]);
+            if (collation != NULL && collation[i] != NULL) {
+                buf_text(out, " COLLATE ");
+                buf_sql_name(out, str_of(collation[i]));
+            }
             buf_text(out, " = ");
             change_add_name(out, "NEW.", change->shape.key[i]);
         } else { /* a quoted rowid could be taken for a string */

@@ -381,6 +381,33 @@ static void no_value_is_altered_by_affinity_or_collation(void **state)
     }
 }
 
+/* Where the key's index tells apart what its column takes for equal, 'a' and 'A' are two rows. */
+static void a_row_is_found_as_its_index_finds_it(void **state)
+{
+    char folder[512], file[512], *rows;
+    sqlite3 *app;
+
+    (void)state;
+    snprintf(folder, sizeof folder, "%s", scratch("alike"));
+    snprintf(file, sizeof file, "%s", scratch("alike.db"));
+    play_remove(file);
+    app = app_open(file);
+    app_run(app, "PRAGMA synchronous = OFF; CREATE TABLE t(k TEXT COLLATE NOCASE, n INT, a TEXT, "
+                 "PRIMARY KEY(k COLLATE BINARY, n)) WITHOUT ROWID; INSERT INTO t VALUES('a', 1, "
+                 "'old'), ('A', 1, 'old'), ('b', 1, 'old')");
+    play_write(scratch("alike/0001_up/migration.json"),
+               "{\"table\": \"t\", \"add\": {\"b\": {\"type\": \"TEXT\"}}, \"forward\": {\"b\": "
+               "\"upper(a)\"}, \"drop\": [\"a\"], \"reverse\": {\"a\": \"lower(b)\"}}");
+    PLAY(play_apply(file, folder, "dual-writing", &play_err)); /* nothing is filled yet */
+    app_run(app, "UPDATE t SET a = 'x' WHERE k = 'A' COLLATE BINARY");
+    app_run(app, "INSERT INTO t(k, n, a) VALUES('B', 1, 'y')");
+    app_run(app, "UPDATE t SET b = 'Z' WHERE k = 'B' COLLATE BINARY");
+    rows = app_rows(app, "SELECT k, a, coalesce(b, 'none') FROM t ORDER BY k COLLATE BINARY");
+    assert_string_equal(rows, "A|x|X\nB|z|Z\na|old|none\nb|old|none\n");
+    free(rows);
+    app_close(app);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -388,6 +415,7 @@ int main(void)
         cmocka_unit_test(any_sequence_of_both_sides),
         cmocka_unit_test(only_old_code_counts_as_old),
         cmocka_unit_test(triggers_have_a_shape_that_everyone_bears),
+        cmocka_unit_test(a_row_is_found_as_its_index_finds_it),
         cmocka_unit_test(no_value_is_altered_by_affinity_or_collation),
     };
 
