@@ -342,7 +342,7 @@ static void a_url_holds_it_up_until_it_says_200(void **state)
     if (migrator == 0) {
         _exit((int)apply_with(url, &told, 0));
     }
-    sleep(1);
+    clock_sleep_us(300000);
     assert_int_equal(waitpid(migrator, &status, WNOHANG), 0);
     assert_int_equal(app_number(app, "SELECT count(*) FROM t WHERE b IS NOT NULL"), 0);
     assert_int_equal(kill(migrator, SIGKILL), 0);
@@ -384,7 +384,7 @@ static void a_long_reader_bounds_the_log(void **state)
     for (int i = 0; i < 300 && (stat(log, &info) != 0 || info.st_size < (32 << 20)); i++) {
         clock_sleep_us(100000);
     }
-    sleep(1);
+    clock_sleep_us(300000);
     assert_int_equal(stat(log, &info), 0);
     assert_in_range(info.st_size, 32 << 20, 36 << 20);
     assert_int_equal(waitpid(migrator, &status, WNOHANG), 0);
