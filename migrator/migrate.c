@@ -13,6 +13,7 @@
 #include "migrator/identity.h"
 #include "migrator/plain.h"
 #include "migrator/plan_file.h"
+#include "migrator/reclaim.h"
 #include "migrator/session.h"
 #include "migrator/shape.h"
 #include "migrator/veto.h"
@@ -306,14 +307,36 @@ static enum err_code apply_one(struct migrate *m, size_t index, const struct ask
                : walk_forward(m, index, &asked->request, steps, waits, err);
 }
 
+static bool is_asked_for(const struct asked *asked, size_t index)
+{
+    return !asked->one || index == asked->index;
+}
+
+/* Whether there is something to do, and be it that columns of an earlier purge are to go. */
+static enum err_code look_for_work(struct migrate *m, const struct asked *asked, bool *anything,
+                                   struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    *anything = false;
+    for (size_t i = 0; rc == ERR_OK && i < m->folder.count && !*anything; i++) {
+        if (is_asked_for(asked, i)) {
+            *anything = !is_done(m, i, asked);
+            rc =
+                *anything || !asked->request.rewrite ? ERR_OK : reclaim_is_due(m, i, anything, err);
+        }
+    }
+    return rc;
+}
+
 static enum err_code apply_all(struct migrate *m, const struct asked *asked, struct json *steps,
                                struct json *waits, struct err *err)
 {
     bool anything = false;
-    enum err_code rc;
+    enum err_code rc = look_for_work(m, asked, &anything, err);
 
-    for (size_t i = 0; i < m->folder.count; i++) {
-        anything = anything || ((!asked->one || i == asked->index) && !is_done(m, i, asked));
+    if (rc) {
+        return rc;
     }
     if (!anything) {
         rc = identity_compare(m, err);
@@ -329,8 +352,9 @@ static enum err_code apply_all(struct migrate *m, const struct asked *asked, str
     rc = rc ? rc : identity_compare(m, err);
     rc = rc ? rc : flag_link_report_all(m, err);
     for (size_t i = 0; rc == ERR_OK && i < m->folder.count; i++) {
-        if (!asked->one || i == asked->index) {
+        if (is_asked_for(asked, i)) {
             rc = apply_one(m, i, asked, steps, waits, err);
+            rc = rc || !asked->request.rewrite ? rc : reclaim_run(m, i, steps, err);
         }
     }
     return rc;

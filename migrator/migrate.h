@@ -77,7 +77,8 @@ struct migrate_apply {
     int watch_s; /* how long to stay behind contract, and look at "watch"; 0: not at all */
     const char
         *throttle_while;      /* CEL: the backfill waits while it is true, or cannot be answered */
-    bool reclaim;             /* purge may write a large table anew at once, under the write lock */
+    bool reclaim;             /* purge may write a large table anew at once, under the write lock;
+                                 what earlier purges left there goes too */
     const char *throttle_url; /* it waits while this does not answer 200 */
     const char *recovery_point; /* purge copies the database first: to this new file, "none", or
                                    NULL: under a name of its own */

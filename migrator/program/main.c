@@ -529,8 +529,7 @@ static const struct cli_option apply_options[] = {
      true},
     {"reclaim", 0, NULL,
      "purge removes the columns of a large table at once, while everybody waits; otherwise they "
-     "are "
-     "emptied and stay",
+     "are emptied and stay, and this removes them later",
      false},
     {"throttle-while", 0, "CONDITION",
      "the backfill waits while this is true: CEL over wal_bytes, load, now, rows_done, ...", false},

@@ -60,6 +60,10 @@ static void print_step(const struct json *step)
         printf("  the set-aside columns are empty, and stay in the table: it is large (--reclaim "
                "removes them)\n");
     }
+    if (json_get(step, "columns_removed") != NULL) {
+        printf("  set-aside columns that a purge had left, removed: %.0f\n",
+               number(step, "columns_removed"));
+    }
     if (json_get(step, "stays_expanded") != NULL) {
         printf("  it stays expanded, which old code does not see: %s\n",
                text(step, "stays_expanded"));

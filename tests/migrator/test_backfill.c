@@ -483,6 +483,23 @@ static enum err_code back_with_maintenance(struct err *err)
     return rc;
 }
 
+static enum err_code reclaim(struct err *err)
+{
+    struct migrate_options options = {.database = db, .folder = folder};
+    struct migrate *m = NULL;
+    struct json *report = NULL;
+    enum err_code rc = migrate_open(&options, &m, err);
+
+    rc = rc ? rc : migrate_apply(m, &(struct migrate_apply){.reclaim = true}, &report, err);
+    if (rc == ERR_OK) {
+        const struct json *step = json_first(json_get(report, "steps"));
+        assert_int_equal((int)json_number(json_get(step, "columns_removed"), 0), step != NULL);
+    }
+    json_free(report);
+    migrate_close(m);
+    return rc;
+}
+
 #define COLUMNS "SELECT group_concat(name) FROM pragma_table_info('t')"
 
 static void a_large_table_is_not_written_anew_unasked(void **state)
@@ -545,6 +562,21 @@ static void a_large_table_is_not_written_anew_unasked(void **state)
                                      "type = 'trigger'"),
                      0);
     app_run(app, "INSERT INTO t(b) VALUES('new')");
+
+    /* What stayed goes when it is asked for, unless somebody took it into use. */
+    app_run(app, "UPDATE t SET lockstep_1_a = 'mine' WHERE id = 7");
+    assert_int_equal(reclaim(&err), ERR_CONFLICT);
+    assert_non_null(strstr(err.msg, "somebody has written"));
+    app_run(app, "UPDATE t SET lockstep_1_a = NULL");
+    PLAY(reclaim(&play_err));
+    columns = app_rows(app, COLUMNS);
+    assert_string_equal(columns, "id,b\n");
+    free(columns);
+    assert_int_equal(app_number(app, "SELECT count(*) FROM t"), 60001);
+    assert_int_equal(app_number(app, "SELECT count(*) FROM lockstep_history WHERE event = "
+                                     "'reclaim'"),
+                     1);
+    PLAY(reclaim(&play_err)); /* nothing is left: nothing is done */
     app_close(app);
 }
 
