@@ -37,6 +37,17 @@ const char *digest_hex(const void *data, size_t len, char out[DIGEST_HEX_BYTES])
     return sodium_bin2hex(out, DIGEST_HEX_BYTES, hash, sizeof hash);
 }
 
+void digest_raw(const void *data, size_t len, unsigned char out[DIGEST_BYTES])
+{
+    crypto_hash_sha256(out, data, len);
+}
+
+void digest_hmac(const unsigned char key[DIGEST_BYTES], const void *data, size_t len,
+                 unsigned char out[DIGEST_BYTES])
+{
+    crypto_auth_hmacsha256(out, data, len, key);
+}
+
 void digest_init(struct digest *digest)
 {
     crypto_hash_sha256_init(state_of(digest));

@@ -12,6 +12,12 @@
 /* SHA-256 of data as lower-case hex; returns out. */
 const char *digest_hex(const void *data, size_t len, char out[DIGEST_HEX_BYTES]);
 
+#define DIGEST_BYTES 32
+/* The same as bytes, and HMAC-SHA256 with a key of as many. */
+void digest_raw(const void *data, size_t len, unsigned char out[DIGEST_BYTES]);
+void digest_hmac(const unsigned char key[DIGEST_BYTES], const void *data, size_t len,
+                 unsigned char out[DIGEST_BYTES]);
+
 /* Several pieces as one: start, add, end. Each piece is framed by its length, so that ("ab","c")
  * and ("a","bc") differ. */
 struct digest {

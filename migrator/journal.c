@@ -30,9 +30,6 @@ static const char *const tables[] = {
     "duration_ms INTEGER, rows INTEGER, digest TEXT, detail TEXT)",
     "CREATE TABLE lockstep_activity(migration TEXT PRIMARY KEY NOT NULL, written_at INTEGER NOT "
     "NULL)",
-    /* As wrangler makes it. */
-    "CREATE TABLE IF NOT EXISTS \"d1_migrations\"(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT "
-    "UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)",
 };
 
 static enum err_code has_table(struct database *db, const char *name, bool *out, struct err *err)
@@ -85,8 +82,22 @@ enum err_code journal_meta_read(struct database *db, struct journal_meta *out, s
     return ERR_OK;
 }
 
+/* As wrangler makes it. */
+static void make_ledger(struct work *work, const char *ledger)
+{
+    struct buf sql = {0};
+
+    buf_text(&sql, "CREATE TABLE IF NOT EXISTS ");
+    buf_sql_name(&sql, str_of(ledger));
+    buf_text(&sql, "(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP "
+                   "DEFAULT CURRENT_TIMESTAMP NOT NULL)");
+    work_sql(work, buf_cstr(&sql));
+    work->failed = work->failed || buf_failed(&sql);
+    buf_fini(&sql);
+}
+
 enum err_code journal_make(struct database *db, const char *environment, const char *database_id,
-                           const char *home, struct err *err)
+                           const char *home, const char *ledger, struct err *err)
 {
     struct work work = {0};
     char format[16];
@@ -98,6 +109,7 @@ enum err_code journal_make(struct database *db, const char *environment, const c
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         work_sql(&work, tables[i]);
     }
+    make_ledger(&work, ledger);
     work_sql_with(&work,
                   "INSERT INTO lockstep_meta(key, value) VALUES('format', ?1), ('environment', "
                   "?2), ('database_id', ?3), ('home', ?4)",
@@ -176,18 +188,22 @@ static enum err_code read_journal(struct database *db, struct journal *out, stru
 }
 
 /* Rows that another tool (wrangler) wrote into the ledger and that the journal does not have. */
-static enum err_code read_ledger(struct database *db, bool journal_exists, struct journal *out,
-                                 struct err *err)
+static enum err_code read_ledger(struct database *db, const char *ledger, bool journal_exists,
+                                 struct journal *out, struct err *err)
 {
     struct database_rows *rows = NULL;
     struct journal_row *all;
-    enum err_code rc = database_query(
-        db,
-        journal_exists ? "SELECT name FROM d1_migrations WHERE name NOT IN (SELECT migration FROM "
-                         "lockstep_journal) ORDER BY name"
-                       : "SELECT name FROM d1_migrations ORDER BY name",
-        NULL, 0, &rows, err);
+    struct buf sql = {0};
+    enum err_code rc;
 
+    buf_text(&sql, "SELECT name FROM ");
+    buf_sql_name(&sql, str_of(ledger));
+    buf_text(&sql, journal_exists
+                       ? " WHERE name NOT IN (SELECT migration FROM lockstep_journal) ORDER BY name"
+                       : " ORDER BY name");
+    rc = buf_failed(&sql) ? err_set(err, ERR_NOMEM, "out of memory")
+                          : database_query(db, buf_cstr(&sql), NULL, 0, &rows, err);
+    buf_fini(&sql);
     if (rc) {
         return rc;
     }
@@ -222,20 +238,21 @@ static int by_name(const void *a, const void *b)
     return strcmp(left->migration, right->migration);
 }
 
-enum err_code journal_read(struct database *db, struct journal *out, struct err *err)
+enum err_code journal_read(struct database *db, const char *ledger, struct journal *out,
+                           struct err *err)
 {
     bool journal_exists = false, ledger_exists = false;
     enum err_code rc = has_table(db, "lockstep_journal", &journal_exists, err);
 
     *out = (struct journal){0};
     if (rc == ERR_OK) {
-        rc = has_table(db, "d1_migrations", &ledger_exists, err);
+        rc = has_table(db, ledger, &ledger_exists, err);
     }
     if (rc == ERR_OK && journal_exists) {
         rc = read_journal(db, out, err);
     }
     if (rc == ERR_OK && ledger_exists) {
-        rc = read_ledger(db, journal_exists, out, err);
+        rc = read_ledger(db, ledger, journal_exists, out, err);
     }
     if (out->count > 1) {
         qsort(out->at, out->count, sizeof *out->at, by_name);
@@ -363,9 +380,18 @@ void journal_history(struct work *work, const struct history *history)
                   9, params);
 }
 
-void journal_ledger(struct work *work, const char *name)
+void journal_ledger(struct work *work, const char *ledger, const char *name)
 {
     struct database_value param = database_text(name);
+    struct buf sql = {0};
 
-    work_sql_with(work, "INSERT INTO \"d1_migrations\" (name) VALUES (?1)", 1, &param);
+    if (strcmp(ledger, JOURNAL_LEDGER) != 0) { /* it may have been called otherwise at first */
+        make_ledger(work, ledger);
+    }
+    buf_text(&sql, "INSERT INTO ");
+    buf_sql_name(&sql, str_of(ledger));
+    buf_text(&sql, " (name) VALUES (?1)");
+    work_sql_with(work, buf_cstr(&sql), 1, &param);
+    work->failed = work->failed || buf_failed(&sql);
+    buf_fini(&sql);
 }

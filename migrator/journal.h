@@ -46,13 +46,17 @@ struct journal {
 
 MUST_USE enum err_code journal_meta_read(struct database *db, struct journal_meta *out,
                                          struct err *err);
+#define JOURNAL_LEDGER "d1_migrations" /* as wrangler calls it unless its file says otherwise */
+
 /* Makes all tables in one batch. environment, database_id and home (its path, or "") become those of
  * this database. */
 MUST_USE enum err_code journal_make(struct database *db, const char *environment,
-                                    const char *database_id, const char *home, struct err *err);
+                                    const char *database_id, const char *home, const char *ledger,
+                                    struct err *err);
 
 /* Everything, ledger included; the tables may be missing (nothing then). */
-MUST_USE enum err_code journal_read(struct database *db, struct journal *out, struct err *err);
+MUST_USE enum err_code journal_read(struct database *db, const char *ledger, struct journal *out,
+                                    struct err *err);
 void journal_fini(struct journal *journal);
 const struct journal_row *journal_find(const struct journal *journal, const char *migration);
 
@@ -76,6 +80,6 @@ void journal_history(struct work *work, const struct history *history);
 const char *journal_actor(char *out, size_t size);
 
 /* Adds the row of the ledger that wrangler would have added. */
-void journal_ledger(struct work *work, const char *name);
+void journal_ledger(struct work *work, const char *ledger, const char *name);
 
 #endif

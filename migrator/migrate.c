@@ -41,6 +41,7 @@ enum err_code migrate_open(const struct migrate_options *options, struct migrate
     m->options.database = keep(m, options->database);
     m->options.database_token = keep(m, options->database_token);
     m->options.database_api = keep(m, options->database_api);
+    m->options.ledger = keep(m, options->ledger != NULL ? options->ledger : JOURNAL_LEDGER);
     m->options.environment = keep(m, options->environment);
     m->options.flag_server = keep(m, options->flag_server);
     m->options.flag_token = keep(m, options->flag_token);

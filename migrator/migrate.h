@@ -42,6 +42,7 @@ struct migrate_options {
     const char *database;             /* URL or path */
     const char *database_token;       /* of an engine behind HTTP (d1://...); NULL: none */
     const char *database_api;         /* its API's base URL; NULL: the engine's own */
+    const char *ledger;               /* what wrangler calls its table; NULL: "d1_migrations" */
     const char *folder;               /* NULL: files */
     const struct migrate_file *files; /* used when folder is NULL */
     const char *environment;          /* "production"; NULL: as stored, else "development" */

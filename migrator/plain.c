@@ -313,7 +313,7 @@ enum err_code plain_apply(struct migrate *m, size_t index, struct json *steps, s
         journal_move(&work, migration->name, migration_kind_name(migration->kind),
                      migration->checksum, MIG_PENDING, MIG_APPLIED);
         if (migration->kind == MIGRATION_PLAIN) {
-            journal_ledger(&work, migration->name);
+            journal_ledger(&work, m->options.ledger, migration->name);
         }
         rc = run(m, index, &work, MIG_PENDING, MIG_APPLIED, steps, err);
     }

@@ -68,7 +68,7 @@ static enum err_code open_database(struct migrate *m, bool writable, struct err 
 enum err_code session_reread(struct migrate *m, struct err *err)
 {
     journal_fini(&m->journal);
-    return journal_read(m->db, &m->journal, err);
+    return journal_read(m->db, m->options.ledger, &m->journal, err);
 }
 
 static enum err_code begin(struct migrate *m, bool writable, struct err *err)
@@ -98,7 +98,9 @@ enum err_code session_begin(struct migrate *m, struct err *err)
         char id[33], home[sizeof m->meta.home];
         identity_home(m, home, sizeof home);
         rc = database_prepare_guards(m->db, err);
-        rc = rc ? rc : journal_make(m->db, m->environment, random_hex(16, id), home, err);
+        rc = rc ? rc
+                : journal_make(m->db, m->environment, random_hex(16, id), home, m->options.ledger,
+                               err);
         if (rc != ERR_OK && rc != ERR_BUSY) {
             return rc;
         }

@@ -15,6 +15,7 @@
 #include "migrator/migrate.h"
 #include "migrator/phased.h"
 #include "migrator/program/report_text.h"
+#include "migrator/program/wrangler.h"
 
 #define TOKEN_FILE_BYTES 4096u
 #define WAIT_MAX_MS (7 * 24 * 3600 * 1000LL)
@@ -147,6 +148,34 @@ static const char *environment_or(const char *variable, const char *other)
     return value != NULL && *value != '\0' ? value : getenv(other);
 }
 
+/* What is not named otherwise, wrangler's own file tells. It is never read unasked: the database that
+ * it names is as a rule that of production. */
+static enum err_code ask_wrangler(struct program *p, const struct cli *cli,
+                                  struct migrate_options *options, struct err *err)
+{
+    struct wrangler_ask ask = {.file = cli_option(cli, "wrangler"),
+                               .environment = cli_option(cli, "wrangler-env"),
+                               .binding = cli_option(cli, "wrangler-binding"),
+                               .local = cli_given(cli, "wrangler-local")};
+    struct wrangler said = {0};
+    enum err_code rc;
+
+    if (ask.file == NULL) {
+        return ask.environment != NULL || ask.binding != NULL || ask.local
+                   ? err_set(err, ERR_INVALID, "of which file? --wrangler FILE (or its folder)")
+                   : ERR_OK;
+    }
+    rc = wrangler_read(&ask, &p->arena, &said, err);
+    if (rc == ERR_OK) {
+        options->database =
+            cli_given(cli, "database") ? cli_option(cli, "database") : said.database;
+        options->folder =
+            cli_given(cli, "migrations") ? cli_option(cli, "migrations") : said.folder;
+        options->ledger = said.ledger;
+    }
+    return rc;
+}
+
 static enum err_code open_migrate(struct program *p, const struct cli *cli, struct err *err)
 {
     struct migrate_options options = {
@@ -170,9 +199,16 @@ static enum err_code open_migrate(struct program *p, const struct cli *cli, stru
     if (rc) {
         return rc;
     }
+    rc = ask_wrangler(p, cli, &options, err);
+    if (rc) {
+        return rc;
+    }
     if (options.database == NULL) {
         return err_set(err, ERR_INVALID,
-                       "name the database by --database or LOCKSTEP_DATABASE (sqlite:app.db)");
+                       "name the database by --database or LOCKSTEP_DATABASE (sqlite:app.db)%s",
+                       wrangler_find(NULL, &p->arena) != NULL
+                           ? "; --wrangler . takes the one of wrangler's file here"
+                           : "");
     }
     if (options.folder == NULL) {
         options.folder = "migrations";
@@ -495,6 +531,14 @@ static const struct cli_option common[] = {
     {"database-token-file", 0, "FILE",
      "a file with the API token of a D1 database (or CLOUDFLARE_API_TOKEN)", false},
     {"database-api", 0, "URL", "the API's base URL, if it is another (CLOUDFLARE_API_BASE_URL)",
+     false},
+    {"wrangler", 0, "FILE",
+     "take database and migrations from this wrangler.json, .jsonc or .toml, or from the one in "
+     "this folder",
+     false},
+    {"wrangler-env", 0, "NAME", "of its environments this one", false},
+    {"wrangler-binding", 0, "NAME", "of its databases this one (binding or name)", false},
+    {"wrangler-local", 0, NULL, "the local database of `wrangler dev`, under .wrangler/state",
      false},
     {"migrations", 'm', "DIR", "the folder of migrations; default: migrations", false},
     {"environment", 'e', "NAME", "what this database is for; stored at the first contact", false},

@@ -95,7 +95,7 @@ exits "without a way back" 0 migrate apply --to purged --recovery-point none
 # ---- faults on the way: nothing is lost, nothing done twice ----
 
 start_peer
-for fault in 1 3 4 5 6 7 9 10 4 6 7 9 3 4 9 6; do peer fault "$fault"; done
+for fault in 1 0 3 0 4 0 5 0 6 0 7 0 9 10 0 4 6; do peer fault "$fault"; done
 exits "plain under faults" 0 migrate apply 0001_init.sql
 for fault in 0 4 0 0 6 0 0 7 0 9 0 0 4 0 0 6 9 0 0 0 7 0 0 4 0 0 0 6; do peer fault "$fault"; done
 exits "the walk under faults" 0 migrate apply --to in-sync
