@@ -25,6 +25,10 @@ int cmd_who(struct cli *cli, void *ctx);
 int cmd_unhold(struct cli *cli, void *ctx);
 int cmd_untie(struct cli *cli, void *ctx);
 int cmd_clients(struct cli *cli, void *ctx);
+int cmd_export(struct cli *cli, void *ctx);
+int cmd_diff(struct cli *cli, void *ctx);
+int cmd_apply(struct cli *cli, void *ctx);
+int cmd_simulate(struct cli *cli, void *ctx);
 int cmd_token(struct cli *cli, void *ctx);
 
 /* Changes a flag: reads it, lets edit() change the document, and writes it back over the version it

@@ -58,6 +58,22 @@ static const struct cli_option audit_options[] = {
     {"before", 'b', "ID", "only those older than this one", false},
     {0}};
 
+static const struct cli_option diff_options[] = {
+    {"prune", 0, NULL, "flags without a file are to be archived", false}, {0}};
+
+static const struct cli_option apply_options[] = {
+    {"dry-run", 'n', NULL, "only say what would be done", false},
+    {"prune", 0, NULL, "archive flags that have no file", false},
+    {"reassign", 0, NULL, "also what gives people other variants than they have", false},
+    {0}};
+
+static const struct cli_option simulate_options[] = {
+    {"change", 0, "JSON", "members to change: '{\"state\": \"off\"}'; null removes one", false},
+    {"file", 'f', "FILE", "or the whole flag as it would be", false},
+    {"contexts", 'c', "FILE", "who: a JSON object a line; - is the standard input", false},
+    {"limit", 'n', "N", "how many of those who change to list (default 20)", false},
+    {0}};
+
 static const struct cli_option token_options[] = {
     {"role", 0, "ROLE", "admin, sdk-server, sdk-client, viewer, editor, pipeline", false},
     {"name", 'n', "NAME", "who uses it; stands in the audit (default: the role)", false},
@@ -101,6 +117,19 @@ static const struct cli_command commands[] = {
     {"eval", "KEY", "what somebody gets, and why",
      "Answers as a service would be answered, from the ruleset served now.", eval_options, 1, 1,
      cmd_eval},
+    {"simulate", "KEY", "who would change, before a change is made",
+     "Evaluates each context of a file with the flag as it is and as it would be. Nothing is sent.",
+     simulate_options, 1, 1, cmd_simulate},
+    {"export", "DIR", "write all flags into a folder, a file each",
+     "A file that says the same already is left alone.", NULL, 1, 1, cmd_export},
+    {"diff", "DIR", "what applying a folder would change",
+     "Exit code 0: nothing; 5: something. A flag that has no file is left alone, unless --prune.",
+     diff_options, 1, 1, cmd_diff},
+    {"apply", "DIR", "make the flags as a folder says",
+     "Makes and changes flags, each over the version that was compared. Applied again it changes "
+     "nothing. A file that is wrong is told before anything is changed; a change that is refused, "
+     "as when a schema does not bear it, keeps none of the others from being made.",
+     apply_options, 1, 1, cmd_apply},
     {"audit", "[KEY]", "who changed what, newest first", NULL, audit_options, 0, 1, cmd_audit},
     {"archive", "KEY", "retire a flag: clients play their own default", NULL, NULL, 1, 1,
      cmd_archive},

@@ -1,0 +1,371 @@
+/*
+ * simulate: who would get another variant, before a change is made. Evaluates here, with the code that
+ * the server and the SDK evaluate with.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "flags/evaluate.h"
+#include "flags/program/commands.h"
+#include "flags/program/table.h"
+
+enum { LIMIT_DEFAULT = 20, LIMIT_MAX = 100000, WAYS_MAX = 256, NAME_BYTES = 140 };
+
+/* How many go from one answer to another. */
+struct way {
+    char from[NAME_BYTES], to[NAME_BYTES];
+    size_t count;
+};
+
+struct simulation {
+    struct api *api;
+    struct ruleset *before, *after;
+    const struct flag *was, *is;
+    int64_t now_ms;
+    size_t contexts, changed, limit;
+    struct way ways[WAYS_MAX];
+    size_t way_count;
+    struct json *list; /* of those who change, limit at most */
+};
+
+/* ---- the flag as it would be ---- */
+
+/* RFC 7396: a member that is null goes, an object is merged, anything else is put. */
+static void merge(struct json *to, const struct json *patch)
+{
+    for (const struct json *one = json_first(patch); one != NULL; one = json_next(one)) {
+        struct json *now = json_get(to, json_key(one));
+
+        if (json_kind(one) == JSON_NULL) {
+            json_remove(to, json_key(one));
+        } else if (json_kind(one) == JSON_OBJECT) {
+            if (json_kind(now) != JSON_OBJECT) {
+                now = json_put(to, json_key(one), json_object());
+            }
+            merge(now, one);
+        } else {
+            json_put(to, json_key(one), json_copy(one));
+        }
+    }
+}
+
+static enum err_code read_json(struct api *api, const char *option, const char *text, size_t len,
+                               struct json **out)
+{
+    struct err err = {0};
+
+    if (json_parse(text, len, out, &err) != ERR_OK) {
+        return api_set(api, ERR_INVALID, "--%s: %s", option, err.msg);
+    }
+    return json_kind(*out) == JSON_OBJECT
+               ? ERR_OK
+               : api_set(api, ERR_INVALID, "--%s: must be a JSON object", option);
+}
+
+/* A serve is one of several things, so that merging {"ramp": ...} into {"variant": "on"} would make
+ * both: whatever is asked for takes the place of what was there. */
+static void clear_serves(struct json *flag, const struct json *patch)
+{
+    const struct json *domains = json_get(patch, "domains");
+
+    if (json_kind(json_get(patch, "fallthrough")) == JSON_OBJECT) {
+        json_remove(flag, "fallthrough");
+    }
+    for (const struct json *one = json_first(domains); one != NULL; one = json_next(one)) {
+        json_remove(json_get(flag, "domains"), json_key(one));
+    }
+}
+
+static enum err_code change_of(struct api *api, struct cli *cli, const struct json *flag,
+                               struct json **out)
+{
+    const char *text = cli_option(cli, "change"), *path = cli_option(cli, "file");
+    struct json *given = NULL;
+    struct err err = {0};
+    char *body = NULL;
+    size_t len = 0;
+    enum err_code rc;
+
+    if (path != NULL) {
+        if (file_read(path, LIMIT_BODY_BYTES, &body, &len, &err) != ERR_OK) {
+            return api_set(api, err.code, "%s", err.msg);
+        }
+        rc = read_json(api, "file", body, len, &given);
+        free(body);
+        *out = given;
+        return rc;
+    }
+    rc = read_json(api, "change", text, strlen(text), &given);
+    if (rc == ERR_OK) {
+        *out = json_copy(flag);
+        clear_serves(*out, given);
+        merge(*out, given);
+    }
+    json_free(given);
+    return rc;
+}
+
+static void keep_salts(struct json *flag, const struct json *stored)
+{
+    static const char *const members[] = {"salt", "split_salt"};
+
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        if (json_get(flag, members[i]) == NULL) {
+            json_put(flag, members[i], json_copy(json_get(stored, members[i])));
+        }
+    }
+}
+
+static enum err_code build(struct api *api, const struct json *flag, struct ruleset **out)
+{
+    struct json *document = json_object();
+    struct json *copy = json_copy(flag);
+    struct err err = {0};
+    enum err_code rc;
+
+    json_remove(copy, "version");
+    json_remove(copy, "tie");
+    rc = flag_check(copy, &err);
+    json_put_number(document, "format", RULESET_FORMAT);
+    json_put_text(document, "environment", "simulation");
+    json_put_number(document, "epoch", 1);
+    json_put_number(document, "revision", 1);
+    (void)json_append(json_put(document, "flags", json_array()), copy);
+    rc = rc ? rc : ruleset_build(document, out, &err);
+    json_free(document);
+    return rc ? api_set(api, rc, "%s", err.msg) : ERR_OK;
+}
+
+/* ---- the contexts ---- */
+
+static const char *answer_of(const struct decision *decision)
+{
+    return decision->variant != NULL ? decision->variant : "(none)";
+}
+
+static void count_way(struct simulation *s, const char *from, const char *to)
+{
+    size_t i = 0;
+
+    while (i < s->way_count &&
+           (strcmp(s->ways[i].from, from) != 0 || strcmp(s->ways[i].to, to) != 0)) {
+        i++;
+    }
+    if (i == WAYS_MAX) {
+        return;
+    }
+    if (i == s->way_count) {
+        snprintf(s->ways[i].from, NAME_BYTES, "%s", from);
+        snprintf(s->ways[i].to, NAME_BYTES, "%s", to);
+        s->way_count++;
+    }
+    s->ways[i].count++;
+}
+
+static void list_one(struct simulation *s, const struct json *attributes,
+                     const struct decision *was, const struct decision *is)
+{
+    struct json *one = json_append(s->list, json_object());
+
+    json_put_number(one, "line", (double)s->contexts);
+    json_put(one, "context", json_copy(attributes));
+    json_put_text(one, "was", answer_of(was));
+    json_put_text(one, "now", answer_of(is));
+    json_put_text(one, "because", is->rule != NULL ? is->rule : is->where != NULL ? is->where : "");
+}
+
+static enum err_code evaluate(struct simulation *s, const struct json *attributes)
+{
+    struct context before, after;
+    struct decision was, is;
+    struct err err = {0};
+
+    if (context_init(&before, s->before, attributes, s->now_ms, &err) != ERR_OK) {
+        return api_set(s->api, err.code, "line %zu: %s", s->contexts, err.msg);
+    }
+    if (context_init(&after, s->after, attributes, s->now_ms, &err) != ERR_OK) {
+        context_fini(&before);
+        return api_set(s->api, err.code, "line %zu: %s", s->contexts, err.msg);
+    }
+    evaluate_flag(s->before, s->was, &before, &was);
+    evaluate_flag(s->after, s->is, &after, &is);
+    if (strcmp(answer_of(&was), answer_of(&is)) != 0) {
+        s->changed++;
+        count_way(s, answer_of(&was), answer_of(&is));
+        if (json_count(s->list) < s->limit) {
+            list_one(s, attributes, &was, &is);
+        }
+    }
+    context_fini(&after);
+    context_fini(&before);
+    return ERR_OK;
+}
+
+static enum err_code one_line(struct simulation *s, const char *text, size_t len)
+{
+    struct json *attributes = NULL;
+    struct err err = {0};
+    enum err_code rc;
+
+    if (strspn(text, " \t\r\n") == len) {
+        return ERR_OK;
+    }
+    s->contexts++;
+    if (len > LIMIT_CONTEXT_BYTES) {
+        return api_set(s->api, ERR_INVALID, "line %zu: is larger than %u bytes", s->contexts,
+                       LIMIT_CONTEXT_BYTES);
+    }
+    if (json_parse(text, len, &attributes, &err) != ERR_OK) {
+        return api_set(s->api, ERR_INVALID, "line %zu: %s", s->contexts, err.msg);
+    }
+    rc = evaluate(s, attributes);
+    json_free(attributes);
+    return rc;
+}
+
+static enum err_code go_through(struct simulation *s, const char *path)
+{
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
+    enum err_code rc = ERR_OK;
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t len;
+
+    if (file == NULL) {
+        return api_set(s->api, ERR_INVALID, "%s: %s", path, strerror(errno));
+    }
+    while (rc == ERR_OK && (len = getline(&line, &room, file)) >= 0) {
+        rc = one_line(s, line, (size_t)len);
+    }
+    if (rc == ERR_OK && ferror(file)) {
+        rc = api_set(s->api, ERR_IO, "%s: cannot be read", path);
+    }
+    free(line);
+    if (file != stdin) {
+        (void)fclose(file);
+    }
+    return rc;
+}
+
+/* ---- what came of it ---- */
+
+static void print_text(const struct simulation *s, const char *key)
+{
+    struct table *table;
+
+    printf("%zu of %zu contexts would get something else from %s\n", s->changed, s->contexts, key);
+    for (size_t i = 0; i < s->way_count; i++) {
+        printf("  %s -> %s: %zu\n", s->ways[i].from, s->ways[i].to, s->ways[i].count);
+    }
+    if (json_count(s->list) == 0) {
+        return;
+    }
+    table = table_new("LINE", "WAS", "NOW", "BECAUSE", "CONTEXT", NULL);
+    for (const struct json *one = json_first(s->list); one != NULL; one = json_next(one)) {
+        char *context = json_print(json_get(one, "context"));
+        char line[24];
+
+        snprintf(line, sizeof line, "%.0f", json_number(json_get(one, "line"), 0));
+        table_add(table, line, json_get_text(one, "was", ""), json_get_text(one, "now", ""),
+                  json_get_text(one, "because", ""), context != NULL ? context : "");
+        free(context);
+    }
+    table_print(table);
+    if (json_count(s->list) < s->changed) {
+        printf("and %zu more (--limit)\n", s->changed - json_count(s->list));
+    }
+}
+
+static void print(struct cli *cli, struct simulation *s, const char *key)
+{
+    struct json *out, *ways;
+
+    if (!cli_json(cli)) {
+        print_text(s, key);
+        return;
+    }
+    out = json_object();
+    json_put_text(out, "flag", key);
+    json_put_number(out, "contexts", (double)s->contexts);
+    json_put_number(out, "changed", (double)s->changed);
+    ways = json_put(out, "ways", json_array());
+    for (size_t i = 0; i < s->way_count; i++) {
+        struct json *way = json_append(ways, json_object());
+
+        json_put_text(way, "was", s->ways[i].from);
+        json_put_text(way, "now", s->ways[i].to);
+        json_put_number(way, "count", (double)s->ways[i].count);
+    }
+    json_put(out, "who", json_copy(s->list));
+    cli_print_json(out);
+}
+
+static enum err_code simulate(struct simulation *s, struct cli *cli)
+{
+    struct json *flag = NULL, *changed = NULL;
+    enum err_code rc = api_get_flag(s->api, cli_operand(cli, 0), &flag, NULL);
+
+    rc = rc ? rc : change_of(s->api, cli, flag, &changed);
+    if (rc == ERR_OK) {
+        keep_salts(changed, flag);
+        json_put_text(changed, "key", json_get_text(flag, "key", ""));
+        rc = build(s->api, flag, &s->before);
+    }
+    rc = rc ? rc : build(s->api, changed, &s->after);
+    if (rc == ERR_OK) {
+        s->was = ruleset_at(s->before, 0);
+        s->is = ruleset_at(s->after, 0);
+        rc = go_through(s, cli_option(cli, "contexts"));
+    }
+    json_free(changed);
+    json_free(flag);
+    return rc;
+}
+
+static bool read_limit(struct cli *cli, size_t *out)
+{
+    const char *text = cli_option(cli, "limit");
+    char *end = NULL;
+    long value = text != NULL ? strtol(text, &end, 10) : LIMIT_DEFAULT;
+
+    *out = (size_t)value;
+    return text == NULL || (end != text && *end == '\0' && value >= 0 && value <= LIMIT_MAX);
+}
+
+int cmd_simulate(struct cli *cli, void *ctx)
+{
+    struct simulation s = {.now_ms = clock_wall_ms()};
+    struct api api;
+    int code;
+
+    (void)ctx;
+    if (cli_given(cli, "change") == cli_given(cli, "file")) {
+        return cli_usage(cli, "what would change? --change JSON, or --file FILE with the flag");
+    }
+    if (!cli_given(cli, "contexts")) {
+        return cli_usage(cli, "--contexts FILE is needed: a JSON object a line");
+    }
+    if (!read_limit(cli, &s.limit)) {
+        return cli_usage(cli, "--limit: must be a whole number from 0 to %d", LIMIT_MAX);
+    }
+    code = api_open(&api, cli, "simulate");
+    if (code == 0) {
+        s.api = &api;
+        s.list = json_array();
+        if (simulate(&s, cli) == ERR_OK) {
+            print(cli, &s, cli_operand(cli, 0));
+        } else {
+            code = api_fail(&api);
+        }
+    }
+    json_free(s.list);
+    ruleset_free(s.before);
+    ruleset_free(s.after);
+    api_close(&api);
+    return code;
+}
