@@ -159,18 +159,16 @@ static enum err_code set_local(const struct json *one, const char *base, struct 
 
     out->database =
         arena_print(arena, "%s%s%s/%s.sqlite", base, STATE, OBJECT, local_name(id, arena));
-                                local_name(id, arena)); /* lint: not SQL */
-                                if (out->database == NULL) {
-                                    return err_set(err, ERR_NOMEM, "out of memory");
-                                }
-                                return file_exists(out->database)
-                                           ? ERR_OK
-                                           : err_set(err, ERR_NOT_FOUND,
-                                                     "there is no local database yet (%.300s): "
-                                                     "`wrangler dev` or `wrangler d1 "
-                                                     "execute NAME --local --command \"SELECT 1\"` "
-                                                     "makes it",
-                                                     out->database);
+    if (out->database == NULL) {
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    return file_exists(out->database) ? ERR_OK
+                                      : err_set(err, ERR_NOT_FOUND,
+                                                "there is no local database yet (%.300s): "
+                                                "`wrangler dev` or `wrangler d1 "
+                                                "execute NAME --local --command \"SELECT 1\"` "
+                                                "makes it",
+                                                out->database);
 }
 
 static enum err_code set_remote(const struct json *root, const struct json *scope,

@@ -7,6 +7,7 @@
 unset LOCKSTEP_D1_TOKEN LOCKSTEP_DATABASE LOCKSTEP_MIGRATIONS CLOUDFLARE_ACCOUNT_ID
 export CLOUDFLARE_API_TOKEN=a-token-for-this-test LOCKSTEP_ACTOR=test
 coproc PEER { "$build/tests/d1/d1_peer_server" "$CLOUDFLARE_API_TOKEN"; }
+peer_pid=$PEER_PID
 read -r CLOUDFLARE_API_BASE_URL <&"${PEER[0]}"
 export CLOUDFLARE_API_BASE_URL
 migrate() { "$build/migrate" "$@"; }
@@ -98,5 +99,5 @@ done
 cp db/0001_init.sql db/0002_same_number.sql
 exits "equal numbers" 2 migrate plan --wrangler . --wrangler-binding DB --wrangler-local
 exec {PEER[1]}>&-
-wait "$PEER_PID"
+wait "$peer_pid"
 finish
