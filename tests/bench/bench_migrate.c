@@ -191,6 +191,21 @@ static void make_folder(void)
     must(fclose(file) == 0, "fclose");
 }
 
+static void clean_up(void)
+{
+    char path[480];
+
+    (void)snprintf(path, sizeof path, "%s/0001_fill/migration.json", folder);
+    (void)unlink(path);
+    (void)snprintf(path, sizeof path, "%s/0001_fill", folder);
+    (void)rmdir(path);
+    (void)rmdir(folder);
+    (void)snprintf(path, sizeof path, "%s-shm", db);
+    (void)unlink(path);
+    (void)unlink(log_path);
+    (void)unlink(db);
+}
+
 static void make_table(long rows)
 {
     char sql[400];
@@ -348,6 +363,7 @@ int main(int argc, char **argv)
     missed += bar("writer's longest wait beside an idle partner's", median(worst), 5, "");
     printf("    free between holds, on average: at least %.2f of the hold\n", pause);
     missed += bar("one UPDATE is faster by", 1 / median(rate), 2.5, "");
+    clean_up();
     printf("largest log: %.1f MB\n", (double)log_bytes / 1e6);
     return missed > 0 && getenv("BARS") != NULL;
 }
