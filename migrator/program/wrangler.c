@@ -162,13 +162,12 @@ static enum err_code set_local(const struct json *one, const char *base, struct 
     if (out->database == NULL) {
         return err_set(err, ERR_NOMEM, "out of memory");
     }
-    return file_exists(out->database) ? ERR_OK
-                                      : err_set(err, ERR_NOT_FOUND,
-                                                "there is no local database yet (%.300s): "
-                                                "`wrangler dev` or `wrangler d1 "
-                                                "execute NAME --local --command \"SELECT 1\"` "
-                                                "makes it",
-                                                out->database);
+    return file_exists(out->database)
+               ? ERR_OK
+               : err_set(err, ERR_NOT_FOUND,
+                         "there is no local database yet (%.300s): `wrangler dev`, or `wrangler d1 "
+                         "migrations apply NAME --local`, makes it",
+                         out->database);
 }
 
 static enum err_code set_remote(const struct json *root, const struct json *scope,

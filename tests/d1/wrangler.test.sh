@@ -35,7 +35,7 @@ TOML
 exits "no database is named" 2 migrate status
 says "the file is offered" '*--wrangler .*'
 exits "no local database yet" 1 migrate status --wrangler . --wrangler-local
-says "how it is made" '*wrangler d1 execute*'
+says "how it is made" '*wrangler dev*makes it*'
 # the name that miniflare gives to the file of this id
 db=.wrangler/state/v3/d1/miniflare-D1DatabaseObject/aea88f13bd4201277aa656d8035d2e16f6c3891277ba4a027f818521f8fabdf4.sqlite
 sqlite3 "$db" 'CREATE TABLE _cf_METADATA(key INTEGER PRIMARY KEY, value BLOB); CREATE TABLE "my ledger"(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)'
