@@ -130,11 +130,17 @@ ended
 has "and says so" '*cannot be answered*' "$(cat err)"
 
 # ---- another statement begins anew, the same one goes on ----
-"$m" throttle 0.01 >/dev/null
+"$m" throttle 0.005 >/dev/null
 begin
 reach 100
+for _ in $(seq 100); do # every three seconds
+    grep -q ' of 40000' err && break
+    sleep 0.1
+done
 kill -9 "$running"
 ended
+has "progress goes into a log as lines" '*backfill 0001_fill: * of 40000 (*%) rows*' "$(cat err)"
+same "which nothing draws over" 0 "$(grep -c $'[\r\033]' err)"
 kept=$(done_rows)
 same "killed half-way" 1 "$((kept < 40000))"
 sqlite3 app.db "UPDATE lockstep_journal SET digest = 'of another statement'; UPDATE t SET b = NULL"
