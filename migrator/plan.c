@@ -19,6 +19,7 @@
 #include "migrator/backfill.h"
 #include "migrator/hand_run.h"
 #include "migrator/handwritten.h"
+#include "migrator/plan_cost.h"
 #include "migrator/plain.h"
 #include "migrator/plan_file.h"
 #include "migrator/removal.h"
@@ -674,6 +675,10 @@ static enum err_code plan_one(struct plan *plan, size_t index)
         if (rc == ERR_OK && p.m != NULL) {
             plan->purged[index] = plan->fresh && from == MIG_PENDING;
             rc = plan_phased(&p, from, plan->to, &plan->purged[index]);
+            if (rc == ERR_OK && !plan->light && database_remote(plan->m->db)) {
+                (void)json_put(p.out, "cost",
+                               plan_cost(p.migration->phased, p.rows, from, plan->to));
+            }
         }
     }
     plan_put_digests(p.migration, p.schema, p.out);

@@ -313,6 +313,24 @@ static bool print_phase(const struct json *phase, bool whole)
     return cut;
 }
 
+static void print_cost(const struct json *cost)
+{
+    char took[CLOCK_TEXT_BYTES];
+
+    if (cost == NULL) {
+        return;
+    }
+    printf("  cost: about %.0f requests (%s at the rate that the API permits), %.0f rows written "
+           "(USD %.2f)\n",
+           number(cost, "requests"), span(number(cost, "seconds") * 1000, took),
+           number(cost, "rows_written"), number(cost, "usd"));
+    if (number(cost, "rows_per_write") > 0) {
+        printf("  cost: while both shapes live, each insert or update of the application writes "
+               "%.0f rows more\n",
+               number(cost, "rows_per_write"));
+    }
+}
+
 static void print_plan(const struct json *report, bool whole)
 {
     const struct json *list = json_get(report, "migrations");
@@ -326,6 +344,7 @@ static void print_plan(const struct json *report, bool whole)
         for (const struct json *p = json_first(json_get(m, "phases")); p; p = json_next(p)) {
             cut = print_phase(p, whole) || cut;
         }
+        print_cost(json_get(m, "cost"));
         for (const struct json *n = json_first(json_get(m, "notes")); n; n = json_next(n)) {
             printf("  note: %s\n", json_text(n));
         }

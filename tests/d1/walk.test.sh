@@ -46,6 +46,9 @@ exits "plan" 0 migrate plan
 says "plan shows the walk" '*0002_domain*expand*dual-write*contract*'
 exits "nothing was left by plan" 0 migrate status
 says "nothing was applied" '*0001_init.sql*pending*'
+exits "the plain one" 0 migrate apply 0001_init.sql
+exits "the price" 0 migrate plan
+says "in requests and rows" '*cost: about * requests *500 rows written (USD 0.00)*each insert or update*writes 1 rows more*'
 exits "dual-writing" 0 migrate apply --to dual-writing
 peer sql "INSERT INTO Customer(Name, Email) VALUES('old', 'old@code.org')"
 peer sql "UPDATE Customer SET Email = 'changed@code.org' WHERE CustomerId = 7"
