@@ -24,6 +24,7 @@ struct backfill {
     int64_t free_since_us; /* when the lock was given back */
     bool remote;
     int64_t looked_us, bytes_max;
+    int64_t left_today; /* rows that may be written yet, if there is a bound */
     struct backfill_result *result;
     struct err *err;
 };
@@ -49,14 +50,74 @@ static const char *resume_at(struct backfill *b, const struct journal_row *row)
     return row->cursor;
 }
 
+/* ---- a service that counts rows written by the day ---- */
+
+#define WRITTEN_TODAY                                                                              \
+    "coalesce((SELECT CAST(substr(value, 12) AS INTEGER) FROM lockstep_meta WHERE key = "          \
+    "'written' AND substr(value, 1, 10) = date('now')), 0)"
+#define OWN_ROWS 6 /* of a batch: journal, lock, this count */
+
+static enum err_code read_written(struct backfill *b)
+{
+    struct database_rows *rows = NULL;
+    enum err_code rc = b->m->rows_per_day == 0 ? ERR_OK
+                                               : database_query(b->m->db, "SELECT " WRITTEN_TODAY,
+                                                                NULL, 0, &rows, b->err);
+
+    if (rc == ERR_OK && rows != NULL) {
+        b->left_today = b->m->rows_per_day - database_rows_int(rows, 0, 0, 0);
+        database_rows_free(rows);
+    }
+    return rc;
+}
+
+static void count_written(const struct backfill *b, int64_t rows, struct work *work)
+{
+    struct database_value param = database_int(rows + OWN_ROWS);
+
+    if (b->m->rows_per_day > 0) {
+        work_sql_with(work,
+                      "INSERT OR REPLACE INTO lockstep_meta(key, value) VALUES('written', "
+                      "date('now') || ' ' || (?1 + " WRITTEN_TODAY "))",
+                      1, &param);
+    }
+}
+
+/* How many rows the next batch may have; ERR_CONFLICT: none today. */
+static enum err_code bound_batch(struct backfill *b)
+{
+    enum err_code rc = ERR_OK;
+
+    if (b->m->rows_per_day == 0) {
+        return ERR_OK;
+    }
+    if (b->left_today <= OWN_ROWS) {
+        rc = read_written(b); /* it may be another day by now */
+    }
+    if (rc == ERR_OK && b->left_today <= OWN_ROWS) {
+        rc = err_set(b->err, ERR_CONFLICT,
+                     "%.80s: %lld rows were written today (UTC), and --rows-written-per-day allows "
+                     "%lld; what was done is kept; run the command again tomorrow",
+                     b->migration->name, (long long)(b->m->rows_per_day - b->left_today),
+                     (long long)b->m->rows_per_day);
+    }
+    if (rc == ERR_OK && b->batch > b->left_today - OWN_ROWS) {
+        b->batch = b->left_today - OWN_ROWS;
+    }
+    return rc;
+}
+
 /* ---- one batch ---- */
 
 /* Takes the next piece, as large as rows and bytes allow; and reads it, so that no page has to come
  * from the disk while the lock is held. */
 static enum err_code choose(struct backfill *b, struct range *range, bool *more, int64_t *rows)
 {
-    int64_t bytes = 0, wanted = b->batch;
-    enum err_code rc = range_next(range, b->m->db, wanted, more, b->err);
+    int64_t bytes = 0, wanted;
+    enum err_code rc = range->last ? ERR_OK : bound_batch(b);
+
+    wanted = b->batch;
+    rc = rc ? rc : range_next(range, b->m->db, wanted, more, b->err);
 
     while (rc == ERR_OK && *more) {
         rc = range_measure(range, b->m->db, rows, &bytes, b->err);
@@ -91,6 +152,7 @@ static void build(struct backfill *b, const struct range *range, int64_t rows, s
     work->failed = work->failed || buf_failed(&sql) || (range->up_to != NULL && place == NULL);
     buf_fini(&sql);
     journal_demand(work, b->migration->name, b->state);
+    count_written(b, rows, work);
     work_sql_with(work,
                   "UPDATE lockstep_journal SET cursor = ?2, digest = ?3, rows_done = ?4, "
                   "rows_total = ?5, backfill_done = ?6 WHERE migration = ?1",
@@ -228,6 +290,7 @@ static enum err_code run(struct backfill *b, struct range *range)
             break;
         }
         b->done += rows;
+        b->left_today -= rows + OWN_ROWS;
         b->result->batches++;
         show(b, b->done, range->last);
         adapt(b, rows, &out);
@@ -265,10 +328,11 @@ enum err_code backfill_run(struct migrate *m, size_t index, const struct change 
     if (rc) {
         return rc;
     }
+    rc = read_written(&b);
     b.done = range.up_to != NULL ? b.done : 0;
     result->rows = b.total;
     show(&b, b.done, false);
-    rc = run(&b, &range);
+    rc = rc ? rc : run(&b, &range);
     range_fini(&range);
     return rc ? rc : session_reread(m, err);
 }

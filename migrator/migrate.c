@@ -407,6 +407,7 @@ enum err_code migrate_apply(struct migrate *m, const struct migrate_apply *what,
         return rc;
     }
     accept_stale(m, what->accept_stale);
+    m->rows_per_day = what->rows_written_per_day;
     steps = json_array();
     waits = json_array();
     rc = apply_all(m, &asked, steps, waits, err);

@@ -77,10 +77,13 @@ struct migrate_apply {
     int wait_s;            /* how long to wait for a closed gate; 0: not at all */
     int watch_s; /* how long to stay behind contract, and look at "watch"; 0: not at all */
     const char
-        *throttle_while;      /* CEL: the backfill waits while it is true, or cannot be answered */
-    bool reclaim;             /* purge may write a large table anew at once, under the write lock;
+        *throttle_while; /* CEL: the backfill waits while it is true, or cannot be answered */
+    bool reclaim;        /* purge may write a large table anew at once, under the write lock;
                                  what earlier purges left there goes too */
-    const char *throttle_url; /* it waits while this does not answer 200 */
+    int64_t
+        rows_written_per_day;   /* a backfill ends behind so many (of a plan that counts them), and
+                                     the next day's goes on; 0: no bound */
+    const char *throttle_url;   /* it waits while this does not answer 200 */
     const char *recovery_point; /* purge copies the database first: to this new file, "none", or
                                    NULL: under a name of its own */
     const char *recovery_dir;   /* in this folder; NULL: beside the database */

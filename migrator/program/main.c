@@ -289,9 +289,11 @@ static int run_apply_like(struct cli *cli, bool plan)
                                  .fresh = cli_given(cli, "fresh"),
                                  .dry_run = !plan && cli_given(cli, "dry-run")};
     const char *wait = cli_option(cli, "wait"), *watch = plan ? NULL : cli_option(cli, "watch");
+    const char *rows = plan ? NULL : cli_option(cli, "rows-written-per-day");
     const char *stale[STALE_MAX + 1];
     struct json *report = NULL;
     struct err err = {0};
+    char *end = NULL;
     int64_t wait_ms = 0, watch_ms = 0;
     bool changes;
     enum err_code rc;
@@ -302,6 +304,12 @@ static int run_apply_like(struct cli *cli, bool plan)
     }
     if (watch != NULL && (!phased_duration(watch, &watch_ms) || watch_ms > WAIT_MAX_MS)) {
         return cli_usage(cli, "--watch '%s' is no duration such as 30s, 10m or 2h", watch);
+    }
+    if (rows != NULL) {
+        what.rows_written_per_day = strtoll(rows, &end, 10);
+        if (what.rows_written_per_day < 100 || *end != '\0') {
+            return cli_usage(cli, "--rows-written-per-day '%s' is no number from 100 on", rows);
+        }
     }
     what.wait_s = (int)((wait_ms + 999) / 1000);
     what.watch_s = (int)((watch_ms + 999) / 1000);
@@ -577,6 +585,10 @@ static const struct cli_option apply_options[] = {
      false},
     {"throttle-while", 0, "CONDITION",
      "the backfill waits while this is true: CEL over wal_bytes, load, now, rows_done, ...", false},
+    {"rows-written-per-day", 0, "N",
+     "the backfill ends behind so many rows (D1's free plan: 100000 a day), and goes on when the "
+     "command is run the next day",
+     false},
     {"throttle-url", 0, "URL", "the backfill waits while this does not answer 200", false},
     {"recovery-point", 0, "FILE", "where purge copies the database to; none: no copy", false},
     {"recovery-dir", 0, "DIR", "the folder for that copy; default: beside the database", false},

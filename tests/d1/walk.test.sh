@@ -95,6 +95,21 @@ exits "no Time Travel, no purge" 3 migrate apply --to purged
 says "the way out is named" '*--recovery-point none*'
 exits "without a way back" 0 migrate apply --to purged --recovery-point none
 
+# ---- a plan that counts rows written by the day ----
+
+start_peer
+exits "plain, bounded" 0 migrate apply 0001_init.sql
+exits "no number" 2 migrate apply --rows-written-per-day 1e5
+exits "the first day" 3 migrate apply --to in-sync --rows-written-per-day 200
+says "the bound is named" '*rows were written today*allows 200*tomorrow*'
+exits "the same day" 3 migrate apply --to in-sync --rows-written-per-day 200
+says "nothing more is written" '*rows were written today*'
+peer sql "UPDATE lockstep_meta SET value = '2020-01-01' || substr(value, 11) WHERE key = 'written'"
+exits "the next day" 3 migrate apply --to in-sync --rows-written-per-day 200
+peer sql "UPDATE lockstep_meta SET value = '2020-01-01' || substr(value, 11) WHERE key = 'written'"
+exits "the third day" 0 migrate apply --to in-sync --rows-written-per-day 200
+says "all rows are there" '*verified 500 rows: 0 differ*'
+
 # ---- faults on the way: nothing is lost, nothing done twice ----
 
 start_peer
