@@ -175,7 +175,7 @@ static void lose_reply(const struct walker *w, const struct model_state *from, i
 /* The server has a poll: what it was asked with counts as confirmed, and a reply is on its way. */
 static void poll_one(const struct walker *w, int i, bool old_tag)
 {
-    for (uint8_t late = 0; late <= REPLY_AGE_MAX; late++) {
+    for (uint8_t late = 0; late <= (w->config->even ? 0 : REPLY_AGE_MAX); late++) {
         struct model_state s = *w->state;
         struct model_client *c = &s.clients[i];
         bool confirms = c->known && c->current && !old_tag;
@@ -194,7 +194,9 @@ static void poll_one(const struct walker *w, int i, bool old_tag)
             continue;
         }
         take_reply(w, &s, i, false);
-        take_reply(w, &s, i, true);
+        if (!w->config->even) {
+            take_reply(w, &s, i, true);
+        }
         lose_reply(w, &s, i);
     }
 }
@@ -237,17 +239,19 @@ static void client_next(const struct walker *w, int i)
     if (!w->state->lost) {
         if (c->reply == 0 && (w->config->replies_max == 0 || replies(w) < w->config->replies_max)) {
             poll_one(w, i, false);
-            if (c->known && c->current) {
+            if (c->known && c->current && !w->config->even) {
                 poll_one(w, i, true);
             }
         }
-        if (c->entry > 0) {
+        if (c->entry > 0 && !w->config->even) {
             poll_again(w, i);
         }
     }
     if (c->reply != 0) {
         take_reply(w, w->state, i, false);
-        take_reply(w, w->state, i, true);
+        if (!w->config->even) {
+            take_reply(w, w->state, i, true);
+        }
         lose_reply(w, w->state, i);
     }
     if (c->rules != CAN_NONE || c->reply != 0) {

@@ -80,6 +80,7 @@ struct model_config {
     int replies_max; /* on their way at once; 0: each poll is answered in the same moment, or lost */
     bool messages_late; /* the migrator's, too: after it gave them up, and twice */
     bool server_lost;
+    bool even; /* all clocks are right, and no poll is twice or older than it seems */
     enum fault fault;
 };
 
