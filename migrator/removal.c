@@ -74,14 +74,15 @@ static void empty_sql(const struct change *change, struct buf *sql)
 }
 
 enum err_code removal_prepare(struct migrate *m, size_t index, const struct change *change,
-                              bool rewrite, bool *stay, struct err *err)
+                              bool rewrite, bool *stay, struct backfill_result *result,
+                              struct err *err)
 {
-    struct backfill_result result;
     struct buf sql = {0};
     int64_t rows = 0;
     enum err_code rc;
 
     *stay = false;
+    *result = (struct backfill_result){0};
     if (change->table != NULL || change->phased->drop_count == 0 || rewrite) {
         return ERR_OK;
     }
@@ -95,7 +96,7 @@ enum err_code removal_prepare(struct migrate *m, size_t index, const struct chan
     if (rc == ERR_OK && buf_failed(&sql)) {
         rc = err_set(err, ERR_NOMEM, "out of memory");
     }
-    rc = rc ? rc : backfill_run(m, index, change, buf_cstr(&sql), MIG_CONTRACTED, &result, err);
+    rc = rc ? rc : backfill_run(m, index, change, buf_cstr(&sql), MIG_CONTRACTED, result, err);
     buf_fini(&sql);
     return rc;
 }

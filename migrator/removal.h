@@ -8,6 +8,7 @@
 #ifndef MIGRATOR_REMOVAL_H
 #define MIGRATOR_REMOVAL_H
 
+#include "migrator/backfill.h"
 #include "migrator/change.h"
 #include "migrator/session.h"
 #include "migrator/walk.h"
@@ -25,7 +26,8 @@ bool removal_is_long(int64_t rows);
  * its rewriting; then they are emptied. What was begun by a killed run goes on, and closes the way
  * back. */
 MUST_USE enum err_code removal_prepare(struct migrate *m, size_t index, const struct change *change,
-                                       bool rewrite, bool *stay, struct err *err);
+                                       bool rewrite, bool *stay, struct backfill_result *result,
+                                       struct err *err);
 /* Whether a purge of columns has begun that did not come to its end. */
 bool removal_begun(const struct migrate *m, size_t index);
 

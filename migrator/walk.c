@@ -283,6 +283,7 @@ static enum err_code forward_contract(struct walk *w)
 
 static enum err_code forward_purge(struct walk *w)
 {
+    struct backfill_result emptied = {0};
     const char *reason;
     int64_t revision = 0;
     bool begun =
@@ -301,7 +302,7 @@ static enum err_code forward_purge(struct walk *w)
     rc = rc ? rc : table_prepare(w->m, w->index, &w->change, MIG_CONTRACTED, MIG_PURGED, w->err);
     rc = rc ? rc
             : removal_prepare(w->m, w->index, &w->change, w->request->rewrite, &w->m->keep_aside,
-                              w->err);
+                              &emptied, w->err);
     if (rc) {
         return rc;
     }
@@ -312,7 +313,11 @@ static enum err_code forward_purge(struct walk *w)
         (void)json_put_text(session_last_step(w->steps), "recovery_point", w->recovery);
     }
     if (rc == ERR_OK && w->m->keep_aside) {
-        (void)json_put_bool(session_last_step(w->steps), "columns_left", true);
+        struct json *step = session_last_step(w->steps);
+        (void)json_put_bool(step, "columns_left", true);
+        (void)json_put_number(step, "batches", (double)emptied.batches);
+        (void)json_put_number(step, "longest_hold_ms", (double)emptied.longest_hold_us / 1000.0);
+        (void)json_put_number(step, "held_ms", (double)emptied.held_us / 1000.0);
     }
     w->m->keep_aside = false;
     return rc ? rc : walk_report_moved(w);
