@@ -681,6 +681,9 @@ static enum err_code plan_one(struct plan *plan, size_t index)
             }
         }
     }
+    if (rc == ERR_OK && database_remote(plan->m->db)) {
+        rc = plan_check_bounds(plan->m->db, p.out, plan->err);
+    }
     plan_put_digests(p.migration, p.schema, p.out);
     (void)json_append(plan->list, p.out);
     arena_fini(&p.arena);

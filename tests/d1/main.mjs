@@ -26,6 +26,7 @@ function same(what, expected, seen) {
 const worker = (name) => [{ type: "ESModule", path: `${name}.mjs`, contents: readFileSync(join(here, `${name}.mjs`), "utf8") }];
 const common = { compatibilityDate: "2026-01-01", d1Databases: { DB: id } };
 const mf = new Miniflare({
+  handleRuntimeStdio: (out, err) => [out, err].forEach((stream) => stream.resume()), // it tells of each client that was killed
   cf: false, host: "127.0.0.1", port: 0, log: new Log(LogLevel.ERROR), d1Persist: join(work, "d1"),
   workers: [
     { name: "api", modules: worker("api_worker"), bindings: { TOKEN: token, ID: id, NAME: "shop" }, ...common },

@@ -138,6 +138,9 @@ says "the reason of that" '*cannot loosen that in place*'
 printf 'BEGIN;\nCREATE TABLE x(a);\nCOMMIT;\n' >"$work/migrations/0003_own.sql"
 rm -r "$work/migrations/0002_domain"
 exits "own transactions" 2 migrate apply
+printf 'CREATE TABLE x(a);\nINSERT INTO x VALUES(%s);\n' "'$(head -c 100001 /dev/zero | tr '\0' y)'" >"$work/migrations/0003_own.sql"
+exits "a statement that D1 does not take" 2 migrate plan
+says "its size" '*0003_own.sql: a statement of apply has 1000*takes 100000*'
 CLOUDFLARE_API_TOKEN=wrong-token exits "a wrong token" 1 migrate status
 says "the permission is named" '*D1 Edit*'
 case $said in *wrong-token*) same "the token is in no message" absent present ;; *) same "the token is in no message" 1 1 ;; esac
