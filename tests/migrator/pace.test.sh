@@ -130,7 +130,7 @@ ended
 has "and says so" '*cannot be answered*' "$(cat err)"
 
 # ---- another statement begins anew, the same one goes on ----
-"$m" throttle 0.005 >/dev/null
+"$m" throttle 0.001 >/dev/null
 begin
 reach 100
 for _ in $(seq 100); do # every three seconds
