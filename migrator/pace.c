@@ -187,7 +187,6 @@ static enum err_code write_down(struct migrate *m, struct work *work, const char
                                             .rows = -1,
                                             .stateless = true});
     rc = work_run(work, m->db, NULL, NULL, err);
-    work_fini(work);
     if (rc == ERR_OK) {
         *report = json_object();
         (void)json_put_text(*report, "database", database_url(m->db));
@@ -197,6 +196,7 @@ static enum err_code write_down(struct migrate *m, struct work *work, const char
             (void)json_put_text(*report, "detail", detail);
         }
     }
+    work_fini(work); /* detail may lie in it */
     return rc;
 }
 
