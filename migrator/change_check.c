@@ -53,10 +53,13 @@ static enum err_code check_type(const struct checking *c, const struct phased_ad
     static const char *const constraints[] = {"NOT",       "NULL",       "DEFAULT", "CHECK",
                                               "UNIQUE",    "PRIMARY",    "COLLATE", "REFERENCES",
                                               "GENERATED", "CONSTRAINT", "AS"};
+    int depth = 0;
 
     while (sql_scan_next(&scan, &token)) {
+        char mark = token.kind == SQL_PUNCT ? *token.text.at : 'a';
         bool good = token.kind == SQL_WORD || token.kind == SQL_NUMBER ||
-                    (token.kind == SQL_PUNCT && strchr("(),", *token.text.at) != NULL);
+                    (mark == '(' && depth == 0) || ((mark == ')' || mark == ',') && depth == 1);
+        depth += mark == '(' ? 1 : mark == ')' ? -1 : 0;
         for (size_t i = 0; i < sizeof constraints / sizeof constraints[0]; i++) {
             good = good && !sql_token_is(&token, constraints[i]);
         }
@@ -68,7 +71,7 @@ static enum err_code check_type(const struct checking *c, const struct phased_ad
                            add->name, add->type);
         }
     }
-    return scan.unterminated == NULL
+    return scan.unterminated == NULL && depth == 0
                ? ERR_OK
                : err_set(c->err, ERR_INVALID, "the type of \"%.60s\" is broken", add->name);
 }
@@ -367,6 +370,21 @@ static enum err_code check_drop(const struct checking *c, size_t i)
 static enum err_code refuse_fill(const struct checking *c, const char *column, const char *why)
 {
     return err_set(c->err, ERR_INVALID, "NULL in \"%.60s\" cannot be filled: %s", column, why);
+}
+
+/* SQLite keeps no table without a column that is stored. */
+static enum err_code check_some_left(const struct checking *c)
+{
+    size_t left = c->change->phased->add_count;
+
+    for (size_t i = 0; i < c->change->shape.count; i++) {
+        left += !c->change->shape.columns[i].generated;
+    }
+    return left > c->change->phased->drop_count + (c->expanded ? c->change->phased->add_count : 0)
+               ? ERR_OK
+               : err_set(c->err, ERR_INVALID,
+                         "no column of \"%.60s\" would be left; \"drop_table\" drops the table",
+                         c->change->shape.table);
 }
 
 static enum err_code check_filled(const struct checking *c, const struct phased_alter *alter)
@@ -698,6 +716,9 @@ enum err_code change_check(struct database *db, const struct change *change, boo
     }
     for (size_t i = 0; rc == ERR_OK && i < change->phased->add_count; i++) {
         rc = check_add(&c, i);
+    }
+    if (rc == ERR_OK && change->phased->drop_count > 0) {
+        rc = check_some_left(&c);
     }
     for (size_t i = 0; rc == ERR_OK && i < change->phased->alter_count; i++) {
         rc = check_alter(&c, &change->phased->alter[i]);

@@ -7,7 +7,8 @@
  *     groups: {a, m} {b, n}            C = (F1 OR R1) AND (F2 OR R2)
  *
  * A group from which nothing new is made (a column that goes, and a reverse for it) asks nothing of
- * a row: the reverse is for the rows that new code inserts.
+ * a row: the reverse is for the rows that new code inserts, and for those that said what it gives
+ * until new code changed what it reads.
  *
  * valid_old belongs to the groups whose old columns it reads; they are one group then. One that
  * reads none of them belongs to all.
@@ -227,6 +228,10 @@ static enum err_code put_together(struct change *change, struct joint *joint, st
     change->mismatch = settled(arena, &joint->mismatch, &failed);
     change->invalid = settled(arena, &joint->invalid, &failed);
     change->lost = settled(arena, &joint->lost, &failed);
+    if (change->consistent == NULL && !failed) { /* nothing but columns that go */
+        change->consistent = "1";
+        change->mismatch = "0";
+    }
     change->unmade = NULL;
     if (joint->unmade.len > 0) { /* a key range follows with AND */
         change->unmade = arena_print(arena, "(%s)", buf_cstr(&joint->unmade));
@@ -264,7 +269,7 @@ enum err_code change_generate(struct change *change, const struct change_names *
     for (size_t i = 0; i < groups.count; i++) {
         members += groups.of[i] == 0;
     }
-    if (rc || members == groups.count || change->forward == NULL) {
+    if (rc || (change->forward != NULL ? members == groups.count : change->reverse == NULL)) {
         return rc ? rc : change_triggers(change, names, arena, err);
     }
     group = arena_zero(arena, 1, sizeof *group);

@@ -287,14 +287,82 @@ static enum err_code reverse_triggers(struct change *change, struct arena *arena
     return end_trigger(change, on_insert, false, arena, &text, err);
 }
 
+/* The columns that a group's reverse reads, for UPDATE OF; false if there is none. */
+static bool add_read_back(const struct change *change, struct buf *out)
+{
+    const struct phased *phased = change->phased;
+    size_t adds = phased->add_count;
+    bool any = false;
+
+    for (size_t c = 0; c < adds + change->shape.count; c++) {
+        const char *name = c < adds ? phased->add[c].name : change->shape.columns[c - adds].name;
+        bool read = false;
+        for (size_t i = 0; i < phased->drop_count; i++) {
+            const char *reverse = phased->drop[i].reverse;
+            read = read || (reverse != NULL && expression_uses(reverse, name));
+        }
+        if (read && (c < adds || !is_added(phased, name))) {
+            buf_text(out, any ? ", " : "");
+            change_add_name(out, "", name);
+            any = true;
+        }
+    }
+    return any;
+}
+
+/* A row that said what the reverse gives goes on to say it when what the reverse reads is changed;
+ * one that said something else keeps it, as does one whose old column the same statement wrote. */
+static enum err_code dropped_update(struct change *change, const struct change_names *names,
+                                    const char *read, struct arena *arena, struct err *err)
+{
+    const char *name = trigger_name(change, "reverse_update", arena);
+    struct buf text = {0}, event = {0}, columns = {0};
+
+    buf_text(&event, "UPDATE OF ");
+    buf_text(&event, read);
+    (void)add_old_columns(change, false, &columns);
+    begin_trigger(change, name, buf_cstr(&event), &text);
+    buf_text(&text, "WHEN (");
+    change_add_reverse(change, names, "OLD.", &text);
+    buf_text(&text, ") AND NOT (");
+    change_add_reverse(change, names, "NEW.", &text);
+    buf_text(&text, ") AND NOT (");
+    add_changed(buf_cstr(&columns), &text);
+    buf_text(&text, ") BEGIN ");
+    add_update(change, change->restore, &text);
+    buf_print(&text, " AND NOT (%s); ", change->reverse);
+    buf_fini(&event);
+    buf_fini(&columns);
+    return end_trigger(change, name, false, arena, &text, err);
+}
+
+/* When an update of a dropped column is none of our own triggers'. */
+static void add_not_ours(const struct change *change, const struct change_names *names, bool reads,
+                         struct buf *text)
+{
+    buf_text(text, "WHEN NOT ((");
+    if (reads) {
+        buf_text(text, "NOT (");
+        change_add_reverse(change, names, "OLD.", text);
+        buf_char(text, ')');
+    } else {
+        change_add_each_dropped(change, "OLD.", " IS NULL", " OR ", text);
+    }
+    buf_text(text, ") AND (");
+    change_add_reverse(change, names, "NEW.", text);
+    buf_text(text, ")) ");
+}
+
 /* A group that only drops: an insert by new code gets what the reverse says, and old code's updates
- * are recorded; the trigger's own is none of them. */
+ * are recorded; the trigger's own is none of them. Where the migration makes nothing new, new code
+ * is known by leaving the dropped columns out. */
 static enum err_code dropped_triggers(struct change *change, const struct change_names *names,
                                       struct arena *arena, struct err *err)
 {
     const char *on_update = trigger_name(change, "old_update", arena);
     const char *on_insert = trigger_name(change, "reverse_insert", arena);
-    struct buf text = {0}, columns = {0}, event = {0};
+    struct buf text = {0}, columns = {0}, event = {0}, read = {0};
+    bool reads = add_read_back(change, &read);
     enum err_code rc;
 
     (void)add_old_columns(change, false, &columns);
@@ -302,24 +370,24 @@ static enum err_code dropped_triggers(struct change *change, const struct change
     buf_text(&event, buf_cstr(&columns));
     begin_trigger(change, on_update, buf_cstr(&event), &text);
     if (change->reverse != NULL) {
-        buf_text(&text, "WHEN NOT ((");
-        change_add_each_dropped(change, "OLD.", " IS NULL", " OR ", &text);
-        buf_text(&text, ") AND (");
-        change_add_reverse(change, names, "NEW.", &text);
-        buf_text(&text, ")) ");
+        add_not_ours(change, names, reads, &text);
     }
     buf_text(&text, "BEGIN ");
     change_add_note(change, &text);
     buf_fini(&columns);
     buf_fini(&event);
     rc = end_trigger(change, on_update, true, arena, &text, err);
+    rc = rc || !reads ? rc : dropped_update(change, names, buf_cstr(&read), arena, err);
+    buf_fini(&read);
     if (rc || change->reverse == NULL) {
         return rc;
     }
     begin_trigger(change, on_insert, "INSERT", &text);
     buf_text(&text, "WHEN (");
-    change_add_each_new(change->whole, "NEW.", " IS NOT NULL", NULL, " OR ", &text);
-    buf_text(&text, ") AND (");
+    if (change->whole->forward != NULL) {
+        change_add_each_new(change->whole, "NEW.", " IS NOT NULL", NULL, " OR ", &text);
+        buf_text(&text, ") AND (");
+    }
     change_add_each_dropped(change, "NEW.", " IS NULL", " AND ", &text);
     buf_text(&text, ") BEGIN ");
     add_update(change, change->restore, &text);

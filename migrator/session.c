@@ -251,13 +251,16 @@ enum err_code session_check_needs(const struct migrate *m, size_t index, struct 
     for (size_t i = 0; migration->phased != NULL && i < migration->phased->needs_count; i++) {
         size_t needed = 0;
         enum err_code rc = folder_find(&m->folder, migration->phased->needs[i], &needed, err);
-        if (rc == ERR_OK && needed >= index) {
+        if (rc == ERR_NOT_FOUND) { /* the file is wrong, not what was asked for */
+            rc = err_set(err, ERR_INVALID, "there is no migration '%.80s'",
+                         migration->phased->needs[i]);
+        } else if (rc == ERR_OK && needed >= index) {
             rc = err_set(err, ERR_INVALID, "it needs %.80s, which does not come before it",
                          m->folder.at[needed].name);
         }
         if (rc) {
             err_wrap(err, "%.80s: \"needs\"", migration->name);
-            return ERR_INVALID;
+            return rc;
         }
     }
     return ERR_OK;

@@ -220,8 +220,8 @@ static enum err_code check_collations(struct database *db, const struct change *
     rc = database_query(
         db,
         "SELECT l.name, x.coll FROM pragma_index_list(?1) AS l, pragma_index_xinfo(l.name) AS x "
-        "WHERE x.coll IS NOT NULL AND x.coll NOT IN (SELECT name FROM pragma_collation_list) "
-        "COLLATE NOCASE LIMIT 1",
+        "WHERE x.coll IS NOT NULL AND x.coll COLLATE NOCASE NOT IN "
+        "(SELECT name FROM pragma_collation_list) LIMIT 1",
         &table, 1, &rows, err);
 
     if (rc == ERR_OK && database_rows_count(rows) > 0) {

@@ -60,6 +60,7 @@ static void apply_refused(const char *to, enum err_code wanted, const char *word
     struct err err = {0};
 
     expect(play_apply(db, folder, to, &err), &err, wanted, words);
+    assert_int_equal(err.code, wanted); /* the exit code is made of it */
 }
 
 static void rollback_refused(const char *to, enum err_code wanted, const char *words)
@@ -67,6 +68,7 @@ static void rollback_refused(const char *to, enum err_code wanted, const char *w
     struct err err = {0};
 
     expect(play_rollback(db, folder, to, &err), &err, wanted, words);
+    assert_int_equal(err.code, wanted); /* the exit code is made of it */
 }
 
 static void state_is(const char *migration, const char *state)

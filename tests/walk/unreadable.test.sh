@@ -47,6 +47,11 @@ exits "one that would be fired" 3 "$m" apply
 says "it is named" "*trigger \"fired\" cannot run here*my_function*"
 same "nothing was changed" "pending" "$(state)"
 
+# One of SQLite's own is the application's too, in whatever letters the index or the column says it.
+begin
+sql "CREATE INDEX by_note ON person(note collate nocase, email collate rTrim)"
+exits "SQLite's collations in small letters" 0 "$m" apply --to in-sync
+
 begin
 python3 - "$db" <<'PY' 2>/dev/null || { echo "no python3: collations are left out"; finish; }
 import sqlite3, sys

@@ -1,0 +1,1 @@
+SELECT id, first, last, whole FROM person ORDER BY id;

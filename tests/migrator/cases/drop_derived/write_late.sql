@@ -1,0 +1,1 @@
+INSERT INTO person(first, last) VALUES('Eve', 'Gow'); UPDATE person SET last = upper(last);

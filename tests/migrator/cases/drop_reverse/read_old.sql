@@ -1,0 +1,1 @@
+SELECT id, line, debug, level FROM log ORDER BY id;

@@ -1,0 +1,1 @@
+INSERT INTO log(line, debug, level) VALUES('one', 'on', 1), ('two', 'off', NULL), ('three', 'none', 3);
