@@ -81,7 +81,7 @@ static void a_terminal_gets_one_line_that_redraws(void **state)
     int master = posix_openpt(O_RDWR | O_NOCTTY), slave, saved = dup(STDERR_FILENO);
     struct progress progress;
     char said[512] = "";
-    ssize_t len;
+    size_t len = 0;
 
     (void)state;
     if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0) {
@@ -98,8 +98,11 @@ static void a_terminal_gets_one_line_that_redraws(void **state)
     progress_end(&progress, 10000);
     fflush(NULL);
     dup2(saved, STDERR_FILENO);
-    len = read(master, said, sizeof said - 1);
-    assert_true(len > 0);
+    while (strchr(said, '\n') == NULL && len < sizeof said - 1) { /* a terminal gives what it has */
+        ssize_t got = read(master, said + len, sizeof said - 1 - len);
+        assert_true(got > 0);
+        len += (size_t)got;
+    }
     assert_string_equal(said, "\rverify: 5000 of 10000 (50 %) rows, 5/s, 16 min 40 s left\033[K"
                               "\rverify: 10000 rows in 16 min 40 s, 10/s\033[K\r\n");
     close(saved);
