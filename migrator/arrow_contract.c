@@ -210,10 +210,8 @@ enum err_code arrow_uncontract(struct arrow *a)
     }
     after.set_aside = false;
     rc = change_renamed(a->change, &a->arena, &after, a->err);
-    for (size_t i = 0; rc == ERR_OK && i < after.trigger_count; i++) {
-        work_sql(a->work, after.triggers[i].sql);
-    }
     if (rc == ERR_OK) {
+        arrow_create_triggers(a, &after);
         arrow_compile_triggers(a, &after);
     }
     arrow_start_activity(a);

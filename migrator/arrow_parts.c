@@ -79,6 +79,13 @@ void arrow_compile_triggers(struct arrow *a, const struct change *change)
     arrow_statement(a, &insert);
 }
 
+void arrow_create_triggers(struct arrow *a, const struct change *change)
+{
+    for (size_t i = 0; i < change->trigger_count; i++) {
+        work_sql(a->work, change->triggers[i].sql);
+    }
+}
+
 void arrow_drop_triggers(struct arrow *a, bool forward, bool reverse)
 {
     for (size_t i = 0; i < a->change->trigger_count; i++) {
@@ -197,6 +204,18 @@ void arrow_demand_no_row(struct arrow *a, const char *condition, const char *ref
     buf_fini(&sql);
 }
 
+void arrow_demand_empty(struct arrow *a, const char *table, const char *refusal)
+{
+    struct buf sql = {0};
+
+    buf_text(&sql, "NOT EXISTS (SELECT 1 FROM ");
+    buf_sql_name(&sql, str_of(table));
+    buf_char(&sql, ')');
+    work_before(a->work, ERR_CONFLICT, refusal, buf_cstr(&sql), 0, NULL);
+    a->work->failed = a->work->failed || buf_failed(&sql);
+    buf_fini(&sql);
+}
+
 enum err_code arrow_need_text_edits(struct arrow *a, const char *why)
 {
     const struct database_capabilities *capabilities = NULL;
@@ -206,4 +225,15 @@ enum err_code arrow_need_text_edits(struct arrow *a, const char *why)
         return rc;
     }
     return err_set(a->err, ERR_CONFLICT, "%s: this database cannot do that in place", why);
+}
+
+void arrow_forget_progress(struct arrow *a)
+{
+    struct database_value name = database_text(a->migration->name);
+
+    work_sql_with(a->work,
+                  "UPDATE lockstep_journal SET triggers_at = " DATABASE_NOW_MS
+                  ", cursor = NULL, digest = NULL, rows_done = 0, backfill_done = 0, "
+                  "verified_at = NULL, verify = NULL WHERE migration = ?1",
+                  1, &name);
 }

@@ -1,6 +1,7 @@
 /*
  * arrow_parts - what the sources of arrows.h share: an arrow in the making, and the statements and
- * demands that it is put together from. For arrow*.c alone.
+ * demands that it is put together from. For arrow*.c and hand_run.c
+ * alone.
  */
 #ifndef MIGRATOR_ARROW_PARTS_H
 #define MIGRATOR_ARROW_PARTS_H
@@ -24,6 +25,7 @@ void arrow_begin_alter(const struct arrow *a, struct buf *sql); /* "ALTER TABLE 
 /* Has the engine read the triggers that were just made: two statements that touch no row fire them
  * all, and one that does not compile undoes the arrow, not the application's next write. */
 void arrow_compile_triggers(struct arrow *a, const struct change *change);
+void arrow_create_triggers(struct arrow *a, const struct change *change);
 void arrow_drop_triggers(struct arrow *a, bool forward, bool reverse);
 void arrow_drop_column(struct arrow *a, const char *name);
 /* Renames under the quoting that the definition has, so that the text comes back as it was. */
@@ -34,6 +36,7 @@ void arrow_demand_schema(struct arrow *a);
 /* Before an edit, not after: where a column is NOT NULL, SQLite takes IS NULL for false without
  * looking. condition: what no row may fulfil. */
 void arrow_demand_no_row(struct arrow *a, const char *condition, const char *refusal);
+void arrow_demand_empty(struct arrow *a, const char *table, const char *refusal);
 /* A check that a column is (not) NOT NULL by the engine's own reading of the edited text. */
 void arrow_check_not_null(struct arrow *a, const char *column, bool wanted);
 
@@ -51,6 +54,8 @@ MUST_USE enum err_code arrow_need_text_edits(struct arrow *a, const char *why);
 
 void arrow_start_activity(struct arrow *a);
 void arrow_end_activity(struct arrow *a);
+/* The triggers are new: nothing counts as filled or verified from before. */
+void arrow_forget_progress(struct arrow *a);
 /* Verified, and since the last change of triggers, and not too long ago: also in the transaction. */
 void arrow_demand_verified(struct arrow *a);
 
@@ -62,5 +67,9 @@ MUST_USE enum err_code arrow_unexpand(struct arrow *a);
 MUST_USE enum err_code arrow_alter_text(struct arrow *a);
 MUST_USE enum err_code arrow_contract(struct arrow *a);
 MUST_USE enum err_code arrow_uncontract(struct arrow *a);
+/* All arrows of a migration of a whole table (arrow_table.c), and of a hand-written one
+ * (hand_run.c). */
+MUST_USE enum err_code arrow_of_table(struct arrow *a, enum mig_state from, enum mig_state to);
+MUST_USE enum err_code arrow_by_hand(struct arrow *a, enum mig_state from, enum mig_state to);
 
 #endif

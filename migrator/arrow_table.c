@@ -35,25 +35,6 @@ static void drop_table(struct arrow *a, const char *name)
     on_name(a, "DROP TABLE ", name, "", NULL);
 }
 
-static void create_triggers(struct arrow *a, const struct change *change)
-{
-    for (size_t i = 0; i < change->trigger_count; i++) {
-        work_sql(a->work, change->triggers[i].sql);
-    }
-}
-
-static void demand_empty(struct arrow *a, const char *table, const char *refusal)
-{
-    struct buf sql = {0};
-
-    buf_text(&sql, "NOT EXISTS (SELECT 1 FROM ");
-    buf_sql_name(&sql, str_of(table));
-    buf_char(&sql, ')');
-    work_before(a->work, ERR_CONFLICT, refusal, buf_cstr(&sql), 0, NULL);
-    a->work->failed = a->work->failed || buf_failed(&sql);
-    buf_fini(&sql);
-}
-
 /* Old code's clock, for the triggers of another change than the arrow's own. */
 static void start_activity(struct arrow *a, const struct change *change)
 {
@@ -183,11 +164,11 @@ static enum err_code expand(struct arrow *a)
 static enum err_code unexpand(struct arrow *a)
 {
     if (a->change->table->new_name != NULL) {
-        demand_empty(a, a->change->table->new_name,
-                     renames(a)
-                         ? "the new table has rows, and nothing carried them over to the old "
-                           "one; move or delete them first"
-                         : "the table has rows by now; run the command again");
+        arrow_demand_empty(a, a->change->table->new_name,
+                           renames(a)
+                               ? "the new table has rows, and nothing carried them over to the old "
+                                 "one; move or delete them first"
+                               : "the table has rows by now; run the command again");
         drop_table(a, a->change->table->new_name);
     }
     return ERR_OK;
@@ -195,24 +176,19 @@ static enum err_code unexpand(struct arrow *a)
 
 static void dual_write(struct arrow *a)
 {
-    struct database_value name = database_text(a->migration->name);
-
     if (a->change->table->old_name != NULL) {
         arrow_demand_schema(a);
     }
     if (renames(a)) {
-        demand_empty(a, a->change->table->new_name,
-                     "the new table has rows already, which nobody may write before dual-write; "
-                     "move or delete them first");
+        arrow_demand_empty(
+            a, a->change->table->new_name,
+            "the new table has rows already, which nobody may write before dual-write; "
+            "move or delete them first");
         carry_sequence(a);
     }
-    create_triggers(a, a->change);
+    arrow_create_triggers(a, a->change);
     arrow_start_activity(a);
-    work_sql_with(a->work,
-                  "UPDATE lockstep_journal SET triggers_at = " DATABASE_NOW_MS
-                  ", cursor = NULL, digest = NULL, rows_done = 0, backfill_done = 0, "
-                  "verified_at = NULL, verify = NULL WHERE migration = ?1",
-                  1, &name);
+    arrow_forget_progress(a);
 }
 
 static enum err_code check_dependents(struct arrow *a)
@@ -265,7 +241,7 @@ static enum err_code contract(struct arrow *a)
     }
     arrow_drop_triggers(a, true, true);
     on_name(a, "ALTER TABLE ", a->change->table->old_now, " RENAME TO ", a->change->table->aside);
-    create_triggers(a, &after);
+    arrow_create_triggers(a, &after);
     arrow_end_activity(a);
     return ERR_OK;
 }
@@ -286,7 +262,7 @@ static enum err_code uncontract(struct arrow *a)
     arrow_drop_triggers(a, true, true);
     on_name(a, "ALTER TABLE ", a->change->table->aside, " RENAME TO ", a->change->table->old_name);
     rc = restore_texts(a);
-    create_triggers(a, &after);
+    arrow_create_triggers(a, &after);
     start_activity(a, &after);
     return rc;
 }
@@ -296,8 +272,8 @@ static void purge(struct arrow *a)
     if (a->change->table->old_name == NULL) {
         return;
     }
-    demand_empty(a, a->change->table->old_now,
-                 "the table that was set aside has rows; run the command again");
+    arrow_demand_empty(a, a->change->table->old_now,
+                       "the table that was set aside has rows; run the command again");
     arrow_drop_triggers(a, true, true);
     drop_table(a, a->change->table->old_now);
     arrow_end_activity(a);
@@ -310,8 +286,8 @@ static enum err_code fresh(struct arrow *a)
     if (a->change->table->old_name != NULL) {
         rc = check_dependents(a);
         arrow_demand_schema(a);
-        demand_empty(a, a->change->table->old_now,
-                     "the table has rows by now; run the command again");
+        arrow_demand_empty(a, a->change->table->old_now,
+                           "the table has rows by now; run the command again");
     }
     if (a->change->table->new_name != NULL) {
         make_new(a);
@@ -322,7 +298,7 @@ static enum err_code fresh(struct arrow *a)
     return rc;
 }
 
-static enum err_code build(struct arrow *a, enum mig_state from, enum mig_state to)
+enum err_code arrow_of_table(struct arrow *a, enum mig_state from, enum mig_state to)
 {
     switch (to) {
     case MIG_PENDING: return unexpand(a);
@@ -356,22 +332,6 @@ static enum err_code build(struct arrow *a, enum mig_state from, enum mig_state 
     }
     CHECK(!"an arrow of phased migrations");
     return ERR_INVALID;
-}
-
-enum err_code table_arrow_build(struct migrate *m, size_t index, const struct change *change,
-                                enum mig_state from, enum mig_state to, struct work *work,
-                                struct err *err)
-{
-    struct arrow a = {.m = m,
-                      .migration = &m->folder.at[index],
-                      .change = change,
-                      .row = session_row(m, index),
-                      .work = work,
-                      .err = err};
-    enum err_code rc = build(&a, from, to);
-
-    arena_fini(&a.arena);
-    return rc;
 }
 
 /* ---- emptying ---- */

@@ -1,18 +1,13 @@
 /*
- * arrow_table - the arrows of a migration of a whole table, and the long work between them.
+ * arrow_table - a migration of a whole table: the long work between its arrows, and its way back.
  *
- * arrow_build() and the walk hand over to it where change->table is set.
+ * The walk hands over to it where change->table is set.
  */
 #ifndef MIGRATOR_ARROW_TABLE_H
 #define MIGRATOR_ARROW_TABLE_H
 
 #include "migrator/change.h"
 #include "migrator/session.h"
-
-/* As arrow_build(). */
-MUST_USE enum err_code table_arrow_build(struct migrate *m, size_t index,
-                                         const struct change *change, enum mig_state from,
-                                         enum mig_state to, struct work *work, struct err *err);
 
 /* What must be done in many small batches before an arrow can be one short transaction: the table
  * that the arrow drops is emptied. Before a purge it first writes down that there is no way back

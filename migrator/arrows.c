@@ -7,18 +7,9 @@
 #include "base/clock.h"
 #include "database/sql_scan.h"
 #include "migrator/arrow_parts.h"
-#include "migrator/arrow_table.h"
-#include "migrator/hand_run.h"
 #include "migrator/unreadable.h"
 
 /* ---- expanded <-> dual-writing <-> in-sync ---- */
-
-static void create_triggers(struct arrow *a)
-{
-    for (size_t i = 0; i < a->change->trigger_count; i++) {
-        work_sql(a->work, a->change->triggers[i].sql);
-    }
-}
 
 /* Old code's clock starts anew: what it did before was not recorded. */
 void arrow_start_activity(struct arrow *a)
@@ -42,17 +33,11 @@ void arrow_end_activity(struct arrow *a)
 
 static void dual_write(struct arrow *a)
 {
-    struct database_value name = database_text(a->migration->name);
-
     arrow_demand_schema(a);
-    create_triggers(a);
+    arrow_create_triggers(a, a->change);
     arrow_compile_triggers(a, a->change);
     arrow_start_activity(a);
-    work_sql_with(a->work,
-                  "UPDATE lockstep_journal SET triggers_at = " DATABASE_NOW_MS
-                  ", cursor = NULL, digest = NULL, rows_done = 0, backfill_done = 0, "
-                  "verified_at = NULL, verify = NULL WHERE migration = ?1",
-                  1, &name);
+    arrow_forget_progress(a);
 }
 
 static void drop_index(struct arrow *a, const char *name)
@@ -153,16 +138,11 @@ static void purge(struct arrow *a)
 
 static enum err_code fresh(struct arrow *a)
 {
-    struct buf empty = {0};
     enum err_code rc;
 
     arrow_demand_schema(a);
-    buf_text(&empty, "NOT EXISTS (SELECT 1 FROM ");
-    buf_sql_name(&empty, str_of(a->change->shape.table));
-    buf_char(&empty, ')');
-    work_before(a->work, ERR_CONFLICT, "the table has rows by now; run the command again",
-                buf_cstr(&empty), 0, NULL);
-    buf_fini(&empty);
+    arrow_demand_empty(a, a->change->shape.table,
+                       "the table has rows by now; run the command again");
     for (size_t i = 0; i < a->change->phased->add_count; i++) {
         struct buf sql = {0};
         const char *declared = change_declared(a->change, i, &a->arena);
@@ -185,12 +165,10 @@ static enum err_code fresh(struct arrow *a)
 static enum err_code build(struct arrow *a, enum mig_state from, enum mig_state to)
 {
     if (a->change->phased->kind == PHASED_HANDWRITTEN) {
-        return hand_arrow_build(a->m, (size_t)(a->migration - a->m->folder.at), a->change, from, to,
-                                a->work, a->err);
+        return arrow_by_hand(a, from, to);
     }
     if (a->change->table != NULL) {
-        return table_arrow_build(a->m, (size_t)(a->migration - a->m->folder.at), a->change, from,
-                                 to, a->work, a->err);
+        return arrow_of_table(a, from, to);
     }
     switch (to) {
     case MIG_PENDING: return arrow_unexpand(a);

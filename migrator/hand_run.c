@@ -85,56 +85,29 @@ static enum err_code add_file(struct arrow *a, enum hand_file file)
 /* On a table without rows nobody is there to wait for. */
 static enum err_code fresh(struct arrow *a)
 {
-    struct buf empty = {0};
     enum err_code rc;
 
-    buf_text(&empty, "NOT EXISTS (SELECT 1 FROM ");
-    buf_sql_name(&empty, str_of(a->change->shape.table));
-    buf_char(&empty, ')');
-    work_before(a->work, ERR_CONFLICT, "the table has rows by now; run the command again",
-                buf_cstr(&empty), 0, NULL);
-    a->work->failed = a->work->failed || buf_failed(&empty);
-    buf_fini(&empty);
+    arrow_demand_empty(a, a->change->shape.table,
+                       "the table has rows by now; run the command again");
     rc = add_file(a, HAND_EXPAND);
     rc = rc ? rc : add_file(a, HAND_DUAL_WRITE);
     return rc ? rc : add_file(a, HAND_CONTRACT);
 }
 
-static enum err_code build(struct arrow *a, enum mig_state from, enum mig_state to)
+enum err_code arrow_by_hand(struct arrow *a, enum mig_state from, enum mig_state to)
 {
-    struct database_value name = database_text(a->migration->name);
     enum hand_file file;
 
     if (from == MIG_PENDING && to == MIG_PURGED) {
         return fresh(a);
     }
     if (from == MIG_EXPANDED && to == MIG_DUAL_WRITING) {
-        work_sql_with(a->work,
-                      "UPDATE lockstep_journal SET triggers_at = " DATABASE_NOW_MS
-                      ", cursor = NULL, digest = NULL, rows_done = 0, backfill_done = 0, "
-                      "verified_at = NULL, verify = NULL WHERE migration = ?1",
-                      1, &name);
+        arrow_forget_progress(a);
     }
     if (to > from && (to == MIG_IN_SYNC || to == MIG_CONTRACTED)) {
         arrow_demand_verified(a);
     }
     return handwritten_arrow(from, to, &file) ? add_file(a, file) : ERR_OK;
-}
-
-enum err_code hand_arrow_build(struct migrate *m, size_t index, const struct change *change,
-                               enum mig_state from, enum mig_state to, struct work *work,
-                               struct err *err)
-{
-    struct arrow a = {.m = m,
-                      .migration = &m->folder.at[index],
-                      .change = change,
-                      .row = session_row(m, index),
-                      .work = work,
-                      .err = err};
-    enum err_code rc = build(&a, from, to);
-
-    arena_fini(&a.arena);
-    return rc;
 }
 
 enum err_code hand_way_back_check(struct migrate *m, size_t index, enum mig_state to,

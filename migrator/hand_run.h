@@ -14,11 +14,6 @@ MUST_USE enum err_code hand_validate(struct migrate *m, size_t index, struct err
 MUST_USE enum err_code hand_notes(struct migrate *m, const struct migration *migration,
                                   enum mig_state from, struct json *notes, struct err *err);
 
-/* As arrow_build(), for a migration that is "handwritten". */
-MUST_USE enum err_code hand_arrow_build(struct migrate *m, size_t index,
-                                        const struct change *change, enum mig_state from,
-                                        enum mig_state to, struct work *work, struct err *err);
-
 /* ERR_CONFLICT: an arrow on the way back has no .down.sql; the message names the file. */
 MUST_USE enum err_code hand_way_back_check(struct migrate *m, size_t index, enum mig_state to,
                                            struct err *err);
