@@ -55,10 +55,11 @@ SOVERSION := 0
 # ---- what there is ----
 
 object = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
-# The flag server carries its own migrations; the rest of a room is its *.c.
+# A room is its *.c and those of its folders but program/; the flag server carries its own migrations.
 MIGRATIONS := $(sort $(wildcard migrations/*.sql))
 EMBEDDED := $(if $(and $(MIGRATIONS),$(wildcard server/embed.sh)),$(OUT)/obj/server/migrations_embedded)
-ROOM_OBJECTS = $(call object,$(sort $(wildcard $(1)/*.c))) \
+room_sources = $(sort $(filter-out $(1)/program/%,$(wildcard $(1)/*.c $(1)/*/*.c)))
+ROOM_OBJECTS = $(call object,$(room_sources)) \
     $(if $(filter server,$(1)),$(addsuffix .o,$(EMBEDDED)))
 
 PROGRAM_ROOMS := $(foreach room,$(ROOMS),$(if $(wildcard $(room)/program/*.c),$(room)))
@@ -100,7 +101,7 @@ BENCHES := $(BENCH_SOURCES:%.c=$(OUT)/%)
 FUZZERS := $(FUZZ_SOURCES:%.c=$(OUT)/%)
 TEST_PROGRAMS := $(foreach source,$(TEST_PROGRAM_SOURCES),$(OUT)/$(subst /program/,/,$(source:.c=)))
 
-ALL_SOURCES := $(foreach room,$(ROOMS),$(wildcard $(room)/*.c $(room)/program/*.c)) $(TEST_SOURCES) \
+ALL_SOURCES := $(foreach room,$(ROOMS),$(wildcard $(room)/*.c $(room)/*/*.c)) $(TEST_SOURCES) \
     $(BENCH_SOURCES) $(FUZZ_SOURCES) $(TEST_SHARED_SOURCES) $(TEST_PROGRAM_SOURCES) $(DEMO_SOURCES)
 PUBLIC_HEADERS := sdk/lockstep.h condition/condition.h migrator/migrate.h
 

@@ -9,15 +9,15 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "migrator/flag_link.h"
-#include "migrator/identity.h"
-#include "migrator/plain.h"
-#include "migrator/plan_file.h"
-#include "migrator/reclaim.h"
-#include "migrator/session.h"
-#include "migrator/shape.h"
-#include "migrator/veto.h"
-#include "migrator/walk.h"
+#include "migrator/arrow/plain.h"
+#include "migrator/plan/plan_file.h"
+#include "migrator/session/flag_link.h"
+#include "migrator/session/identity.h"
+#include "migrator/session/session.h"
+#include "migrator/sql/shape.h"
+#include "migrator/walk/reclaim.h"
+#include "migrator/walk/veto.h"
+#include "migrator/walk/walk.h"
 
 /* ---- open and close ---- */
 
@@ -114,6 +114,7 @@ static enum err_code read_apply(const struct migrate *m, const struct migrate_ap
     if (what->plan_file != NULL) {
         rc = plan_file_read(what->plan_file, &asked->plan, err);
         asked->request.plan = asked->plan;
+        asked->request.hold = plan_file_hold;
         target = target != NULL ? target : plan_file_target(asked->plan);
         to_state = to_state != NULL ? to_state : plan_file_to(asked->plan);
     }

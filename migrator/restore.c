@@ -13,9 +13,9 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "migrator/recovery.h"
 #include "migrator/rewind.h"
-#include "migrator/since.h"
+#include "migrator/session/recovery.h"
+#include "migrator/session/since.h"
 
 #define TABLES_SHOWN 50
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "migrator/recovery.h"
-#include "migrator/since.h"
+#include "migrator/session/recovery.h"
+#include "migrator/session/since.h"
 
 struct rewinding {
     struct migrate *m;

@@ -5,7 +5,7 @@
 #ifndef MIGRATOR_REWIND_H
 #define MIGRATOR_REWIND_H
 
-#include "migrator/session.h"
+#include "migrator/session/session.h"
 
 /* what->file: "bookmark:..." as the history has it. Reports as migrate_restore() does, with "undo":
  * the bookmark that leads forward again. */

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "migrator/pace.h"
-#include "migrator/session.h"
+#include "migrator/session/session.h"
+#include "migrator/walk/pace.h"
 
 static void put_json_text(struct json *object, const char *key, const char *text)
 {

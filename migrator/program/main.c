@@ -12,8 +12,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/progress.h"
+#include "migrator/folder/phased.h"
 #include "migrator/migrate.h"
-#include "migrator/phased.h"
 #include "migrator/program/report_text.h"
 #include "migrator/program/wrangler.h"
 

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "migrator/facts.h"
-#include "migrator/phased.h"
+#include "migrator/folder/facts.h"
+#include "migrator/folder/phased.h"
 
 static void check_columns(const struct phased *phased)
 {

@@ -1,5 +1,5 @@
 /*
- * SQL text: the scanner, database_split() and migrator/table_text.h, the last two against SQLite
+ * SQL text: the scanner, database_split() and migrator/sql/table_text.h, the last two against SQLite
  * itself: where SQLite takes the text as a table, so it takes what the edits make of it.
  */
 #include "tests/fuzz/fuzz.h"
@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "database/database.h"
 #include "database/sql_scan.h"
-#include "migrator/table_text.h"
+#include "migrator/sql/table_text.h"
 
 #define TOKENS_MAX 4096u
 #define COLUMNS_MAX 16u

@@ -21,7 +21,7 @@ compiles() {
     fi
 }
 
-for header in {base,condition,database,flags,migrator,server,sdk}/*.h; do
+for header in {base,condition,database,flags,migrator,server,sdk}/{*,*/*}.h; do
     [ -e "$header" ] || continue
     compiles "$header" "$cc" -x c -std=c11 -Wstrict-prototypes
 done

@@ -19,6 +19,17 @@ for folder in "${rooms[@]}" tests; do [ ! -d "$folder" ] || existing+=("$folder"
 find "${existing[@]}" -name '*.[ch]' -type f | sort >"$work/files"
 xargs awk -f "$here/code.awk" <"$work/files" >"$work/code"
 
+# The folders of the migrator stand on each other in this order, the ground first.
+migrator_floors=(sql folder session change arrow walk plan)
+within_migrator() { # folder header
+    local floor
+    for floor in "${migrator_floors[@]}"; do
+        [[ $2 != migrator/$floor/* ]] || return 0
+        [[ $1 != "$floor" ]] || return 1
+    done
+    return 1
+}
+
 # The room table of docs/architecture.md: what a file of this folder may include from the others.
 may_include() { # folder header
     case $1 in
@@ -28,6 +39,10 @@ may_include() { # folder header
     flags) [[ $2 == base/* || $2 == condition/* || $2 == flags/* ]] ;;
     flags/program) [[ $2 == base/* || $2 == flags/* ]] ;; # it talks to the server over HTTP alone
     migrator | migrator/program) [[ $2 == base/* || $2 == condition/* || $2 == database/* || $2 == migrator/* ]] ;;
+    migrator/*)
+        [[ $2 == base/* || $2 == condition/* || $2 == database/* || $2 == migrator/migrate.h ]] ||
+            within_migrator "${1#migrator/}" "$2"
+        ;;
     server | server/program)
         [[ $2 == base/* || $2 == condition/* || $2 == database/* || $2 == flags/* || $2 == server/* ]] ||
             [[ $2 == migrator/migrate.h ]]

@@ -22,7 +22,7 @@ fresh() {
     cp -r "$root"/{base,.clang-format} "$work/tree/"
     cp -r "$root"/tests/{base,lint} "$work/tree/tests/"
     # a tree of its own, so that this does not depend on what else is being written
-    mkdir -p "$work/tree"/{condition,database,flags/program,migrator,server,sdk,docs}
+    mkdir -p "$work/tree"/{condition,database,flags/program,migrator/{change,walk},server,sdk,docs}
     for room in condition database flags migrator server sdk; do
         printf '#include "base/err.h"\n' >"$work/tree/$room/thing.c"
     done
@@ -65,11 +65,13 @@ finds layers database/thing.c 'may not include condition/condition.h' '#  includ
 finds layers flags/thing.c 'may not include server/http.h' '#include "server/http.h"'
 finds layers flags/program/main.c 'may not include condition/condition.h' '#include "condition/condition.h"'
 finds layers migrator/thing.c 'may not include flags/ruleset.h' '#include "flags/ruleset.h"'
-finds layers server/thing.c 'may not include migrator/journal.h' '#include "migrator/journal.h"'
+finds layers server/thing.c 'may not include migrator/session/journal.h' '#include "migrator/session/journal.h"'
+finds layers migrator/change/thing.c 'may not include migrator/walk/walk.h' '#include "migrator/walk/walk.h"'
 finds layers sdk/thing.c 'may not include server/http.h' '#include "server/http.h"'
 finds layers sdk/thing.c 'from the top of the tree' '#include "thing.h"'
 finds layers base/err.c 'may not include tests/base/unit.h' '#include "tests/base/unit.h"'
 passes layers server/thing.c '#include "migrator/migrate.h"'
+passes layers migrator/walk/thing.c '#include "migrator/change/change.h"'
 passes layers flags/program/main.c '#include "flags/ruleset.h"' '#include "base/cli.h"'
 passes layers base/err.c '/* #include "server/http.h" */'
 passes layers tests/base/test_err.c '#include "server/http.h"'

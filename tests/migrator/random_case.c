@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "tests/migrator/unit.h"
 #include "tests/migrator/play.h"
+#include "tests/migrator/unit.h"
 
 /* ---- chance ---- */
 

@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "migrator/migrate.h"
-#include "migrator/ranges.h"
+#include "migrator/walk/ranges.h"
 #include "tests/migrator/play.h"
 
 static char db[512], folder[512];

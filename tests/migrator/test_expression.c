@@ -5,8 +5,8 @@
 #include "tests/migrator/unit.h"
 
 #include "base/buf.h"
-#include "migrator/expression.h"
-#include "migrator/sql_function.h"
+#include "migrator/sql/expression.h"
+#include "migrator/sql/sql_function.h"
 #include "tests/migrator/play.h"
 
 static const char *const names[] = {"a", "b"};

@@ -1,7 +1,7 @@
 /* state: every pair of states, allowed or not, and names there and back. */
 #include "tests/migrator/unit.h"
 
-#include "migrator/state.h"
+#include "migrator/folder/state.h"
 
 static void moves_only_along_the_diagram(void **state)
 {

@@ -2,9 +2,9 @@
 #include "tests/migrator/unit.h"
 
 #include "base/buf.h"
-#include "migrator/expression.h"
-#include "migrator/phased.h"
-#include "migrator/table_text.h"
+#include "migrator/folder/phased.h"
+#include "migrator/sql/expression.h"
+#include "migrator/sql/table_text.h"
 
 static const char odd[] =
     "CREATE TABLE \"a (b\" (/* first, */ id INTEGER PRIMARY KEY, -- a, comment\n"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/lease.h"
-#include "migrator/facts.h"
+#include "migrator/folder/facts.h"
 #include "server/clients.h"
 #include "server/coupling.h"
 

@@ -16,8 +16,8 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "migrator/folder/state.h"
 #include "migrator/migrate.h"
-#include "migrator/state.h"
 #include "tests/migrator/play.h"
 
 #define CASES "tests/migrator/cases"

@@ -1,0 +1,23 @@
+/*
+ * plan_cost - what a phased migration costs on a service that counts requests and rows written.
+ */
+#ifndef MIGRATOR_PLAN_COST_H
+#define MIGRATOR_PLAN_COST_H
+
+#include <stdint.h>
+
+#include "base/json.h"
+#include "database/database.h"
+#include "migrator/folder/phased.h"
+#include "migrator/folder/state.h"
+
+/* {"requests", "seconds" (at the permitted rate), "rows_written", "usd", "rows_per_write": what the
+ * triggers add to each insert and update of the application}; estimates, from above. */
+struct json *plan_cost(const struct phased *phased, int64_t rows, enum mig_state from,
+                       enum mig_state to);
+
+/* Refuses a plan's entry of which a statement is longer than the engine bears: ERR_INVALID. */
+MUST_USE enum err_code plan_check_bounds(struct database *db, const struct json *entry,
+                                         struct err *err);
+
+#endif
