@@ -152,9 +152,7 @@ char **route_cases(size_t *count)
 
     assert_int_equal(file_list(CASES, &names, &all, &err), ERR_OK);
     for (size_t i = 0; i < all; i++) {
-        /* handwritten_move: its contract leaves the old columns where they are, and a writer that
-         * knows the table alone would go on writing them. */
-        if (strncmp(names[i], "refused", 7) == 0 || strcmp(names[i], "handwritten_move") == 0) {
+        if (strncmp(names[i], "refused", 7) == 0) {
             free(names[i]);
         } else {
             names[kept++] = names[i];
@@ -204,9 +202,10 @@ static char *read_case(const struct route *r, const char *file)
 /* The migration is what the runner of the case folders does not keep for itself. */
 static void copy_migration(struct route *r)
 {
-    static const char *const own[] = {
-        "old.sql",      "seed.sql", "plan.json",     "seen.txt",      "read_old.sql",
-        "read_new.sql", "error",    "write_old.sql", "write_new.sql", "write_late.sql"};
+    static const char *const own[] = {"old.sql",        "seed.sql",      "plan.json",
+                                      "seen.txt",       "read_old.sql",  "read_new.sql",
+                                      "error",          "write_old.sql", "write_new.sql",
+                                      "write_late.sql", "walk_new.sql"};
     struct err err = {0};
     char **names = NULL;
     size_t count = 0;
@@ -308,7 +307,13 @@ static bool read_shapes(struct route *r)
         return false;
     }
     app = app_open(r->model);
-    snprintf(path, sizeof path, "%s/write_new.sql", r->folder);
+    /* Where the new shape is more than one table, the folder says how new code writes it. */
+    snprintf(path, sizeof path, "%s/walk_new.sql", r->folder);
+    if (!file_exists(path)) {
+        snprintf(path, sizeof path, "%s/write_new.sql", r->folder);
+    } else {
+        *new = '\0';
+    }
     writer_init(&r->new, app, *new != '\0' ? new : NULL, path);
     app_close(app);
     return true;
@@ -697,7 +702,7 @@ static char *look_at_model(const struct route *r, int writes, const char *to)
 void route_finish(struct route *route, bool turn_round, int *writes, int may_lose)
 {
     const struct leg *leg = route_leg(route);
-    char state[30], by_hand[700], *seen, *wanted;
+    char state[30], *seen, *wanted;
     struct err err = {0};
     int found, lost = 0;
     const char *to = leg->to;
@@ -705,9 +710,6 @@ void route_finish(struct route *route, bool turn_round, int *writes, int may_los
     snprintf(state, sizeof state, "%s", route_state(route));
     /* Of two migrations of plain SQL the first may be there alone, and has no way back. */
     turn_round = turn_round && !(route->legs == plain_legs && strcmp(state, "pending") == 0);
-    /* A backfill by hand may leave rows alone that were filled once and are out of date now. */
-    snprintf(by_hand, sizeof by_hand, "%s/backfill.sql", route->folder);
-    turn_round = turn_round && !(leg->back && file_exists(by_hand));
     if (turn_round && strcmp(state, "purged") != 0 && !route->fresh) {
         to = leg->back ? (strcmp(leg->from, "applied") == 0 ? "applied" : "in-sync") : "pending";
     }

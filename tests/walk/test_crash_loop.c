@@ -11,6 +11,7 @@
 
 #include "tests/migrator/unit.h"
 
+#include "tests/migrator/play.h"
 #include "tests/walk/route.h"
 
 #define KINDS_MAX 32
@@ -174,9 +175,57 @@ static void killed_anywhere_it_goes_on(void **state)
     assert_true(one != NULL || walked >= (full ? 8 : 2));
 }
 
+/* Each heading of docs/operations.md, and a case of those walked above that does just that. */
+static const struct {
+    const char *heading, *name;
+} covered[] = {
+    {"Add a column", "add_default"},        {"Drop a column", "drop_reverse"},
+    {"Rename a column", "rename_declared"}, {"Change a column's type", "retype_scaled"},
+    {"Split and merge", "merge_columns"},   {"Set NOT NULL, add a CHECK", "alter_not_null_fill"},
+    {"Allow NULL", "alter_null_allowed"},   {"Create and drop an index", "drop_index"},
+    {"Create a table", "create_table"},     {"Drop a table", "drop_table"},
+    {"Rename a table", "rename_table"},     {"Hand-written SQL", "handwritten_move"},
+    {"Expressions", "json_member"},         {"What cannot be done yet", NULL},
+    {"One migration after another", NULL}, /* tests/walk/several.test.sh */
+};
+
+static void every_operation_is_among_the_walks(void **state)
+{
+    char *text = play_read("docs/operations.md"), *save = NULL, **names;
+    size_t count, headings = 0;
+
+    (void)state;
+    names = route_cases(&count);
+    for (char *line = strtok_r(text, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
+        size_t at = 0, there = 0;
+        if (strncmp(line, "## ", 3) != 0) {
+            continue;
+        }
+        while (at < COUNT(covered) && strcmp(covered[at].heading, line + 3) != 0) {
+            at++;
+        }
+        if (at == COUNT(covered)) {
+            fail_msg("which case walks \"%s\" of docs/operations.md? Name it in covered[]",
+                     line + 3);
+        }
+        for (size_t i = 0; i < count && covered[at].name != NULL; i++) {
+            there += strcmp(names[i], covered[at].name) == 0;
+        }
+        if (there == 0 && covered[at].name != NULL) {
+            fail_msg("there is no case %s", covered[at].name);
+        }
+        headings++;
+    }
+    assert_true(headings >= 12);
+    route_cases_free(names, count);
+    free(text);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(killed_anywhere_it_goes_on)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_operation_is_among_the_walks),
+                                       cmocka_unit_test(killed_anywhere_it_goes_on)};
 
     return cmocka_run_group_tests_name("crash loop", tests, NULL, NULL);
 }

@@ -118,6 +118,19 @@ void writer_fini(struct writer *writer)
 
 /* ---- writing ---- */
 
+/* $n of a statement of the folder; $.member stays. */
+static void spell_number(const char *text, int n, struct buf *out)
+{
+    for (const char *p = text; *p != '\0'; p++) {
+        if (p[0] == '$' && p[1] == 'n') {
+            buf_print(out, "%d", n);
+            p++;
+        } else {
+            buf_char(out, *p);
+        }
+    }
+}
+
 /* $t table, $c columns, $i those that an INSERT names, $v their values, $k key, $r the rest, $n the
  * number. */
 static void spell(const struct writer *w, int n, const char *text, struct buf *out)
@@ -152,7 +165,8 @@ void writer_statement(const struct writer *writer, int n, char sql[WRITE_BYTES])
     struct buf out = {0};
 
     if (writer->count > 0 && (n % 5 == 4 || writer->table == NULL)) {
-        buf_text(&out, writer->statements[(size_t)(n / 5) % writer->count]);
+        size_t at = (size_t)(writer->table == NULL ? n : n / 5) % writer->count;
+        spell_number(writer->statements[at], n, &out);
     } else if (writer->table == NULL) {
         buf_text(&out, "SELECT 1");
     } else {

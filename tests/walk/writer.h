@@ -2,7 +2,8 @@
  * writer - an application that writes all the time, and remembers what SQLite acknowledged.
  *
  * Its statements fit any table: rows are copied and changed from other rows (so that they are what
- * the migration can carry over), beside the statements that the case's own folder has. The log is
+ * the migration can carry over), beside the statements that the case's own folder has ($n in them
+ * is the number of the write). The log is
  * in memory that a killed process shares with the one that forked it.
  */
 #ifndef TESTS_WALK_WRITER_H

@@ -1,1 +1,1 @@
-UPDATE account SET place = city WHERE place IS NULL AND city IS NOT NULL AND :range;
+UPDATE account SET place = city WHERE place IS NOT city AND :range;
