@@ -4,26 +4,8 @@
 #include "migrator/change/change_parts.h"
 
 #include <string.h>
-#include <strings.h>
 
-/* SQLite's rules for a declared type's affinity. */
-static const char *affinity(const char *type)
-{
-    static const struct {
-        const char *part, *name;
-    } rules[] = {{"INT", "INTEGER"}, {"CHAR", "TEXT"}, {"CLOB", "TEXT"}, {"TEXT", "TEXT"},
-                 {"BLOB", "BLOB"},   {"REAL", "REAL"}, {"FLOA", "REAL"}, {"DOUB", "REAL"}};
-
-    if (type == NULL || *type == '\0') {
-        return "BLOB";
-    }
-    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
-        if (strcasestr(type, rules[i].part) != NULL) {
-            return rules[i].name;
-        }
-    }
-    return "NUMERIC";
-}
+#include "migrator/sql/default_value.h"
 
 static void add_note(struct json *notes, const char *text)
 {
@@ -38,7 +20,8 @@ static void note_affinity(const struct change *change, struct json *notes, struc
         const struct phased_add *add = &phased->add[i];
         for (size_t k = 0; add->forward != NULL && k < change->shape.count; k++) {
             const struct shape_column *column = &change->shape.columns[k];
-            const char *from = affinity(column->type), *to = affinity(add->type);
+            const char *from = default_value_affinity(column->type),
+                       *to = default_value_affinity(add->type);
             if (expression_is(add->forward, column->name) && strcmp(from, to) != 0) {
                 add_note(notes, arena_print(arena,
                                             "%s takes the values of %s as they are, but stores "
@@ -60,6 +43,47 @@ static void note_defaults(const struct change *change, struct json *notes, struc
                                         "new column gets what follows from the DEFAULT of %s",
                                         change->drop_old[i]));
         }
+    }
+}
+
+/* The gate old-writes-idle lives on what tells old code's inserts from new code's. */
+static void note_old_inserts(const struct change *change, struct json *notes, struct arena *arena)
+{
+    for (size_t i = 0; i < change->phased->drop_count && change->forward == NULL; i++) {
+        const struct shape_column *column = change_dropped(change, i);
+        if (column == NULL || !column->has_default) {
+            continue;
+        }
+        add_note(
+            notes,
+            column->default_value != NULL
+                ? arena_print(arena,
+                              "an insert with the DEFAULT (%s) in %s may be old or new code's, "
+                              "and is not counted as old; any other value is, and any UPDATE",
+                              column->default_value, change->drop_old[i])
+                : arena_print(arena,
+                              "no insert can be told to be new code's, as the DEFAULT of %s is "
+                              "computed: each counts as a write of old code, and contract "
+                              "asks for --override-gate old-writes-idle --reason TEXT",
+                              change->drop_old[i]));
+    }
+}
+
+/* What new code's rows lack, the way back cannot declare again. */
+static void note_way_back(const struct change *change, struct json *notes, struct arena *arena)
+{
+    for (size_t i = 0; i < change->phased->drop_count; i++) {
+        const struct shape_column *column = change_dropped(change, i);
+        if (column == NULL || column->has_default || change->phased->drop[i].reverse != NULL ||
+            !change->phased->drop[i].not_null) {
+            continue;
+        }
+        add_note(notes,
+                 arena_print(arena,
+                             "no way back to pending once new code has inserted a row: %s is NOT "
+                             "NULL, and nothing says what stands there then; \"reverse\": "
+                             "{\"%s\": \"...\"} in migration.json does (a literal will do)",
+                             change->drop_old[i], change->drop_old[i]));
     }
 }
 
@@ -116,6 +140,10 @@ void change_notes(const struct change *change, enum mig_state from, struct json 
     if (from < MIG_IN_SYNC) {
         note_affinity(change, notes, arena);
         note_defaults(change, notes, arena);
+    }
+    if (from < MIG_CONTRACTED) {
+        note_old_inserts(change, notes, arena);
+        note_way_back(change, notes, arena);
     }
     for (size_t i = 0; i < change->phased->alter_count && from < MIG_CONTRACTED; i++) {
         note_alter(&change->phased->alter[i], notes, arena);

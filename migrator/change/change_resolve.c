@@ -221,7 +221,11 @@ enum err_code change_resolve(struct database *db, struct change *change, bool ex
         return err_set(err, ERR_NOMEM, "out of memory");
     }
     for (size_t i = 0; rc == ERR_OK && i < from->drop_count; i++) {
+        struct str definition;
         phased->drop[i] = from->drop[i];
+        phased->drop[i].not_null =
+            table_text_column(str_of(first), change->drop_old[i], &definition) &&
+            is_not_null(definition);
         rc = resolve_drop(&phased->drop[i], change_dropped(change, i), arena, err);
     }
     for (size_t i = 0; rc == ERR_OK && i < from->add_count; i++) {

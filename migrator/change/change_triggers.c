@@ -227,8 +227,8 @@ static enum err_code old_update(struct change *change, const struct change_names
     return end_trigger(change, name, true, arena, &text, err);
 }
 
-/* An insert without anything new is old code's; where nothing is derived, one that names a dropped
- * column. */
+/* An insert without anything new is old code's. Where nothing is derived, one that says something in
+ * a dropped column is: not its DEFAULT, which stands in the rows of code that does not know it. */
 enum err_code change_note_inserts(struct change *change, struct arena *arena, struct err *err)
 {
     const char *name = trigger_name(change, "old_insert", arena);
@@ -240,9 +240,16 @@ enum err_code change_note_inserts(struct change *change, struct arena *arena, st
         change_add_each_new(change, "NEW.", " IS NULL", NULL, " AND ", &text);
     }
     for (size_t i = 0; change->forward == NULL && i < change->phased->drop_count; i++) {
+        const struct shape_column *column = change_dropped(change, i);
+        const char *value = column != NULL ? column->default_value : NULL;
         buf_text(&text, i > 0 ? " OR " : "");
+        if (value != NULL) {
+            buf_char(&text, '(');
+            change_add_name(&text, "NEW.", change->drop_now[i]);
+            buf_print(&text, " COLLATE BINARY IS NOT (%s) AND ", value);
+        }
         change_add_name(&text, "NEW.", change->drop_now[i]);
-        buf_text(&text, " IS NOT NULL");
+        buf_text(&text, value != NULL ? " IS NOT NULL)" : " IS NOT NULL");
     }
     buf_text(&text, " BEGIN ");
     change_add_note(change, &text);

@@ -35,6 +35,7 @@ struct phased_drop {
     const char *name;
     const char *reverse;   /* SQL expression over the row, or NULL: this way back is lost */
     const char *cast_from; /* reverse is CAST of this added column to the type that it has */
+    bool not_null;         /* at first; known when the table has been read */
 };
 
 enum phased_null { PHASED_NULL_AS_IT_IS, PHASED_NULL_REFUSED, PHASED_NULL_ALLOWED };

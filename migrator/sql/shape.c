@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "database/sql_scan.h"
+#include "migrator/sql/default_value.h"
 #include "migrator/sql/sql_function.h"
 #include "migrator/sql/table_text.h"
 
@@ -55,11 +56,11 @@ static enum err_code read_columns(struct database *db, struct arena *arena, stru
 {
     struct database_value param = database_text(out->table);
     struct database_rows *rows = NULL;
-    enum err_code rc =
-        database_query(db,
-                       "SELECT name, type, \"notnull\", dflt_value IS NOT NULL, hidden, pk FROM "
-                       "pragma_table_xinfo(?1) ORDER BY cid",
-                       &param, 1, &rows, err);
+    enum err_code rc = database_query(
+        db,
+        "SELECT name, type, \"notnull\", dflt_value IS NOT NULL, hidden, pk, dflt_value "
+        "FROM pragma_table_xinfo(?1) ORDER BY cid",
+        &param, 1, &rows, err);
 
     if (rc) {
         return rc;
@@ -74,6 +75,8 @@ static enum err_code read_columns(struct database *db, struct arena *arena, stru
             .has_default = database_rows_int(rows, i, 3, 0) != 0,
             .generated = database_rows_int(rows, i, 4, 0) != 0,
             .primary_key = (int)database_rows_int(rows, i, 5, 0),
+            .default_value = default_value_stored(database_rows_text(rows, i, 6),
+                                                  database_rows_text(rows, i, 1), arena),
         };
     }
     database_rows_free(rows);

@@ -15,6 +15,9 @@ struct shape_column {
     const char *name, *type;
     bool not_null, has_default, generated;
     int primary_key; /* place in the primary key, from 1; 0: not in it */
+    const char
+        *default_value; /* of the DEFAULT, an expression that gives the same value wherever it
+                                  stands; NULL: there is none, or it cannot be said so */
 };
 
 struct shape_object {              /* an index, trigger or view */
