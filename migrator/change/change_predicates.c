@@ -3,7 +3,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "migrator/sql/default_value.h"
 #include "migrator/sql/expression.h"
+#include "migrator/sql/sql_function.h"
 
 /* Moves what buf built into the arena and empties it. NULL: out of memory. */
 const char *change_settle(struct arena *arena, struct buf *buf)
@@ -87,23 +89,61 @@ void change_add_name(struct buf *out, const char *prefix, const char *name)
     buf_sql_name(out, str_of(name));
 }
 
-/* Whether a column of this type makes reals of integers. */
-static bool holds_real(const char *type)
+/* Whether it is another column as it is, and that has this affinity already. */
+static bool copies(const struct change *change, const char *expression, const char *affinity)
 {
-    return type != NULL && strcasestr(type, "INT") == NULL && strcasestr(type, "CHAR") == NULL &&
-           strcasestr(type, "CLOB") == NULL && strcasestr(type, "TEXT") == NULL &&
-           strcasestr(type, "BLOB") == NULL &&
-           (strcasestr(type, "REAL") != NULL || strcasestr(type, "FLOA") != NULL ||
-            strcasestr(type, "DOUB") != NULL);
+    const struct phased *phased = change->phased;
+    const char *type = NULL;
+    bool is = false;
+
+    for (size_t i = 0; i < phased->drop_count; i++) {
+        const struct shape_column *column = change_dropped(change, i);
+        if (column != NULL && expression_is(expression, phased->drop[i].name)) {
+            is = true;
+            type = column->type;
+        }
+    }
+    for (size_t i = 0; i < phased->add_count; i++) {
+        if (expression_is(expression, phased->add[i].name)) {
+            is = true;
+            type = phased->add[i].type;
+        }
+    }
+    for (size_t i = 0; !is && i < change->shape.count; i++) {
+        is = expression_is(expression, change->shape.columns[i].name);
+        type = change->shape.columns[i].type;
+    }
+    return is && strcmp(default_value_affinity(type), affinity) == 0;
+}
+
+/* What a column of this type makes of some values that the expression may give; NULL: nothing. */
+static const char *conversion(const struct change *change, const char *type, const char *expression,
+                              const struct change_names *names)
+{
+    unsigned gives = expression_classes(expression, &names->list);
+    const char *affinity = default_value_affinity(type);
+
+    if (copies(change, expression, affinity)) {
+        return NULL;
+    }
+    if (strcmp(affinity, "TEXT") == 0) {
+        return (gives & (SQL_INTEGER | SQL_REAL)) != 0 ? "TEXT" : NULL;
+    }
+    return strcmp(affinity, "BLOB") != 0 && (gives & SQL_TEXT) != 0 ? "NUMERIC" : NULL;
 }
 
 /* The column holds what storing the expression gives. Byte by byte, whatever the column's collation
  * is; and with a plus, so that the column's affinity alone counts: two columns of different ones
- * would compare as numbers, and '01' be 1. */
-static void add_same(const char *prefix, const char *column, bool real, const char *expression,
-                     const struct change_names *names, struct buf *out)
+ * would compare as numbers, and '01' be 1. Behind NEW. and OLD. it does not count, so the
+ * conversion is written out. */
+static void add_same(const struct change *change, const char *prefix, const char *column,
+                     const char *type, const char *expression, const struct change_names *names,
+                     struct buf *out)
 {
-    buf_text(out, real ? "(" : "");
+    const char *made = *prefix != '\0' ? conversion(change, type, expression, names) : NULL;
+    bool real = strcmp(default_value_affinity(type), "REAL") == 0; /* makes reals of integers */
+
+    buf_text(out, real || made != NULL ? "(" : "");
     change_add_name(out, prefix, column);
     buf_text(out, " COLLATE BINARY IS (+(");
     expression_write(expression, &names->list, prefix, out);
@@ -115,8 +155,20 @@ static void add_same(const char *prefix, const char *column, bool real, const ch
         change_add_name(out, prefix, column);
         buf_text(out, " IS CAST((");
         expression_write(expression, &names->list, prefix, out);
-        buf_text(out, ") AS REAL)))");
+        buf_text(out, ") AS REAL))");
     }
+    if (made != NULL) {
+        buf_text(out, " OR (typeof(");
+        change_add_name(out, prefix, column);
+        buf_text(out, ") <> typeof(");
+        expression_write(expression, &names->list, prefix, out);
+        buf_text(out, ") AND ");
+        change_add_name(out, prefix, column);
+        buf_text(out, " COLLATE BINARY IS CAST((");
+        expression_write(expression, &names->list, prefix, out);
+        buf_print(out, ") AS %s))", made);
+    }
+    buf_text(out, real || made != NULL ? ")" : "");
 }
 
 /* F over the row that prefix names. */
@@ -137,7 +189,7 @@ static void add_forward(const struct change *change, const struct change_names *
             change_add_name(out, prefix, add->name);
             buf_text(out, " IS NOT NULL OR ");
         }
-        add_same(prefix, add->name, holds_real(add->type), add->forward, names, out);
+        add_same(change, prefix, add->name, add->type, add->forward, names, out);
         buf_text(out, change_reads_columns(add->forward, names) ? "" : ")");
         any = true;
     }
@@ -155,7 +207,7 @@ void change_add_reverse(const struct change *change, const struct change_names *
         }
         buf_text(out, any ? " AND " : "");
         const struct shape_column *column = change_dropped(change, i);
-        add_same(prefix, change->drop_now[i], column != NULL && holds_real(column->type),
+        add_same(change, prefix, change->drop_now[i], column != NULL ? column->type : NULL,
                  phased->drop[i].reverse, names, out);
         any = true;
     }
