@@ -15,6 +15,7 @@
 #include "migrator/session/identity.h"
 #include "migrator/session/session.h"
 #include "migrator/sql/shape.h"
+#include "migrator/walk/gate.h"
 #include "migrator/walk/reclaim.h"
 #include "migrator/walk/veto.h"
 #include "migrator/walk/walk.h"
@@ -97,6 +98,26 @@ struct asked {
     struct walk_request request;
 };
 
+/* A name that no gate knows, or none of those that are asked for, is a slip of the pen: found out
+ * before anything is done. */
+static enum err_code check_override(const struct migrate *m, const struct asked *asked,
+                                    const char *name, struct err *err)
+{
+    enum err_code rc = name != NULL ? gate_check_override(name, NULL, err) : ERR_OK;
+    struct err why = {0};
+    size_t lack = 0, have = 0;
+
+    for (size_t i = 0; rc == ERR_OK && name != NULL && i < m->folder.count; i++) {
+        const struct phased *phased = m->folder.at[i].phased;
+        if (phased != NULL && (!asked->one || i == asked->index)) {
+            bool has = gate_check_override(name, phased, &why) == ERR_OK;
+            have += has;
+            lack += !has;
+        }
+    }
+    return lack > 0 && have == 0 ? err_set(err, ERR_INVALID, "%s", why.msg) : rc;
+}
+
 static enum err_code read_apply(const struct migrate *m, const struct migrate_apply *what,
                                 struct asked *asked, struct err *err)
 {
@@ -134,6 +155,7 @@ static enum err_code read_apply(const struct migrate *m, const struct migrate_ap
         rc = err_set(err, ERR_INVALID,
                      "--override-gate or --accept-stale, and --reason, belong together");
     }
+    rc = rc ? rc : check_override(m, asked, what->override_gate, err);
     return rc ? rc : recovery_check(&asked->request.recovery, err);
 }
 
@@ -393,10 +415,11 @@ enum err_code migrate_apply(struct migrate *m, const struct migrate_apply *what,
     enum err_code rc;
 
     *report = NULL;
-    if (what->dry_run) {
+    rc = read_apply(m, what, &asked, err);
+    if (rc == ERR_OK && what->dry_run) {
+        json_free(asked.plan);
         return migrate_plan(m, what, report, err);
     }
-    rc = read_apply(m, what, &asked, err);
     rc = rc ? rc : set_pace(m, what, err);
     rc = rc ? rc : session_write(m, err);
     rc = rc ? rc : session_is_fresh(m, &m->fresh, err);

@@ -156,6 +156,23 @@ static enum err_code add(struct folder *folder, const char *name, enum migration
     return ERR_OK;
 }
 
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+#define UTF16_MARKS "\xff\xfe\xff" /* either half of it */
+
+/* What an editor puts in front of a text to say how it is encoded. */
+static enum err_code pass_mark(const char *path, struct str *text, struct err *err)
+{
+    if (text->len >= 2 &&
+        (memcmp(text->at, UTF16_MARKS, 2) == 0 || memcmp(text->at, UTF16_MARKS + 1, 2) == 0)) {
+        return err_set(err, ERR_INVALID, "%s is encoded in UTF-16; save it as UTF-8", path);
+    }
+    if (text->len >= 3 && memcmp(text->at, BYTE_ORDER_MARK, 3) == 0) {
+        text->at += 3;
+        text->len -= 3;
+    }
+    return ERR_OK;
+}
+
 static enum err_code read_text(struct folder *folder, const char *path, struct str *out,
                                struct err *err)
 {
@@ -171,12 +188,12 @@ static enum err_code read_text(struct folder *folder, const char *path, struct s
     if (copy == NULL) {
         return no_memory(err);
     }
-    if (memchr(copy, '\0', len) != NULL) {
-        err_set(err, ERR_INVALID, "%s holds a NUL byte", path);
-        return ERR_INVALID;
-    }
     *out = (struct str){copy, len};
-    return ERR_OK;
+    rc = pass_mark(path, out, err);
+    if (rc == ERR_OK && memchr(copy, '\0', len) != NULL) {
+        rc = err_set(err, ERR_INVALID, "%s holds a NUL byte", path);
+    }
+    return rc;
 }
 
 static enum err_code add_plain(struct folder *folder, const char *name, struct str text,

@@ -4,6 +4,7 @@
  */
 #include "migrator/folder/phased_read.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -158,18 +159,47 @@ static bool is_literal(const char *text)
            !sql_scan_next(&scan, &more) && scan.unterminated == NULL;
 }
 
+/* The literal, written as SQL has it; a number or a truth value may stand there as such. */
+static enum err_code take_default(struct phased_reader *reader, const struct json *json,
+                                  const char *column, const char **out)
+{
+    if (json == NULL) {
+        return ERR_OK;
+    }
+    if (json_kind(json) == JSON_BOOL) {
+        *out = json_is_true(json) ? "1" : "0";
+        return ERR_OK;
+    }
+    if (json_kind(json) == JSON_NUMBER) {
+        char *text = json_print(json);
+        *out = text != NULL ? phased_keep(reader, text) : NULL;
+        free(text);
+        return *out != NULL ? ERR_OK : err_set(reader->err, ERR_NOMEM, "out of memory");
+    }
+    if (json_kind(json) != JSON_STRING || *json_text(json) == '\0') {
+        return err_set(reader->err, ERR_INVALID,
+                       "the \"default\" of \"%.60s\" is %s: it is an SQL literal in a string, such "
+                       "as \"0\" or \"'new'\" (without a \"default\" the column has none)",
+                       column,
+                       json_kind(json) == JSON_STRING ? "empty; \"''\" is the empty text"
+                                                      : json_kind_name(json_kind(json)));
+    }
+    return phased_take_text(reader, "default", json, out);
+}
+
 static enum err_code take_constraints(struct phased_reader *reader, const struct json *column,
                                       struct phased_add *add)
 {
     enum err_code rc = take_maybe(reader, "check", json_get(column, "check"), &add->check);
 
     rc = rc ? rc : take_bool(reader, "not_null", json_get(column, "not_null"), &add->not_null);
-    rc = rc ? rc : take_maybe(reader, "default", json_get(column, "default"), &add->default_value);
+    rc =
+        rc ? rc : take_default(reader, json_get(column, "default"), add->name, &add->default_value);
     if (rc == ERR_OK && add->default_value != NULL && !is_literal(add->default_value)) {
         rc = err_set(
             reader->err, ERR_INVALID,
-            "the \"default\" of \"%.60s\" must be an SQL literal, such as \"0\" or \"'new'\"; "
-            "it is: %.60s",
+            "the \"default\" of \"%.60s\" must be an SQL literal, such as \"0\" or \"'new'\" (text "
+            "in quotes of its own); it is: %.60s",
             add->name, add->default_value);
     }
     return rc;

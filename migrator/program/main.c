@@ -259,6 +259,50 @@ static int finish(struct program *p, const struct cli *cli, enum err_code rc, st
 
 /* ---- commands ---- */
 
+/* One function of the library, with what the command line says to it. */
+typedef enum err_code call_fn(struct migrate *m, const void *what, struct json **report,
+                              struct err *err);
+
+static const struct cli_option *const tables[9];
+
+/* An empty word is what a shell makes of a variable that is not set: it says nothing. */
+static const char *empty_option(const struct cli *cli)
+{
+    for (size_t i = 0; tables[i] != NULL; i++) {
+        for (const struct cli_option *option = tables[i]; option->name != NULL; option++) {
+            const char *value = option->argument != NULL ? cli_option(cli, option->name) : NULL;
+            if (value != NULL && *value == '\0') {
+                return option->name;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Opens, calls, prints and closes; the exit code. changes: how many the report tells of, or NULL. */
+static int run_call(struct cli *cli, call_fn *call, const void *what, print_fn *print,
+                    double *changes)
+{
+    struct program p = {0};
+    struct json *report = NULL;
+    struct err err = {0};
+    const char *empty = empty_option(cli);
+    enum err_code rc;
+    int code;
+
+    if (empty != NULL) {
+        return cli_usage(cli, "--%s is given, and empty", empty);
+    }
+    rc = open_migrate(&p, cli, &err);
+    rc = rc ? rc : call(p.migrate, what, &report, &err);
+    if (changes != NULL) {
+        *changes = json_number(json_get(report, "changes"), 0);
+    }
+    code = finish(&p, cli, rc, report, print, &err);
+    close_migrate(&p);
+    return code;
+}
+
 /* The names given by --accept-stale, NULL at the end; NULL if there is none. */
 static const char *const *read_stale(const struct cli *cli, const char *names[STALE_MAX + 1])
 {
@@ -272,9 +316,49 @@ static const char *const *read_stale(const struct cli *cli, const char *names[ST
     return count > 0 ? names : NULL;
 }
 
-static int run_apply_like(struct cli *cli, bool plan)
+static enum err_code call_plan(struct migrate *m, const void *what, struct json **report,
+                               struct err *err)
 {
-    struct program p = {0};
+    return migrate_plan(m, what, report, err);
+}
+
+static int run_plan(struct cli *cli, void *ctx)
+{
+    struct migrate_apply what = {.target = cli_operand(cli, 0),
+                                 .to_state = cli_option(cli, "to"),
+                                 .plan_file = cli_option(cli, "out"),
+                                 .fresh = cli_given(cli, "fresh")};
+    double changes = 0;
+    int code =
+        run_call(cli, call_plan, &what,
+                 cli_given(cli, "sql") ? report_print_plan_whole : report_print_plan, &changes);
+
+    (void)ctx;
+    return code == 0 && cli_given(cli, "exit-code") && changes > 0 ? 5 : code;
+}
+
+/* Reads a duration such as 10m into seconds. Returns 0, or the exit code after saying what is
+ * wrong. */
+static int read_duration(const struct cli *cli, const char *option, int *seconds)
+{
+    const char *text = cli_option(cli, option);
+    int64_t ms = 0;
+
+    if (text != NULL && (!phased_duration(text, &ms) || ms > WAIT_MAX_MS)) {
+        return cli_usage(cli, "--%s '%s' is no duration such as 30s, 10m or 2h", option, text);
+    }
+    *seconds = (int)((ms + 999) / 1000);
+    return 0;
+}
+
+static enum err_code call_apply(struct migrate *m, const void *what, struct json **report,
+                                struct err *err)
+{
+    return migrate_apply(m, what, report, err);
+}
+
+static int run_apply(struct cli *cli, void *ctx)
+{
     struct migrate_apply what = {.target = cli_operand(cli, 0),
                                  .to_state = cli_option(cli, "to"),
                                  .override_gate = cli_option(cli, "override-gate"),
@@ -285,25 +369,18 @@ static int run_apply_like(struct cli *cli, bool plan)
                                  .throttle_while = cli_option(cli, "throttle-while"),
                                  .throttle_url = cli_option(cli, "throttle-url"),
                                  .reclaim = cli_given(cli, "reclaim"),
-                                 .plan_file = cli_option(cli, plan ? "out" : "plan"),
+                                 .plan_file = cli_option(cli, "plan"),
                                  .fresh = cli_given(cli, "fresh"),
-                                 .dry_run = !plan && cli_given(cli, "dry-run")};
-    const char *wait = cli_option(cli, "wait"), *watch = plan ? NULL : cli_option(cli, "watch");
-    const char *rows = plan ? NULL : cli_option(cli, "rows-written-per-day");
+                                 .dry_run = cli_given(cli, "dry-run")};
+    const char *rows = cli_option(cli, "rows-written-per-day");
     const char *stale[STALE_MAX + 1];
-    struct json *report = NULL;
-    struct err err = {0};
     char *end = NULL;
-    int64_t wait_ms = 0, watch_ms = 0;
-    bool changes;
-    enum err_code rc;
-    int code;
+    int code = read_duration(cli, "wait", &what.wait_s);
 
-    if (wait != NULL && (!phased_duration(wait, &wait_ms) || wait_ms > WAIT_MAX_MS)) {
-        return cli_usage(cli, "--wait '%s' is no duration such as 30s, 10m or 2h", wait);
-    }
-    if (watch != NULL && (!phased_duration(watch, &watch_ms) || watch_ms > WAIT_MAX_MS)) {
-        return cli_usage(cli, "--watch '%s' is no duration such as 30s, 10m or 2h", watch);
+    (void)ctx;
+    code = code != 0 ? code : read_duration(cli, "watch", &what.watch_s);
+    if (code != 0) {
+        return code;
     }
     if (rows != NULL) {
         what.rows_written_per_day = strtoll(rows, &end, 10);
@@ -311,39 +388,22 @@ static int run_apply_like(struct cli *cli, bool plan)
             return cli_usage(cli, "--rows-written-per-day '%s' is no number from 100 on", rows);
         }
     }
-    what.wait_s = (int)((wait_ms + 999) / 1000);
-    what.watch_s = (int)((watch_ms + 999) / 1000);
-    what.accept_stale = plan ? NULL : read_stale(cli, stale);
-    rc = open_migrate(&p, cli, &err);
-    if (rc == ERR_OK) {
-        rc = plan ? migrate_plan(p.migrate, &what, &report, &err)
-                  : migrate_apply(p.migrate, &what, &report, &err);
-    }
-    changes = json_number(json_get(report, "changes"), 0) > 0;
-    code = finish(&p, cli, rc, report,
-                  !plan && !what.dry_run  ? report_print_steps
-                  : cli_given(cli, "sql") ? report_print_plan_whole
-                                          : report_print_plan,
-                  &err);
-    close_migrate(&p);
-    return code == 0 && plan && cli_given(cli, "exit-code") && changes ? 5 : code;
+    what.accept_stale = read_stale(cli, stale);
+    return run_call(cli, call_apply, &what,
+                    !what.dry_run           ? report_print_steps
+                    : cli_given(cli, "sql") ? report_print_plan_whole
+                                            : report_print_plan,
+                    NULL);
 }
 
-static int run_plan(struct cli *cli, void *ctx)
+static enum err_code call_rollback(struct migrate *m, const void *what, struct json **report,
+                                   struct err *err)
 {
-    (void)ctx;
-    return run_apply_like(cli, true);
-}
-
-static int run_apply(struct cli *cli, void *ctx)
-{
-    (void)ctx;
-    return run_apply_like(cli, false);
+    return migrate_rollback(m, what, report, err);
 }
 
 static int run_rollback(struct cli *cli, void *ctx)
 {
-    struct program p = {0};
     struct migrate_rollback what = {.target = cli_operand(cli, 0),
                                     .to_state = cli_option(cli, "to"),
                                     .maintenance = cli_given(cli, "maintenance"),
@@ -352,10 +412,6 @@ static int run_rollback(struct cli *cli, void *ctx)
                                     .recovery_dir = cli_option(cli, "recovery-dir"),
                                     .reason = cli_option(cli, "reason")};
     const char *stale[STALE_MAX + 1];
-    struct json *report = NULL;
-    struct err err = {0};
-    enum err_code rc;
-    int code;
 
     (void)ctx;
     if (what.one_phase && what.to_state != NULL) {
@@ -369,166 +425,165 @@ static int run_rollback(struct cli *cli, void *ctx)
     }
     what.without_flag_server_reason =
         cli_given(cli, "without-flag-server") ? cli_option(cli, "reason") : NULL;
-    rc = open_migrate(&p, cli, &err);
-    rc = rc ? rc : migrate_rollback(p.migrate, &what, &report, &err);
-    code = finish(&p, cli, rc, report, report_print_steps, &err);
-    close_migrate(&p);
-    return code;
+    return run_call(cli, call_rollback, &what, report_print_steps, NULL);
+}
+
+static enum err_code call_status(struct migrate *m, const void *what, struct json **report,
+                                 struct err *err)
+{
+    (void)what;
+    return migrate_status(m, report, err);
 }
 
 static int run_status(struct cli *cli, void *ctx)
 {
-    struct program p = {0};
-    struct json *report = NULL;
-    struct err err = {0};
-    enum err_code rc = open_migrate(&p, cli, &err);
-    int code;
-
     (void)ctx;
-    rc = rc ? rc : migrate_status(p.migrate, &report, &err);
-    code = finish(&p, cli, rc, report, report_print_status, &err);
-    close_migrate(&p);
-    return code;
+    return run_call(cli, call_status, NULL, report_print_status, NULL);
+}
+
+static enum err_code call_verify(struct migrate *m, const void *what, struct json **report,
+                                 struct err *err)
+{
+    return migrate_verify(m, what, report, err);
 }
 
 static int run_verify(struct cli *cli, void *ctx)
 {
-    struct program p = {0};
-    struct json *report = NULL;
-    struct err err = {0};
-    enum err_code rc = open_migrate(&p, cli, &err);
-    int code;
-
     (void)ctx;
-    rc = rc ? rc : migrate_verify(p.migrate, cli_operand(cli, 0), &report, &err);
-    code = finish(&p, cli, rc, report, report_print_verify, &err);
-    close_migrate(&p);
-    return code;
+    return run_call(cli, call_verify, cli_operand(cli, 0), report_print_verify, NULL);
+}
+
+static enum err_code call_history(struct migrate *m, const void *what, struct json **report,
+                                  struct err *err)
+{
+    return migrate_history(m, what, report, err);
 }
 
 static int run_history(struct cli *cli, void *ctx)
 {
-    struct program p = {0};
-    struct json *report = NULL;
-    struct err err = {0};
-    enum err_code rc = open_migrate(&p, cli, &err);
-    int code;
-
     (void)ctx;
-    rc = rc ? rc : migrate_history(p.migrate, cli_operand(cli, 0), &report, &err);
-    code = finish(&p, cli, rc, report, report_print_history, &err);
-    close_migrate(&p);
-    return code;
+    return run_call(cli, call_history, cli_operand(cli, 0), report_print_history, NULL);
+}
+
+static enum err_code call_restore(struct migrate *m, const void *what, struct json **report,
+                                  struct err *err)
+{
+    return migrate_restore(m, what, report, err);
 }
 
 static int run_restore(struct cli *cli, void *ctx)
 {
-    struct program p = {0};
     struct migrate_restore what = {.file = cli_operand(cli, 0),
                                    .yes = cli_given(cli, "yes"),
                                    .reason = cli_option(cli, "reason")};
-    struct json *report = NULL;
-    struct err err = {0};
-    enum err_code rc = open_migrate(&p, cli, &err);
-    int code;
 
     (void)ctx;
-    rc = rc ? rc : migrate_restore(p.migrate, &what, &report, &err);
-    code = finish(&p, cli, rc, report, report_print_restore, &err);
-    close_migrate(&p);
-    return code;
+    return run_call(cli, call_restore, &what, report_print_restore, NULL);
+}
+
+/* Whether --reason is there. Where it is not, *code is the exit code, and it is said. */
+static bool has_reason(const struct cli *cli, int *code)
+{
+    const char *reason = cli_option(cli, "reason");
+    bool has = reason != NULL && *reason != '\0';
+
+    *code = has ? 0 : cli_usage(cli, "say why: --reason TEXT");
+    return has;
+}
+
+static enum err_code call_repair(struct migrate *m, const void *what, struct json **report,
+                                 struct err *err)
+{
+    return migrate_repair(m, what, report, err);
 }
 
 static int run_repair(struct cli *cli, void *ctx)
 {
-    struct program p = {0};
     struct migrate_repair what = {.new_identity = cli_given(cli, "new-identity"),
                                   .report = cli_given(cli, "report"),
                                   .reason = cli_option(cli, "reason")};
-    struct json *report = NULL;
-    struct err err = {0};
-    enum err_code rc;
     int code;
 
     (void)ctx;
     if (what.new_identity == what.report) {
         return cli_usage(cli, "say what to repair: --new-identity or --report");
     }
-    if (what.reason == NULL || *what.reason == '\0') {
-        return cli_usage(cli, "say why: --reason TEXT");
-    }
-    rc = open_migrate(&p, cli, &err);
-    rc = rc ? rc : migrate_repair(p.migrate, &what, &report, &err);
-    code = finish(&p, cli, rc, report, report_print_repair, &err);
-    close_migrate(&p);
-    return code;
+    return has_reason(cli, &code) ? run_call(cli, call_repair, &what, report_print_repair, NULL)
+                                  : code;
+}
+
+static enum err_code call_unlock(struct migrate *m, const void *what, struct json **report,
+                                 struct err *err)
+{
+    return migrate_unlock(m, what, report, err);
 }
 
 static int run_unlock(struct cli *cli, void *ctx)
 {
-    struct program p = {0};
-    const char *reason = cli_option(cli, "reason");
-    struct json *report = NULL;
-    struct err err = {0};
-    enum err_code rc;
     int code;
 
     (void)ctx;
-    if (reason == NULL || *reason == '\0') {
-        return cli_usage(cli, "say why: --reason TEXT");
-    }
-    rc = open_migrate(&p, cli, &err);
-    rc = rc ? rc : migrate_unlock(p.migrate, reason, &report, &err);
-    code = finish(&p, cli, rc, report, report_print_unlock, &err);
-    close_migrate(&p);
-    return code;
+    return has_reason(cli, &code)
+               ? run_call(cli, call_unlock, cli_option(cli, "reason"), report_print_unlock, NULL)
+               : code;
 }
 
-static int run_pace(struct cli *cli, const char *event)
-{
-    struct program p = {0};
-    bool pause = strcmp(event, "pause") == 0, throttle = strcmp(event, "throttle") == 0;
-    const char *reason = pause ? cli_option(cli, "reason") : NULL;
-    struct json *report = NULL;
-    struct err err = {0};
-    char *end = NULL;
-    double ratio = throttle ? strtod(cli_operand(cli, 0), &end) : 0;
-    enum err_code rc;
-    int code;
+/* ---- pace ---- */
 
-    if (throttle && (end == cli_operand(cli, 0) || *end != '\0')) {
-        return cli_usage(cli, "'%s' is no share of the time such as 0.25", cli_operand(cli, 0));
-    }
-    if (pause && (reason == NULL || *reason == '\0')) {
-        return cli_usage(cli, "say why: --reason TEXT");
-    }
-    rc = open_migrate(&p, cli, &err);
-    if (rc == ERR_OK) {
-        rc = throttle ? migrate_throttle(p.migrate, ratio, &report, &err)
-             : pause  ? migrate_pause(p.migrate, cli_operand(cli, 0), reason, &report, &err)
-                      : migrate_resume(p.migrate, cli_operand(cli, 0), &report, &err);
-    }
-    code = finish(&p, cli, rc, report, report_print_pace, &err);
-    close_migrate(&p);
-    return code;
+struct pacing {
+    const char *target, *reason;
+    double ratio;
+};
+
+static enum err_code call_pause(struct migrate *m, const void *what, struct json **report,
+                                struct err *err)
+{
+    const struct pacing *pacing = what;
+
+    return migrate_pause(m, pacing->target, pacing->reason, report, err);
 }
 
 static int run_pause(struct cli *cli, void *ctx)
 {
+    struct pacing what = {.target = cli_operand(cli, 0), .reason = cli_option(cli, "reason")};
+    int code;
+
     (void)ctx;
-    return run_pace(cli, "pause");
+    return has_reason(cli, &code) ? run_call(cli, call_pause, &what, report_print_pace, NULL)
+                                  : code;
+}
+
+static enum err_code call_resume(struct migrate *m, const void *what, struct json **report,
+                                 struct err *err)
+{
+    return migrate_resume(m, what, report, err);
 }
 
 static int run_resume(struct cli *cli, void *ctx)
 {
     (void)ctx;
-    return run_pace(cli, "resume");
+    return run_call(cli, call_resume, cli_operand(cli, 0), report_print_pace, NULL);
+}
+
+static enum err_code call_throttle(struct migrate *m, const void *what, struct json **report,
+                                   struct err *err)
+{
+    const struct pacing *pacing = what;
+
+    return migrate_throttle(m, pacing->ratio, report, err);
 }
 
 static int run_throttle(struct cli *cli, void *ctx)
 {
+    const char *text = cli_operand(cli, 0);
+    char *end = NULL;
+    struct pacing what = {.ratio = strtod(text, &end)};
+
     (void)ctx;
-    return run_pace(cli, "throttle");
+    if (end == text || *end != '\0') {
+        return cli_usage(cli, "'%s' is no share of the time such as 0.25", text);
+    }
+    return run_call(cli, call_throttle, &what, report_print_pace, NULL);
 }
 
 /* ---- tables ---- */
@@ -632,6 +687,10 @@ static const struct cli_option pause_options[] = {
 
 static const struct cli_option unlock_options[] = {
     {"reason", 0, "TEXT", "why, for the history", false}, {0}};
+
+static const struct cli_option *const tables[9] = {
+    common,        plan_options,   apply_options, rollback_options, restore_options, repair_options,
+    pause_options, unlock_options, NULL};
 
 static const struct cli_command commands[] = {
     {"plan", "[MIGRATION]", "show what apply would do; touches nothing",

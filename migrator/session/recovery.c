@@ -29,6 +29,10 @@ enum err_code recovery_check(const struct recovery_where *where, struct err *err
                        "--recovery-point and --recovery-dir exclude each other: the one names the "
                        "file, the other its folder");
     }
+    if ((where->file != NULL && *where->file == '\0') ||
+        (where->dir != NULL && *where->dir == '\0')) {
+        return err_set(err, ERR_INVALID, "the recovery point's name is empty");
+    }
     if (where->dir != NULL && !file_is_folder(where->dir)) {
         return err_set(err, ERR_INVALID, "there is no folder '%.300s' for the recovery point",
                        where->dir);

@@ -5,12 +5,20 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/nearest.h"
 #include "migrator/session/flag_link.h"
+
+#define VERIFIED "verified"
+#define DEPENDS "nothing-depends-on-old"
+#define FLAG_ON "flag-on-everywhere"
+#define BEHIND "no-client-behind"
+#define LEASES "no-client-without-lease"
+#define IDLE "old-writes-idle"
+#define DECLARED "declared"
 
 struct judging {
     struct gate *gate;
     const char *override_gate;
-    bool override_used;
 };
 
 static void judge(struct judging *j, const char *name, bool may_override, bool open,
@@ -20,8 +28,6 @@ static void judge(struct judging *j, const char *name, bool may_override, bool o
     bool overridden =
         !open && may_override && j->override_gate != NULL && strcmp(j->override_gate, name) == 0;
 
-    j->override_used = j->override_used || (may_override && j->override_gate != NULL &&
-                                            strcmp(j->override_gate, name) == 0);
     (void)json_put_text(condition, "name", name);
     (void)json_put_bool(condition, "open", open || overridden);
     if (overridden) {
@@ -81,7 +87,7 @@ static void judge_verified(struct judging *j, const struct verification *v)
             (void)snprintf(said, sizeof said, "the last verification is too old");
         }
     }
-    judge(j, "verified", false, open, open ? "" : said, NULL);
+    judge(j, VERIFIED, false, open, open ? "" : said, NULL);
 }
 
 static void judge_flag(struct judging *j, const struct phased *phased)
@@ -97,11 +103,11 @@ static void judge_flag(struct judging *j, const struct phased *phased)
         (void)snprintf(why, sizeof why, "flag %s does not answer '%s' to everyone yet: %s",
                        phased->flag, phased->flag_new, flag->why);
     }
-    judge(j, "flag-on-everywhere", true, flag->known && flag->exists && flag->enabled_everywhere,
+    judge(j, FLAG_ON, true, flag->known && flag->exists && flag->enabled_everywhere,
           flag->known && flag->enabled_everywhere ? "" : why, NULL);
     (void)snprintf(why, sizeof why, "%lld clients have not confirmed the flag's last change: %s",
                    (long long)flag->clients_behind, flag->who);
-    judge(j, "no-client-behind", true, flag->known && flag->exists && flag->clients_behind == 0,
+    judge(j, BEHIND, true, flag->known && flag->exists && flag->clients_behind == 0,
           flag->known && flag->clients_behind == 0 ? ""
           : flag->known                            ? why
                                                    : "the flag server gave no facts",
@@ -119,7 +125,7 @@ static void judge_leases(struct judging *j)
                    "clients that honour no lease may go on with an old answer: %s; --accept-stale "
                    "CLIENT --reason TEXT accepts one",
                    flag->stale);
-    judge(j, "no-client-without-lease", true, open,
+    judge(j, LEASES, true, open,
           open          ? ""
           : flag->known ? why
                         : "the flag server gave no facts",
@@ -132,12 +138,12 @@ static void judge_writes(struct judging *j, const struct phased *phased)
     int64_t idle = j->gate->facts.old_idle_ms;
 
     if (idle < 0) {
-        judge(j, "old-writes-idle", true, false, "old code's writes are not recorded", NULL);
+        judge(j, IDLE, true, false, "old code's writes are not recorded", NULL);
         return;
     }
     (void)snprintf(why, sizeof why, "old code wrote %s ago; %s are asked for (old_writes_idle)",
                    ms_text(idle, seen), ms_text(phased->old_writes_idle_ms, wanted));
-    judge(j, "old-writes-idle", true, idle >= phased->old_writes_idle_ms,
+    judge(j, IDLE, true, idle >= phased->old_writes_idle_ms,
           idle >= phased->old_writes_idle_ms ? "" : why, NULL);
 }
 
@@ -151,7 +157,7 @@ static enum err_code judge_declared(struct judging *j, const char *source, struc
         json_free(parts);
         return rc;
     }
-    judge(j, "declared", true, open, source, parts);
+    judge(j, DECLARED, true, open, source, parts);
     return ERR_OK;
 }
 
@@ -164,8 +170,7 @@ static enum err_code judge_contract(struct judging *j, struct migrate *m,
 
     (void)snprintf(why, sizeof why,
                    "the application's own %s names what is set aside; change it first", dependents);
-    judge(j, "nothing-depends-on-old", true, *dependents == '\0', *dependents == '\0' ? "" : why,
-          NULL);
+    judge(j, DEPENDS, true, *dependents == '\0', *dependents == '\0' ? "" : why, NULL);
     arena_fini(&arena);
     if (change->phased->flag != NULL) {
         judge_flag(j, change->phased);
@@ -173,6 +178,36 @@ static enum err_code judge_contract(struct judging *j, struct migrate *m,
     }
     if (change->trigger_count > 0) {
         judge_writes(j, change->phased);
+    }
+    return ERR_OK;
+}
+
+enum err_code gate_check_override(const char *name, const struct phased *phased, struct err *err)
+{
+    static const char *const names[] = {DEPENDS, FLAG_ON, BEHIND, LEASES, IDLE, DECLARED};
+    const char *nearest = nearest_name(name, names, sizeof names / sizeof names[0]);
+    bool known = nearest != NULL && strcmp(nearest, name) == 0;
+    bool of_flag =
+        strcmp(name, FLAG_ON) == 0 || strcmp(name, BEHIND) == 0 || strcmp(name, LEASES) == 0;
+
+    if (strcmp(name, VERIFIED) == 0) {
+        return err_set(err, ERR_INVALID,
+                       "--override-gate " VERIFIED ": it cannot be overridden; `migrate verify` "
+                       "shows the rows that are not right");
+    }
+    if (!known) {
+        return err_set(err, ERR_INVALID,
+                       "--override-gate '%.60s' is no condition that can be overridden%s%s%s (%s, "
+                       "%s, %s, %s, %s, %s)",
+                       name, nearest != NULL ? "; did you mean '" : "",
+                       nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "", DEPENDS,
+                       FLAG_ON, BEHIND, LEASES, IDLE, DECLARED);
+    }
+    if (phased != NULL &&
+        ((of_flag && phased->flag == NULL) ||
+         (strcmp(name, DECLARED) == 0 && phased->gates[PHASED_GATE_CONTRACT] == NULL))) {
+        return err_set(err, ERR_INVALID, "--override-gate %.60s: the migration has no %s", name,
+                       of_flag ? "flag" : "contract gate of its own");
     }
     return ERR_OK;
 }
@@ -206,7 +241,7 @@ enum err_code gate_evaluate(struct migrate *m, size_t index, enum phased_gate wh
                             const struct change *change, const struct verification *verification,
                             const char *override_gate, struct gate *out, struct err *err)
 {
-    struct judging j = {out, override_gate, false};
+    struct judging j = {out, override_gate};
     const char *declared = change->phased->gates[which];
     enum err_code rc;
 
@@ -221,14 +256,6 @@ enum err_code gate_evaluate(struct migrate *m, size_t index, enum phased_gate wh
     }
     if (rc == ERR_OK && declared != NULL) {
         rc = judge_declared(&j, declared, err);
-    }
-    if (rc == ERR_OK && override_gate != NULL && !j.override_used &&
-        which == PHASED_GATE_CONTRACT) {
-        rc = err_set(err, ERR_INVALID,
-                     "'%.60s' is no condition of this gate that can be overridden "
-                     "(nothing-depends-on-old, flag-on-everywhere, no-client-behind, "
-                     "no-client-without-lease, old-writes-idle, declared)",
-                     override_gate);
     }
     if (rc) {
         gate_fini(out);

@@ -18,12 +18,15 @@ struct gate {
     int64_t flag_revision;
 };
 
-/* verification: the newest, or NULL if there is none that counts. override_gate may be NULL;
- * ERR_INVALID if it names no condition of this gate. */
+/* verification: the newest, or NULL if there is none that counts. override_gate may be NULL. */
 MUST_USE enum err_code gate_evaluate(struct migrate *m, size_t index, enum phased_gate which,
                                      const struct change *change,
                                      const struct verification *verification,
                                      const char *override_gate, struct gate *out, struct err *err);
+/* ERR_INVALID: no condition that can be overridden is called so (the nearest one is named), or none of
+ * this migration's contract gate (phased NULL: of any). */
+MUST_USE enum err_code gate_check_override(const char *name, const struct phased *phased,
+                                           struct err *err);
 /* The facts of the moment. verification may be NULL: then those of it are absent. */
 MUST_USE enum err_code gate_measure(struct migrate *m, size_t index, const char *phase,
                                     const struct change *change,
