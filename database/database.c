@@ -392,3 +392,9 @@ void database_checkpoint(struct database *db, struct database_log *out)
         db->engine->checkpoint(db, out);
     }
 }
+
+enum err_code database_write_ahead(struct database *db, bool on, bool *done, struct err *err)
+{
+    *done = !on;
+    return db->engine->write_ahead != NULL ? db->engine->write_ahead(db, on, done, err) : ERR_OK;
+}

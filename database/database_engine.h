@@ -37,6 +37,8 @@ struct database_engine {
     void (*users)(const char *name, char *out, size_t size);           /* NULL: unknown */
     int64_t (*log_bytes)(struct database *db);                         /* NULL: unknown */
     void (*checkpoint)(struct database *db, struct database_log *out); /* NULL: nothing to do */
+    enum err_code (*write_ahead)(struct database *db, bool on, bool *done,
+                                 struct err *err); /* NULL: cannot */
 };
 
 struct database {

@@ -641,4 +641,5 @@ const struct database_engine database_engine_sqlite = {
     .users = sqlite_users,
     .log_bytes = sqlite_log_bytes,
     .checkpoint = sqlite_checkpoint,
+    .write_ahead = sqlite_write_ahead,
 };

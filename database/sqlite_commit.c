@@ -60,7 +60,7 @@ static enum err_code ask_number(struct sqlite_handle *handle, const char *pragma
     return rc;
 }
 
-static enum err_code has_log(struct sqlite_handle *handle, bool *out, struct err *err)
+enum err_code sqlite_has_log(struct sqlite_handle *handle, bool *out, struct err *err)
 {
     sqlite3_stmt *stmt = NULL;
     enum err_code rc = ask(handle, "PRAGMA main.journal_mode", &stmt, err);
@@ -76,7 +76,7 @@ static enum err_code has_log(struct sqlite_handle *handle, bool *out, struct err
 static enum err_code relax(struct sqlite_handle *handle, struct err *err)
 {
     bool log = false;
-    enum err_code rc = has_log(handle, &log, err);
+    enum err_code rc = sqlite_has_log(handle, &log, err);
 
     rc = rc ? rc : ask_number(handle, "PRAGMA main.synchronous", &handle->synchronous, err);
     rc = rc ? rc : ask_number(handle, "PRAGMA temp_store", &handle->temp_store, err);

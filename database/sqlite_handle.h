@@ -51,6 +51,8 @@ struct sqlite_patience sqlite_patience(const struct sqlite_handle *handle);
 /* BEGIN IMMEDIATE. What runs longer than hold_max_us from then on is interrupted (0: nothing is). */
 enum err_code sqlite_begin(struct sqlite_handle *handle, struct sqlite_patience *patience,
                            int64_t hold_max_us, struct err *err);
+/* Whether it has a write-ahead log. */
+MUST_USE enum err_code sqlite_has_log(struct sqlite_handle *handle, bool *out, struct err *err);
 /* Settings for relaxed batches, or those from before; outside any transaction. */
 MUST_USE enum err_code sqlite_relax(struct sqlite_handle *handle, bool relaxed, struct err *err);
 /* Ends the try: COMMIT if rc is ERR_OK so far, else ROLLBACK. *again: readers stood in the way, all
@@ -75,6 +77,7 @@ enum err_code sqlite_maintenance(struct database *db, const struct database_main
                                  struct err *err);
 int64_t sqlite_log_bytes(struct database *db);
 void sqlite_checkpoint(struct database *db, struct database_log *out);
+enum err_code sqlite_write_ahead(struct database *db, bool on, bool *done, struct err *err);
 /* sqlite_copy.c */
 enum err_code sqlite_snapshot(struct database *db, const char *path, struct database_copied *copied,
                               struct err *err);

@@ -199,3 +199,35 @@ void sqlite_checkpoint(struct database *db, struct database_log *out)
         out->left = (frames - taken) * frame_bytes(handle);
     }
 }
+
+static bool is_empty(struct database *db)
+{
+    struct database_rows *rows = NULL;
+    struct err unused = {0};
+    bool out = database_query(db, "PRAGMA main.page_count", NULL, 0, &rows, &unused) == ERR_OK &&
+               database_rows_int(rows, 0, 0, 1) == 0;
+
+    database_rows_free(rows);
+    return out;
+}
+
+/* Where others have the file open the mode stays what it is, with or without an error. */
+enum err_code sqlite_write_ahead(struct database *db, bool on, bool *done, struct err *err)
+{
+    struct sqlite_handle *handle = (struct sqlite_handle *)db;
+    struct err unused = {0};
+    bool log = false;
+    enum err_code rc = sqlite_has_log(handle, &log, err);
+
+    *done = rc == ERR_OK && !on && !log;
+    if (rc || log == on || (on && !is_empty(db))) {
+        return rc;
+    }
+    if (sqlite_own(handle,
+                   on ? "PRAGMA main.journal_mode = WAL" : "PRAGMA main.journal_mode = DELETE",
+                   &unused) == ERR_OK) {
+        rc = sqlite_has_log(handle, &log, err);
+        *done = rc == ERR_OK && log == on;
+    }
+    return rc;
+}

@@ -435,7 +435,7 @@ enum err_code migrate_apply(struct migrate *m, const struct migrate_apply *what,
     steps = json_array();
     waits = json_array();
     rc = apply_all(m, &asked, steps, waits, err);
-    lock_give_back(m->db, &m->lock);
+    session_end(m);
     json_free(asked.plan);
     *report = report_new(m, steps, waits);
     return rc;

@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "migrator/session/lock.h"
 
+#define WRITE_AHEAD_KEY "write_ahead" /* in lockstep_meta, until the log is gone */
+
 /* Nothing newer than SQLite 3.31: these tables live in the application's file. */
 static const char *const tables[] = {
     "CREATE TABLE lockstep_meta(key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL)",
@@ -76,6 +78,8 @@ enum err_code journal_meta_read(struct database *db, struct journal_meta *out, s
             (void)snprintf(out->recovery, sizeof out->recovery, "%s", value);
         } else if (strcmp(key, "home") == 0) {
             (void)snprintf(out->home, sizeof out->home, "%s", value);
+        } else if (strcmp(key, WRITE_AHEAD_KEY) == 0) {
+            out->write_ahead = true;
         }
     }
     database_rows_free(rows);
@@ -96,8 +100,8 @@ static void make_ledger(struct work *work, const char *ledger)
     buf_fini(&sql);
 }
 
-enum err_code journal_make(struct database *db, const char *environment, const char *database_id,
-                           const char *home, const char *ledger, struct err *err)
+enum err_code journal_make(struct database *db, const struct journal_meta *meta, const char *ledger,
+                           struct err *err)
 {
     struct work work = {0};
     char format[16];
@@ -114,8 +118,24 @@ enum err_code journal_make(struct database *db, const char *environment, const c
                   "INSERT INTO lockstep_meta(key, value) VALUES('format', ?1), ('environment', "
                   "?2), ('database_id', ?3), ('home', ?4)",
                   4,
-                  (struct database_value[]){database_text(format), database_text(environment),
-                                            database_text(database_id), database_text(home)});
+                  (struct database_value[]){database_text(format), database_text(meta->environment),
+                                            database_text(meta->database_id),
+                                            database_text(meta->home)});
+    if (meta->write_ahead) {
+        work_sql(&work, "INSERT INTO lockstep_meta(key, value) VALUES('" WRITE_AHEAD_KEY
+                        "', 'for the first filling')");
+    }
+    rc = work_run(&work, db, NULL, NULL, err);
+    work_fini(&work);
+    return rc;
+}
+
+enum err_code journal_wrote_ahead(struct database *db, struct err *err)
+{
+    struct work work = {0};
+    enum err_code rc;
+
+    work_sql(&work, "DELETE FROM lockstep_meta WHERE key = '" WRITE_AHEAD_KEY "'");
     rc = work_run(&work, db, NULL, NULL, err);
     work_fini(&work);
     return rc;

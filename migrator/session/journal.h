@@ -22,6 +22,7 @@ struct journal_meta {
     char environment[64], database_id[40];
     char recovery[400]; /* what this copy was made for (recovery.h); "": it is no recovery point */
     char home[1024];    /* the file's path when it was last written by a migrator, or "" */
+    bool write_ahead;   /* the file has a write-ahead log for its first filling alone */
 };
 
 struct journal_row {
@@ -48,11 +49,12 @@ MUST_USE enum err_code journal_meta_read(struct database *db, struct journal_met
                                          struct err *err);
 #define JOURNAL_LEDGER "d1_migrations" /* as wrangler calls it unless its file says otherwise */
 
-/* Makes all tables in one batch. environment, database_id and home (its path, or "") become those of
- * this database. */
-MUST_USE enum err_code journal_make(struct database *db, const char *environment,
-                                    const char *database_id, const char *home, const char *ledger,
-                                    struct err *err);
+/* Makes all tables in one batch. meta's environment, database_id, home and write_ahead become those
+ * of this database. */
+MUST_USE enum err_code journal_make(struct database *db, const struct journal_meta *meta,
+                                    const char *ledger, struct err *err);
+/* The write-ahead log is gone. */
+MUST_USE enum err_code journal_wrote_ahead(struct database *db, struct err *err);
 
 /* Everything, ledger included; the tables may be missing (nothing then). */
 MUST_USE enum err_code journal_read(struct database *db, const char *ledger, struct journal *out,

@@ -1,5 +1,6 @@
 #include "migrator/session/session.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -90,21 +91,32 @@ enum err_code session_write(struct migrate *m, struct err *err)
     return begin(m, true, err);
 }
 
+/* ERR_BUSY: somebody else makes them, or the file is locked. */
+static enum err_code make_tables(struct migrate *m, struct err *err)
+{
+    struct journal_meta meta = {0};
+    char id[33];
+    enum err_code rc = ERR_OK;
+
+    (void)snprintf(meta.environment, sizeof meta.environment, "%s", m->environment);
+    (void)snprintf(meta.database_id, sizeof meta.database_id, "%s", random_hex(16, id));
+    identity_home(m, meta.home, sizeof meta.home);
+    if (m->folder.count >= SESSION_MANY) {
+        rc = database_write_ahead(m->db, true, &meta.write_ahead, err);
+    }
+    rc = rc ? rc : database_prepare_guards(m->db, err);
+    return rc ? rc : journal_make(m->db, &meta, m->options.ledger, err);
+}
+
 enum err_code session_begin(struct migrate *m, struct err *err)
 {
     enum err_code rc, made;
 
     if (!m->meta.exists) {
-        char id[33], home[sizeof m->meta.home];
-        identity_home(m, home, sizeof home);
-        rc = database_prepare_guards(m->db, err);
-        rc = rc ? rc
-                : journal_make(m->db, m->environment, random_hex(16, id), home, m->options.ledger,
-                               err);
-        if (rc != ERR_OK && rc != ERR_BUSY) {
-            return rc;
+        made = make_tables(m, err);
+        if (made != ERR_OK && made != ERR_BUSY) {
+            return made;
         }
-        made = rc;
         rc = journal_meta_read(m->db, &m->meta, err);
         if (rc == ERR_OK && !m->meta.exists && made == ERR_BUSY) {
             return made; /* nobody made them: the file is locked, as the message says */
@@ -117,6 +129,18 @@ enum err_code session_begin(struct migrate *m, struct err *err)
     rc = lock_take(m->db, &m->lock, err);
     rc = rc || m->new_identity ? rc : identity_check_home(m, err);
     return rc ? rc : session_reread(m, err);
+}
+
+void session_end(struct migrate *m)
+{
+    struct err unused = {0};
+    bool done = false;
+
+    lock_give_back(m->db, &m->lock);
+    if (m->meta.write_ahead && database_write_ahead(m->db, false, &done, &unused) == ERR_OK &&
+        done) {
+        m->meta.write_ahead = journal_wrote_ahead(m->db, &unused) != ERR_OK;
+    }
 }
 
 enum err_code session_is_fresh(struct migrate *m, bool *out, struct err *err)

@@ -13,6 +13,8 @@
 #include "migrator/session/journal.h"
 #include "migrator/session/lock.h"
 
+#define SESSION_MANY 8 /* migrations on an empty file: from here on a write-ahead log pays */
+
 struct migrate {
     struct arena arena;             /* the options' strings */
     struct migrate_options options; /* a copy of its own */
@@ -49,6 +51,8 @@ MUST_USE enum err_code session_read(struct migrate *m, struct err *err);
 MUST_USE enum err_code session_write(struct migrate *m, struct err *err);
 /* Makes our tables if they are missing, takes the lock, reads the journal again. */
 MUST_USE enum err_code session_begin(struct migrate *m, struct err *err);
+/* The lock is given back, and a write-ahead log that was made for the first filling of a file goes. */
+void session_end(struct migrate *m);
 MUST_USE enum err_code session_reread(struct migrate *m, struct err *err);
 
 /* Whether nobody used this database yet: nothing was migrated, and no table has a row. One empty

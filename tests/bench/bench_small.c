@@ -23,6 +23,7 @@
 #include "migrator/migrate.h"
 
 #define RUNS 7
+#define NO_FILE "no file"
 
 static char folder[400], db[440];
 static char ledger[] = "CREATE TABLE journal(migration TEXT PRIMARY KEY NOT NULL, kind TEXT, "
@@ -80,16 +81,21 @@ static void run(sqlite3 *sqlite, const char *sql)
     }
 }
 
+/* mode: of the journal, of a file that has a page; "no file" and migrate is free to choose. */
 static void fresh_file(const char *mode)
 {
-    char path[460], sql[60];
+    char path[460], sql[100];
     sqlite3 *sqlite = NULL;
 
     (void)snprintf(path, sizeof path, "%s-wal", db);
     (void)unlink(path);
     (void)unlink(db);
+    if (strcmp(mode, NO_FILE) == 0) {
+        return;
+    }
     must(sqlite3_open(db, &sqlite) == SQLITE_OK, "open");
-    (void)snprintf(sql, sizeof sql, "PRAGMA journal_mode = %s", mode);
+    (void)snprintf(sql, sizeof sql, "PRAGMA journal_mode = %s; CREATE TABLE x(a); DROP TABLE x",
+                   mode);
     run(sqlite, sql);
     (void)sqlite3_close(sqlite);
 }
@@ -176,7 +182,7 @@ static void loop_nothing(long count)
 
 static void ours(long applied)
 {
-    struct migrate_options options = {.database = db, .folder = folder};
+    struct migrate_options options = {.database = db, .folder = folder, .create = true};
     struct migrate *m = NULL;
     struct json *report = NULL;
     struct err err = {0};
@@ -284,7 +290,7 @@ int main(int argc, char **argv)
                    (long)getpid());
     (void)snprintf(db, sizeof db, "%s.db", folder);
     count_commits(count);
-    missed = compare("WAL", count) + compare("DELETE", count);
+    missed = compare("WAL", count) + compare("DELETE", count) + compare(NO_FILE, count);
     remove_files(count);
     (void)unlink(db);
     (void)snprintf(path, sizeof path, "%s-wal", db);
