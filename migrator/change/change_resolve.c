@@ -132,6 +132,23 @@ static bool is_not_null(struct str definition)
     return is;
 }
 
+/* Whether the bare column of expand is all that is declared: then contract has nothing to write into
+ * the table's text, which not every engine can. */
+static bool is_bare(const struct phased_add *add)
+{
+    struct buf bare = {0};
+    bool is;
+
+    buf_sql_name(&bare, str_of(add->name));
+    buf_print(&bare, " %s", add->type != NULL ? add->type : "");
+    if (add->collation != NULL) {
+        buf_print(&bare, " COLLATE %s", add->collation);
+    }
+    is = sql_same_tokens(str_of(add->declared), str_of(buf_cstr(&bare)));
+    buf_fini(&bare);
+    return is;
+}
+
 static void resolve_add(const char *first, struct phased_add *add,
                         const struct shape_column *column, struct arena *arena)
 {
@@ -149,6 +166,9 @@ static void resolve_add(const char *first, struct phased_add *add,
     add->default_value = table_text_default(definition, arena);
     add->check = checks_of(definition, add->like, add->name, arena);
     add->declared = declare_renamed(definition, add->like, add->name, arena);
+    if (add->declared != NULL && is_bare(add)) {
+        add->declared = NULL;
+    }
 }
 
 /* ---- columns that stay ---- */
