@@ -3,10 +3,14 @@
 // import, export, 30 seconds a call, 1,200 requests in five minutes (the latter can be provoked).
 //
 //   GET  .../d1/database[?name=]      GET .../d1/database/ID      POST .../d1/database/ID/{raw,query}
-//   POST /test {"rate": N, "window_ms": N, "slow_ms": N, "lose": N}: from now on at most so many
-//        requests in a window, each slow; the answers of the next `lose` are lost, the work is done
+//   POST /test {"rate": N, "window_ms": N, "slow_ms": N, "lose": N, "log": true}: from now on at most
+//        so many requests in a window, each slow; the answers of the next `lose` are lost, the work is
+//        done. Answers what was asked since the last time: {"requests", "rows_written", "changes"
+//        (requests that changed the database), "statements" (with log)}
 
-const state = { rate: 0, window_ms: 1000, slow_ms: 0, lose: 0, requests: 0, seen: [] };
+const none = () => ({ requests: 0, rows_written: 0, changes: 0, statements: [] });
+const state = { rate: 0, window_ms: 1000, slow_ms: 0, lose: 0, log: false, seen: [] };
+let asked = none();
 
 const reply = (status, body, headers = {}) =>
   new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json", ...headers } });
@@ -37,12 +41,16 @@ async function run(db, body, form) {
       return refuse(400, 7400, "The request is malformed: params with multiple statements is not supported");
     }
   }
+  if (state.log) asked.statements.push(...items.map((i) => i.sql));
   try {
     // The public batch() drops columns of one name and of empty results; the call behind it does not.
     const results = await db.alwaysPrimarySession._sendOrThrow(
       "/query", items.map((i) => i.sql), items.map((i) => i.params ?? []),
       form === "raw" ? "ROWS_AND_COLUMNS" : "ARRAY_OF_OBJECTS", { setAttribute() {} });
-    return done([results].flat().map(({ results: rows, success, meta }) => ({ results: rows, success, meta })));
+    const all = [results].flat();
+    asked.rows_written += all.reduce((sum, { meta }) => sum + (meta.rows_written ?? 0), 0);
+    asked.changes += all.some(({ meta }) => meta.changed_db);
+    return done(all.map(({ results: rows, success, meta }) => ({ results: rows, success, meta })));
   } catch (error) {
     const said = error?.cause?.message ?? error?.message ?? String(error);
     return refuse(400, 7500, said.replace(/^D1_ERROR: /, ""));
@@ -53,21 +61,24 @@ export default {
   async fetch(request, env) {
     const url = new URL(request.url);
     if (url.pathname === "/test") {
-      const { requests } = state;
+      const told = asked;
+      asked = none();
       Object.assign(state, await request.json());
-      return reply(200, { requests });
+      return reply(200, told);
     }
     if (request.headers.get("authorization") !== `Bearer ${env.TOKEN}`) {
       return refuse(403, 10000, "Authentication error");
     }
     const match = /^\/client\/v4\/accounts\/[^/]+\/d1\/database(?:\/([^/]+)(?:\/(raw|query))?)?$/.exec(url.pathname);
-    const about = { uuid: env.ID, name: env.NAME, version: "production" };
-    if (!match || (match[1] && match[1] !== env.ID)) return refuse(404, 7404, "The database could not be found");
-    if (!match[2]) return done(match[1] ? about : [about].filter((d) => d.name === (url.searchParams.get("name") ?? d.name)));
-    state.requests++;
+    const about = (id) => ({ uuid: id, name: env.DATABASES[id].name, version: "production" });
+    if (!match || (match[1] && !env.DATABASES[match[1]])) return refuse(404, 7404, "The database could not be found");
+    if (!match[2]) {
+      return done(match[1] ? about(match[1]) : Object.keys(env.DATABASES).map(about).filter((d) => d.name === (url.searchParams.get("name") ?? d.name)));
+    }
+    asked.requests++;
     if (over_rate()) return refuse(429, 10429, "Rate limited", { "retry-after": "1" });
     if (state.slow_ms > 0) await new Promise((wake) => setTimeout(wake, state.slow_ms));
-    const answer = await run(env.DB, await request.json().catch(() => null), match[2]);
+    const answer = await run(env[env.DATABASES[match[1]].binding], await request.json().catch(() => null), match[2]);
     if (state.lose > 0) {
       state.lose--;
       return refuse(500, 7500, "internal error");

@@ -18,11 +18,12 @@ const read = {
 
 export default {
   async fetch(request, env) {
-    const { path, op, customer } = await request.json();
+    const { db: name, path, op, customer } = await request.json(), db = env[name];
     try {
-      if (op === "read") return Response.json({ rows: await env.DB.prepare(read[path]).raw() });
-      if (op === "sql") return Response.json({ rows: await env.DB.prepare(customer).raw() });
-      const { meta } = await (op === "delete" ? remove : write[path][op])(env.DB, customer).run();
+      if (op === "read") return Response.json({ rows: await db.prepare(read[path]).raw() });
+      if (op === "sql") return Response.json({ rows: await db.prepare(customer).raw() });
+      if (op === "columns") return Response.json({ rows: await db.prepare(customer).raw({ columnNames: true }) });
+      const { meta } = await (op === "delete" ? remove : write[path][op])(db, customer).run();
       return Response.json({ changed: meta.changes });
     } catch (error) {
       return Response.json({ error: String(error?.message ?? error) });

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The migrator on D1's own engine (npm miniflare):
-#     BUILD=build tests/d1/d1.sh
+# The migrator on D1's own engine (npm miniflare), beside wrangler, and with a Worker that asks its
+# flags by OpenFeature's client; all modules of main.mjs, or those named:
+#     BUILD=build tests/d1/d1.sh [MODULE...]
 # It is installed into D1_CLIENTS (BUILD/d1). Without node, npm or a registry this is left
 # out, in one line. At last "N passed, N failed"; exit 1 if any failed.
 set -u -o pipefail
@@ -20,9 +21,9 @@ done
 if ! cmp -s "$here/package-lock.json" "$clients/installed"; then
     mkdir -p "$clients" && cp "$here/package.json" "$here/package-lock.json" "$clients/" || exit 2
     (cd "$clients" && npm ci --no-audit --no-fund --ignore-scripts) >"$work/npm" 2>&1 || {
-        echo "D1 on workerd: left out, npm could not install miniflare: $(grep -m 1 'npm error' "$work/npm")"
+        echo "D1 on workerd: left out, npm could not install its packages: $(grep -m 1 'npm error' "$work/npm")"
         exit 0
     }
     cp "$clients/package-lock.json" "$clients/installed"
 fi
-timeout --kill-after=5 "${TEST_TIMEOUT:-300}" node "$here/main.mjs" "$build" "$clients" "$work"
+timeout --kill-after=5 "${TEST_TIMEOUT:-1500}" node "$here/main.mjs" "$build" "$clients" "$work" "$@"
