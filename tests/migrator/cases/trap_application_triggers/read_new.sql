@@ -1,0 +1,1 @@
+SELECT id, title, done, changed FROM task UNION ALL SELECT 100 + n, what, id, '-' FROM audit ORDER BY 1;

@@ -1,0 +1,2 @@
+INSERT INTO ticket(seat) VALUES('E');
+DELETE FROM ticket WHERE seat = 'E';

@@ -1,0 +1,1 @@
+INSERT INTO ticket(seat) VALUES('D');

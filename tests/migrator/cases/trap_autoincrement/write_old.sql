@@ -1,0 +1,2 @@
+INSERT INTO ticket(seat, code) VALUES('C', 'y');
+DELETE FROM ticket WHERE seat = 'C';

@@ -1,0 +1,1 @@
+SELECT quote(hash), quote(part), note, size, mark FROM chunk ORDER BY hash, part;

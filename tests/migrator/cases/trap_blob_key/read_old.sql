@@ -1,0 +1,1 @@
+SELECT quote(hash), quote(part), note FROM chunk ORDER BY hash, part;

@@ -1,0 +1,1 @@
+INSERT INTO part VALUES(1, x'00ff00', x'', 'bytes'), (2, CAST('a' || char(0) || 'b' AS TEXT), NULL, 'text with NUL'), (3, CAST(x'c3' AS TEXT), 'text', 'no UTF-8'), (4, 17, 0.5, 'numbers in it'), (5, zeroblob(5000), x'01', 'longer than a page');

@@ -1,0 +1,1 @@
+UPDATE part SET content = x'00', digest = 9223372036854775807 WHERE id = 5;

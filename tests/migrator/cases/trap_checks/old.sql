@@ -1,0 +1,1 @@
+CREATE TABLE span(id INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER CONSTRAINT "not before" CHECK (last IS NULL OR last >= first), unit TEXT COLLATE RTRIM NOT NULL CHECK (unit IN ('day', 'week')) /* its own */, CONSTRAINT short CHECK (coalesce(last, first) - first < 1000));

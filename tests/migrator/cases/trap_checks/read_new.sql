@@ -1,0 +1,1 @@
+SELECT id, first, last, step || '|' FROM span ORDER BY 1;

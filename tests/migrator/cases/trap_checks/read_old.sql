@@ -1,0 +1,1 @@
+SELECT id, first, last, unit || '|' FROM span ORDER BY 1;

@@ -1,0 +1,1 @@
+SELECT id, handle, pad || '|' FROM login ORDER BY 1;

@@ -1,0 +1,1 @@
+SELECT id, name, pad || '|' FROM login ORDER BY 1;

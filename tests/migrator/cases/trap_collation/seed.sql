@@ -1,0 +1,1 @@
+INSERT INTO login VALUES(1, 'ann', 'a'), (2, 'Bob', 'a '), (3, 'CYN', NULL);

@@ -1,0 +1,1 @@
+UPDATE login SET handle = upper(handle) WHERE id = 5;

@@ -1,0 +1,1 @@
+CREATE TABLE stock(depot TEXT, sku INTEGER, spot TEXT NOT NULL, n INTEGER DEFAULT 0, PRIMARY KEY(depot, sku));

@@ -1,0 +1,1 @@
+SELECT depot, sku, aisle, shelf, n FROM stock ORDER BY rowid;

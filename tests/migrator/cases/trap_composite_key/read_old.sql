@@ -1,0 +1,1 @@
+SELECT depot, sku, spot, n FROM stock ORDER BY rowid;

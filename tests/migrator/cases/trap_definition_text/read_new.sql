@@ -1,0 +1,1 @@
+SELECT id, first, kept FROM text ORDER BY 1;

@@ -1,0 +1,1 @@
+SELECT id, "first,one", kept, last FROM text ORDER BY 1;

@@ -1,0 +1,1 @@
+UPDATE text SET first = first || '!' WHERE id = 4;

@@ -1,0 +1,2 @@
+INSERT INTO text(kept) VALUES(7);
+UPDATE text SET "first,one" = 'old', last = NULL WHERE id = 2;

@@ -1,0 +1,1 @@
+SELECT id, kind, name, due FROM queue ORDER BY 1;

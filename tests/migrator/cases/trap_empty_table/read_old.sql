@@ -1,0 +1,1 @@
+SELECT id, job, due FROM queue ORDER BY 1;

@@ -1,0 +1,1 @@
+INSERT INTO queue(job, due) VALUES('mail:ann', 5);

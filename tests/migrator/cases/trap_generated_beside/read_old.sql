@@ -1,0 +1,1 @@
+SELECT id, net, gross, kind, label, note FROM bill ORDER BY 1;

@@ -1,0 +1,1 @@
+UPDATE bill SET net = 7, category = NULL WHERE id = 1;

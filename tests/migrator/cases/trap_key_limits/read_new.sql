@@ -1,0 +1,1 @@
+SELECT id, word, size FROM edge ORDER BY 1;

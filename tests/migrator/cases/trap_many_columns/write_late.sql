@@ -1,0 +1,1 @@
+UPDATE wide SET c64 = 1, total = 67 WHERE id = 1;

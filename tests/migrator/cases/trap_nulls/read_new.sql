@@ -1,0 +1,1 @@
+SELECT id, country, area, telefax, note FROM contact ORDER BY 1;

@@ -1,0 +1,1 @@
+SELECT id, phone, fax, note FROM contact ORDER BY 1;

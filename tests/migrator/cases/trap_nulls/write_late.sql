@@ -1,0 +1,1 @@
+UPDATE contact SET country = NULL, area = NULL WHERE id = 3;

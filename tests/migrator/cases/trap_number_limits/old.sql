@@ -1,0 +1,1 @@
+CREATE TABLE meter(id INTEGER PRIMARY KEY, low INTEGER, high REAL, any);

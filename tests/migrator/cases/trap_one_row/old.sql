@@ -1,0 +1,1 @@
+CREATE TABLE setting(key TEXT NOT NULL, value TEXT, UNIQUE(key));

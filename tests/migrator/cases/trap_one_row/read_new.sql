@@ -1,0 +1,1 @@
+SELECT key, value, upper FROM setting ORDER BY 1;

@@ -1,0 +1,1 @@
+INSERT INTO setting(key, value, upper) VALUES('shape', 'round', 'ROUND');

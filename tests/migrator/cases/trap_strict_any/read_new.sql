@@ -1,0 +1,1 @@
+SELECT id, typeof(content), quote(content), number, typeof(ratio), quote(ratio) FROM fact ORDER BY 1;

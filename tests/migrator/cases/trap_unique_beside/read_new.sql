@@ -1,0 +1,1 @@
+SELECT id, hall, no, who, "of" FROM seat ORDER BY 1;

@@ -1,0 +1,1 @@
+SELECT id, hall, no, guest FROM seat ORDER BY 1;

@@ -1,0 +1,2 @@
+PRAGMA encoding = 'UTF-16be';
+CREATE TABLE word(id INTEGER PRIMARY KEY, w TEXT NOT NULL);

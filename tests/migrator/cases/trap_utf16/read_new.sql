@@ -1,0 +1,1 @@
+SELECT id, w, size, hexed FROM word ORDER BY 1;

@@ -1,0 +1,1 @@
+SELECT id, w, length(w) FROM word ORDER BY 1;

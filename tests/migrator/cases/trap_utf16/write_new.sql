@@ -1,0 +1,1 @@
+INSERT INTO word(w, size, hexed) VALUES('n', 1, '006E');

@@ -1,0 +1,1 @@
+SELECT id, name, cents, gone FROM product ORDER BY 1;

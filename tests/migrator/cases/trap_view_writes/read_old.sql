@@ -1,0 +1,1 @@
+SELECT id, name, price, gone FROM product ORDER BY 1;
