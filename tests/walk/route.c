@@ -380,8 +380,17 @@ void route_open_plain(struct route *route, bool wal)
     copy_database(route->db, route->stage);
 }
 
+static void forget_untouched(struct route *route)
+{
+    for (size_t i = 0; i < COUNT(route->untouched); i++) {
+        free(route->untouched[i]);
+        route->untouched[i] = NULL;
+    }
+}
+
 void route_close(struct route *route)
 {
+    forget_untouched(route);
     writer_fini(&route->old);
     writer_fini(&route->new);
     free(route->read_old);
@@ -411,6 +420,7 @@ bool route_advance(struct route *route)
         fail_msg("%s, %s to %s: %s", route->name, leg->from, leg->to, err.msg);
     }
     route->leg++;
+    forget_untouched(route);
     leg = route_leg(route);
     if (leg != NULL) { /* where the next one begins */
         must_move_to(route, route->stage, leg->from, "between two legs");
@@ -699,6 +709,20 @@ static char *look_at_model(const struct route *r, int writes, const char *to)
     return look(r, r->model, to);
 }
 
+/* Without writes it is the same after every try of a leg. */
+static char *model_text(struct route *r, int writes, const char *to)
+{
+    char **kept = &r->untouched[state_of(to)];
+
+    if (writes > 0) {
+        return look_at_model(r, writes, to);
+    }
+    if (*kept == NULL) {
+        *kept = look_at_model(r, 0, to);
+    }
+    return strdup(*kept);
+}
+
 void route_finish(struct route *route, bool turn_round, int *writes, int may_lose)
 {
     const struct leg *leg = route_leg(route);
@@ -720,8 +744,8 @@ void route_finish(struct route *route, bool turn_round, int *writes, int may_los
     must_move_to(route, route->db, to, turn_round ? "turned round" : "gone on");
     seen = look(route, route->db, to);
     found = *writes >= 0 ? *writes : shared->log.begun;
-    for (wanted = look_at_model(route, found, to); strcmp(seen, wanted) != 0;) {
-        char *less = found > 0 && *writes < 0 ? look_at_model(route, found - 1, to) : NULL;
+    for (wanted = model_text(route, found, to); strcmp(seen, wanted) != 0;) {
+        char *less = found > 0 && *writes < 0 ? model_text(route, found - 1, to) : NULL;
         /* What changed nothing was no commit; what was not acknowledged may be there or not. */
         lost += found <= shared->log.acked && less != NULL && strcmp(less, wanted) != 0;
         if (less == NULL || lost > may_lose) {

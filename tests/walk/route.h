@@ -13,6 +13,7 @@
 #define TESTS_WALK_ROUTE_H
 
 #include "base/err.h"
+#include "migrator/folder/state.h"
 #include "tests/walk/disk.h"
 #include "tests/walk/writer.h"
 
@@ -34,6 +35,7 @@ struct route {
     const struct leg *legs; /* ended by .from NULL */
     int leg;                /* the one that is next */
     bool fresh;
+    char *untouched[MIG_STATE_COUNT]; /* what a model without writes looks like at the leg's end */
 };
 
 /* rows: how many are added. false: it cannot be walked without somebody's consent. */

@@ -137,7 +137,8 @@ static void print_table(void)
 
 static void killed_anywhere_it_goes_on(void **state)
 {
-    bool full = getenv("CHECK_FULL") != NULL, slow = *getenv("SAN") != '\0';
+    const char *san = getenv("SAN");
+    bool full = getenv("CHECK_FULL") != NULL, slow = san != NULL && *san != '\0';
     const char *one = getenv("CRASH_CASE");
     int kills, walked = 0, all = 0;
     struct route route;

@@ -133,7 +133,8 @@ static void cut_walk(struct route *r, size_t kind, int times)
 
 static void nothing_durable_is_lost(void **state)
 {
-    bool full = getenv("CHECK_FULL") != NULL, slow = *getenv("SAN") != '\0';
+    const char *san = getenv("SAN");
+    bool full = getenv("CHECK_FULL") != NULL, slow = san != NULL && *san != '\0';
     const char *one = getenv("POWER_CASE"), *seed = getenv("POWER_SEED");
     int walked = 0, all = 0;
     struct route route;
