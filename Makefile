@@ -106,7 +106,7 @@ ALL_SOURCES := $(foreach room,$(ROOMS),$(wildcard $(room)/*.c $(room)/*/*.c)) $(
 PUBLIC_HEADERS := sdk/lockstep.h condition/condition.h migrator/migrate.h
 
 .PHONY: all programs libraries check check-full check-ofrep check-d1 check-tests lint headers demo golden bench \
-    bench-condition bench-migrate install uninstall clean help deps deps-build deps-test deps-lint FORCE
+    bench-condition bench-flags bench-migrate install uninstall clean help deps deps-build deps-test deps-lint FORCE
 .DEFAULT_GOAL := all
 
 all: programs libraries ## build programs and libraries
@@ -297,6 +297,10 @@ bench-migrate: deps-build ## a whole walk on a live file (ROWS=10000000 is 2 GB)
 bench-condition: deps-build ## the condition engine beside hand-written C and other engines, with bars
 	@$(MAKE) $(PARALLEL) --no-print-directory $(OUT)/tests/condition/bench_condition
 	@$(RUN_ENV) GOLDEN='$(GOLDEN)' tests/condition/bench/run.sh
+
+bench-flags: deps-build ## flags beside their conditions and other evaluators, 10,000 flags, 1,000,000 customers, with bars
+	@$(MAKE) $(PARALLEL) --no-print-directory programs $(OUT)/tests/bench/bench_flags
+	@$(RUN_ENV) GOLDEN='$(GOLDEN)' PEERS='$(abspath $(BUILD))/flag-peers' tests/bench/flags/run.sh
 
 # New inputs are kept in $(BUILD)/fuzz-corpus; FUZZ_MERGE=1 brings what reaches new code, minimised,
 # into tests/fuzz/corpus. FUZZ_TARGETS='json sql' runs these alone.

@@ -14,6 +14,7 @@
 #define LIMIT_VARIANTS 64u             /* variants of one flag */
 #define LIMIT_FLAGS 10000u             /* flags of one environment */
 #define LIMIT_DOMAIN_RULES 1000000u    /* domain rules of one flag */
+#define LIMIT_DOMAIN_SERVES 4096u      /* different ways in which these serve */
 #define LIMIT_CONDITION_BYTES (16u << 10) /* source of one condition */
 #define LIMIT_CONTEXT_BYTES (64u << 10)   /* an evaluation context */
 #define LIMIT_MIGRATION_BYTES (16u << 20) /* one SQL file */

@@ -5,12 +5,6 @@
 
 #include <string.h>
 
-struct murmur {
-    uint32_t hash;
-    uint32_t tail, tail_bytes;
-    size_t len;
-};
-
 static uint32_t rotl(uint32_t x, unsigned r)
 {
     return x << r | x >> (32 - r);
@@ -21,36 +15,49 @@ static uint32_t scramble(uint32_t k)
     return rotl(k * 0xcc9e2d51u, 15) * 0x1b873593u;
 }
 
-static void murmur_block(struct murmur *m, uint32_t k)
+static uint32_t block(uint32_t hash, uint32_t k)
 {
-    m->hash = rotl(m->hash ^ scramble(k), 13) * 5 + 0xe6546b64u;
+    return rotl(hash ^ scramble(k), 13) * 5 + 0xe6546b64u;
 }
 
-static void murmur_feed(struct murmur *m, const unsigned char *at, size_t len)
+/* Goes on behind what was fed already: in *tail lie its last tail_bits bits, less than a block. A
+ * block is then made of those and the front of the next four bytes, whose back is the next tail. */
+static inline __attribute__((always_inline)) uint32_t
+feed(uint32_t hash, uint64_t *tail, unsigned *tail_bits, const unsigned char *at, size_t len)
 {
-    m->len += len;
-    while (len && m->tail_bytes) { /* fill up the block that was begun */
-        m->tail |= (uint32_t)*at++ << (8 * m->tail_bytes++);
-        len--;
-        if (m->tail_bytes == 4) {
-            murmur_block(m, m->tail);
-            m->tail = m->tail_bytes = 0;
-        }
+    uint32_t rest = 0;
+    uint64_t carry = *tail;
+    unsigned bits = *tail_bits;
+
+    for (; len >= 4; at += 4, len -= 4) {
+        carry |= (uint64_t)((uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
+                            (uint32_t)at[3] << 24)
+                 << bits;
+        hash = block(hash, (uint32_t)carry);
+        carry >>= 32;
     }
-    for (; len >= 4; at += 4, len -= 4)
-        murmur_block(m, (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
-                            (uint32_t)at[3] << 24);
-    for (; len; len--)
-        m->tail |= (uint32_t)*at++ << (8 * m->tail_bytes++);
+    if (len > 0) { /* 1 to 3: the first, the middle and the last, which may be the same byte */
+        size_t half = len >> 1, last = len - 1;
+
+        rest =
+            (uint32_t)at[0] | (uint32_t)at[half] << (8 * half) | (uint32_t)at[last] << (8 * last);
+    }
+    carry |= (uint64_t)rest << bits;
+    bits += 8 * (unsigned)len;
+    if (bits >= 32) {
+        hash = block(hash, (uint32_t)carry);
+        carry >>= 32;
+        bits -= 32;
+    }
+    *tail = carry;
+    *tail_bits = bits;
+    return hash;
 }
 
-static uint32_t murmur_end(const struct murmur *m)
+static inline uint32_t finish(uint32_t h, uint64_t tail, size_t len)
 {
-    uint32_t h = m->hash;
-
-    if (m->tail_bytes)
-        h ^= scramble(m->tail);
-    h ^= (uint32_t)m->len;
+    h ^= scramble((uint32_t)tail); /* of no bytes it is 0 */
+    h ^= (uint32_t)len;
     h = (h ^ h >> 16) * 0x85ebca6bu;
     h = (h ^ h >> 13) * 0xc2b2ae35u;
     return h ^ h >> 16;
@@ -58,18 +65,33 @@ static uint32_t murmur_end(const struct murmur *m)
 
 uint32_t murmur3_x86_32(const void *data, size_t len, uint32_t seed)
 {
-    struct murmur m = {.hash = seed};
+    uint64_t tail = 0;
+    unsigned bits = 0;
 
-    murmur_feed(&m, data, len);
-    return murmur_end(&m);
+    seed = feed(seed, &tail, &bits, data, len);
+    return finish(seed, tail, len);
+}
+
+void bucket_salt_init(struct bucket_salt *salt, const char *text, size_t len)
+{
+    *salt = (struct bucket_salt){.len = len + 1};
+    salt->hash = feed(0, &salt->tail, &salt->tail_bits, (const unsigned char *)text, len);
+    salt->hash = feed(salt->hash, &salt->tail, &salt->tail_bits, (const unsigned char *)":", 1);
+}
+
+uint32_t bucket_salted(const struct bucket_salt *salt, const char *key, size_t key_len)
+{
+    uint64_t tail = salt->tail;
+    unsigned bits = salt->tail_bits;
+    uint32_t hash = feed(salt->hash, &tail, &bits, (const unsigned char *)key, key_len);
+
+    return (uint32_t)(((uint64_t)finish(hash, tail, salt->len + key_len) * BUCKET_COUNT) >> 32);
 }
 
 uint32_t bucket_of(const char *salt, size_t salt_len, const char *key, size_t key_len)
 {
-    struct murmur m = {.hash = 0};
+    struct bucket_salt fed;
 
-    murmur_feed(&m, (const unsigned char *)salt, salt_len);
-    murmur_feed(&m, (const unsigned char *)":", 1);
-    murmur_feed(&m, (const unsigned char *)key, key_len);
-    return (uint32_t)(((uint64_t)murmur_end(&m) * BUCKET_COUNT) >> 32);
+    bucket_salt_init(&fed, salt, salt_len);
+    return bucket_salted(&fed, key, key_len);
 }

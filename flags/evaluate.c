@@ -67,7 +67,9 @@ static void give_served(const struct flag *flag, const struct serve *serve,
     give(flag, variant, serve->kind == SERVE_BUCKET ? FLAG_SPLIT : plain, out);
 }
 
-static void give_keyless(const struct flag *flag, struct decision *out)
+/* Seldom, and kept out of the way of those that are often. */
+static __attribute__((noinline, cold)) void give_keyless(const struct flag *flag,
+                                                         struct decision *out)
 {
     give(flag, flag->off_variant, FLAG_ERROR, out);
     out->error = FLAG_TARGETING_KEY_MISSING;
@@ -122,8 +124,9 @@ enum condition_status rule_run(const struct rule *rule, struct context *ctx, boo
 
 /* The condition failed and says "stop". It runs again for the message, so that runs that succeed
  * or are skipped never pay for one. */
-static void give_failed(const struct flag *flag, const struct rule *rule, struct context *ctx,
-                        struct decision *out)
+static __attribute__((noinline, cold)) void give_failed(const struct flag *flag,
+                                                        const struct rule *rule,
+                                                        struct context *ctx, struct decision *out)
 {
     struct condition_diag diag = {0};
     bool matched;
@@ -165,19 +168,23 @@ static bool evaluate_rules(const struct flag *flag, struct context *ctx,
 static bool evaluate_domain(const struct flag *flag, const struct context *ctx,
                             const struct context_key *key, struct decision *out)
 {
-    const struct domain_entry *entry;
+    struct domain_found found;
+    const struct serve *serve;
 
     if (ctx->domain == NULL)
         return false;
-    entry = domain_table_find(&flag->domains, ctx->domain, ctx->domain_len, NULL);
-    if (entry == NULL || entry->serve.kind == SERVE_RULES)
+    found = domains_find(&flag->domains, ctx->domain, ctx->domain_len, NULL);
+    if (found.entry == NULL)
+        return false;
+    serve = &flag->domains.serves[found.entry->serve];
+    if (serve->kind == SERVE_RULES)
         return false;
     out->where = "domain";
-    out->rule = domain_entry_pattern(&flag->domains, entry);
-    if (key->at == NULL && serve_needs_key(&entry->serve))
+    out->rule = domain_entry_pattern(found.table, found.entry);
+    if (key->at == NULL && serve_needs_key(serve))
         give_keyless(flag, out);
     else
-        give_served(flag, &entry->serve, key, FLAG_TARGETING_MATCH, out);
+        give_served(flag, serve, key, FLAG_TARGETING_MATCH, out);
     return true;
 }
 
@@ -211,7 +218,8 @@ void evaluate_flag(const struct ruleset *rules, const struct flag *flag, struct 
         return;
     }
     key = &ctx->keys[flag->key_index];
-    if (evaluate_individual(flag, ctx, out) || evaluate_domain(flag, ctx, key, out) ||
+    if ((flag->individual_count > 0 && evaluate_individual(flag, ctx, out)) ||
+        (flag->domains.count > 0 && evaluate_domain(flag, ctx, key, out)) ||
         evaluate_rules(flag, ctx, key, out))
         return;
     out->where = "fallthrough";

@@ -126,26 +126,28 @@ static bool explain_domain(struct explain *explain)
 {
     const struct flag *flag = explain->flag;
     const struct context *ctx = explain->ctx;
-    const struct domain_entry *entry = NULL;
+    struct domain_found found = {0};
+    const struct serve *serve;
     struct json *made;
 
     if (flag->domains.count == 0)
         return false;
     if (ctx->domain != NULL)
-        entry = domain_table_find(&flag->domains, ctx->domain, ctx->domain_len, NULL);
-    made = step(explain, "domain", entry != NULL);
+        found = domains_find(&flag->domains, ctx->domain, ctx->domain_len, NULL);
+    made = step(explain, "domain", found.entry != NULL);
     put(explain, made, "domain", ctx->domain != NULL ? json_string(ctx->domain) : json_null());
     if (ctx->domain_unfit)
         put(explain, made, "error",
             json_string("context.domain is no domain name, so there is none"));
-    if (entry == NULL)
+    if (found.entry == NULL)
         return false;
-    put(explain, made, "pattern", json_string(domain_entry_pattern(&flag->domains, entry)));
-    if (entry->serve.kind == SERVE_RULES) {
+    put(explain, made, "pattern", json_string(domain_entry_pattern(found.table, found.entry)));
+    serve = &flag->domains.serves[found.entry->serve];
+    if (serve->kind == SERVE_RULES) {
         put(explain, made, "as", json_string("the rules say"));
         return false;
     }
-    put_served(explain, made, &entry->serve);
+    put_served(explain, made, serve);
     return true;
 }
 

@@ -7,6 +7,7 @@
 #define FLAGS_MODEL_H
 
 #include "base/arena.h"
+#include "condition/bucket.h"
 #include "condition/condition.h"
 #include "flags/domain_table.h"
 #include "flags/evaluate.h"
@@ -55,13 +56,12 @@ struct flag {
     uint16_t variant_count, off_variant, safe_variant;
     unsigned lease_s;
     const struct variant *variants;
-    const char *salt, *split_salt;
-    size_t salt_len, split_salt_len;
+    struct bucket_salt salt, split_salt;
     const char *bucket_by;
     size_t key_index;                     /* into the context's keys */
     const struct individual *individuals; /* sorted by bytes */
     size_t individual_count;
-    struct domain_table domains;
+    struct domains domains;
     struct rule *rules;
     size_t rule_count;
     struct split *splits;
@@ -136,7 +136,7 @@ MUST_USE enum err_code serve_parse(struct parse *parse, const struct json *docum
 /* The index of the variant of that name, or ERR_INVALID naming those that exist. */
 MUST_USE enum err_code variant_index(struct parse *parse, const struct json *name, const char *at,
                                      uint16_t *out);
-/* "domains" as a table. */
+/* ---- parse_domains.c: "domains" as a table ---- */
 MUST_USE enum err_code domains_parse(struct parse *parse, const struct json *document);
 
 /* ---- context.c ---- */

@@ -71,6 +71,25 @@ static bool cannot_fail(const struct rule *rule)
     return false;
 }
 
+static void say_domains(const struct report *report)
+{
+    const struct domains *domains = &report->flag->domains;
+    char where[WHERE_BYTES];
+
+    for (uint32_t number = 0; number < domains->table_count; number++) {
+        const struct domain_table *table = domains->tables[number];
+
+        for (uint32_t i = 0; i < table->count; i++) {
+            const struct serve *serve = &domains->serves[table->entries[i].serve];
+
+            snprintf(where, sizeof where, "domain %s",
+                     domain_entry_pattern(table, &table->entries[i]));
+            if (serve->kind != SERVE_RULES)
+                say_served(report, serve, where, true);
+        }
+    }
+}
+
 static void say_all(const struct report *report)
 {
     const struct flag *flag = report->flag;
@@ -84,13 +103,7 @@ static void say_all(const struct report *report)
         snprintf(where, sizeof where, "individual %.255s", flag->individuals[i].key);
         say(report, flag->individuals[i].variant, where);
     }
-    for (uint32_t i = 0; i < flag->domains.count; i++) {
-        const struct domain_entry *entry = &flag->domains.entries[i];
-
-        snprintf(where, sizeof where, "domain %s", domain_entry_pattern(&flag->domains, entry));
-        if (entry->serve.kind != SERVE_RULES)
-            say_served(report, &entry->serve, where, true);
-    }
+    say_domains(report);
     for (size_t i = 0; i < flag->rule_count; i++) {
         const struct rule *rule = &flag->rules[i];
 

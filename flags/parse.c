@@ -94,7 +94,7 @@ static enum err_code parse_state(struct parse *parse, const struct json *documen
 }
 
 static enum err_code parse_salt(struct parse *parse, const struct json *document,
-                                const char *member, const char **out, size_t *out_len)
+                                const char *member, struct bucket_salt *out)
 {
     const char *salt = json_text(json_get(document, member));
 
@@ -106,9 +106,8 @@ static enum err_code parse_salt(struct parse *parse, const struct json *document
             "has, since another one reassigns everybody",
             member, salt == NULL ? kind_of(json_get(document, member)) : "not allowed",
             LIMIT_KEY_BYTES);
-    *out_len = strlen(salt);
-    *out = arena_text(parse->arena, salt, *out_len);
-    return *out != NULL ? ERR_OK : no_memory(parse->err);
+    bucket_salt_init(out, salt, strlen(salt));
+    return ERR_OK;
 }
 
 static enum err_code parse_bucketing(struct parse *parse, const struct json *document)
@@ -118,12 +117,12 @@ static enum err_code parse_bucketing(struct parse *parse, const struct json *doc
     const char *path = by == NULL ? "targetingKey" : json_text(by);
     enum err_code rc;
 
-    rc = parse_salt(parse, document, "salt", &flag->salt, &flag->salt_len);
+    rc = parse_salt(parse, document, "salt", &flag->salt);
     if (rc == ERR_OK)
-        rc = parse_salt(parse, document, "split_salt", &flag->split_salt, &flag->split_salt_len);
+        rc = parse_salt(parse, document, "split_salt", &flag->split_salt);
     if (rc != ERR_OK)
         return rc;
-    if (strcmp(flag->salt, flag->split_salt) == 0)
+    if (strcmp(json_get_text(document, "salt", ""), json_get_text(document, "split_salt", "")) == 0)
         return err_set(parse->err, ERR_INVALID,
                        "split_salt: must differ from salt, else a ramp's first subjects would all "
                        "get the split's first variant");

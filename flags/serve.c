@@ -10,20 +10,24 @@ bool serve_needs_key(const struct serve *serve)
     return serve->split != SPLIT_NONE || serve->threshold < BUCKET_COUNT;
 }
 
-static uint16_t split_pick(const struct split *split, uint32_t bucket)
+static inline uint16_t split_pick(const struct split *split, uint32_t bucket)
 {
-    uint32_t low = 0, high = split->count - 1;
+    const struct split_range *at = split->ranges;
 
-    /* The ranges cover every bucket, so the first one that ends behind it is there. */
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
+    /* The ranges cover every bucket and are at most LIMIT_VARIANTS: two, mostly. */
+    while (bucket >= at->end)
+        at++;
+    return at->variant;
+}
 
-        if (bucket < split->ranges[middle].end)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return split->ranges[low].variant;
+static uint16_t pick_split(const struct flag *flag, const struct serve *serve,
+                           const struct context_key *key, int32_t *bucket)
+{
+    uint32_t part = bucket_salted(&flag->split_salt, key->at, key->len);
+
+    if (*bucket < 0)
+        *bucket = (int32_t)part;
+    return split_pick(&flag->splits[serve->split], part);
 }
 
 uint16_t serve_pick(const struct flag *flag, const struct serve *serve,
@@ -35,15 +39,12 @@ uint16_t serve_pick(const struct flag *flag, const struct serve *serve,
     if (serve->kind == SERVE_VARIANT)
         return serve->variant;
     if (serve->ramp && key->at != NULL) {
-        ramp = bucket_of(flag->salt, flag->salt_len, key->at, key->len);
+        ramp = bucket_salted(&flag->salt, key->at, key->len);
         *bucket = (int32_t)ramp;
     }
     if (serve->threshold < BUCKET_COUNT && ramp >= serve->threshold)
         return flag->off_variant;
     if (serve->split == SPLIT_NONE)
         return serve->variant;
-    ramp = bucket_of(flag->split_salt, flag->split_salt_len, key->at, key->len);
-    if (*bucket < 0)
-        *bucket = (int32_t)ramp;
-    return split_pick(&flag->splits[serve->split], ramp);
+    return pick_split(flag, serve, key, bucket);
 }
