@@ -13,6 +13,7 @@
 #define LIMIT_RULES 256u               /* rules of one flag */
 #define LIMIT_VARIANTS 64u             /* variants of one flag */
 #define LIMIT_FLAGS 10000u             /* flags of one environment */
+#define LIMIT_ENVIRONMENTS 32u         /* of one server: each holds the state of every flag */
 #define LIMIT_DOMAIN_RULES 1000000u    /* domain rules of one flag */
 #define LIMIT_DOMAIN_SERVES 4096u      /* different ways in which these serve */
 #define LIMIT_CONDITION_BYTES (16u << 10) /* source of one condition */

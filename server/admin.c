@@ -17,12 +17,12 @@ bool admin_invalid(struct call *call, const char *message)
 
 const struct store_flag *admin_flag(struct call *call)
 {
-    const struct store_flag *flag = store_find(call->app->store, call->params[0]);
+    const struct store_flag *flag = store_find(call->store, call->params[0]);
 
     if (flag == NULL) {
         answer_problem(call, 404, err_code_name(ERR_NOT_FOUND), "no flag '%.128s' is here%s",
                        call->params[0],
-                       store_find_any(call->app->store, call->params[0]) != NULL
+                       store_find_any(call->store, call->params[0]) != NULL
                            ? ": it was archived"
                            : "; flags list shows those that are");
     }
@@ -64,8 +64,8 @@ static void answer_stale(struct call *call, const struct store_flag *flag, const
     char places[400] = "", *by = NULL;
 
     if (base > 0 && base < flag->version &&
-        store_earlier_flag(call->app->store, flag->key, flag->version - base, &earlier, &by,
-                           NULL) == ERR_OK &&
+        store_earlier_flag(call->store, flag->key, flag->version - base, &earlier, &by, NULL) ==
+            ERR_OK &&
         earlier != NULL) {
         difference = flag_difference(earlier, flag->document, DIFFERENCE_MAX);
     }
@@ -106,7 +106,7 @@ bool admin_if_match(struct call *call, const struct store_flag *flag)
 
 void admin_answer_flag(struct call *call, int status, const struct store_flag *flag)
 {
-    struct json *out = store_flag_json(call->app->store, flag);
+    struct json *out = store_flag_json(call->store, flag);
     char version[24];
 
     snprintf(version, sizeof version, "%lld", (long long)flag->version);
@@ -123,8 +123,9 @@ void admin_changed(struct call *call, const char *event, const char *what)
     if (app_publish(app, &err) != ERR_OK) {
         log_event(LOG_ERROR, "publish-failed", "request=%s reason=%s", call->request->id, err.msg);
     }
-    log_event(LOG_INFO, event, "what=%s actor=%s revision=%lld request=%s", what, call->who.name,
-              (long long)store_revision(app->store), call->request->id);
+    log_event(LOG_INFO, event, "what=%s environment=%s actor=%s revision=%lld request=%s", what,
+              call->environment->name, call->who.name, (long long)store_revision(call->store),
+              call->request->id);
 }
 
 void admin_not_changed(struct call *call, const struct err *err)

@@ -29,6 +29,21 @@ void admin_not_changed(struct call *call, const struct err *err);
 /* 400 with this message; returns false. */
 bool admin_invalid(struct call *call, const char *message);
 
+/* ---- what may be changed (admin_change.c) ---- */
+
+/* Every route that changes a flag asks this first. after: the flag as the call's environment would have
+ * it; NULL: it is being archived. flag: as it is; NULL: it is being made. Where all environments see the
+ * change, it is proved for each of them. False: answered. */
+bool admin_may_change(struct call *call, const struct store_flag *flag, const struct json *after);
+
+/* Whether the token has a say in every environment that there is. */
+bool admin_is_everywhere(const struct call *call);
+
+/* Stores what admin_may_change() let through, if anything differs, and answers with the flag as it is
+ * then. action: for the audit; NULL: "flag.update". */
+void admin_replace_flag(struct call *call, const struct store_flag *flag, const struct json *body,
+                        const char *action);
+
 /* ---- ties (admin_schema.c) and holds (admin_holds.c) ---- */
 
 /* Stores a tie if the flag bears it. action and event: for audit and log. False: answered. */

@@ -49,9 +49,9 @@ void audit_list(struct call *call)
                        STORE_AUDIT_MAX);
         return;
     }
-    if (flag != NULL && store_find_any(call->app->store, flag) == NULL) {
+    if (flag != NULL && store_find_any(call->store, flag) == NULL) {
         answer_problem(call, 404, err_code_name(ERR_NOT_FOUND), "no flag '%.128s' is here", flag);
-    } else if (store_audit(call->app->store, flag, limit, before, &out, &err) != ERR_OK) {
+    } else if (store_audit(call->store, flag, limit, before, &out, &err) != ERR_OK) {
         answer_problem(call, 503, err_code_name(err.code), "the audit cannot be read: %s", err.msg);
     } else {
         answer_json(call, 200, out);
@@ -60,26 +60,25 @@ void audit_list(struct call *call)
 
 void clients_list(struct call *call)
 {
-    struct json *out = clients_json(call->app->clients);
+    struct json *out = clients_json(call->environment->clients);
 
-    json_put_number(out, "epoch", (double)store_epoch(call->app->store));
-    json_put_number(out, "revision", (double)store_revision(call->app->store));
+    json_put_number(out, "epoch", (double)store_epoch(call->store));
+    json_put_number(out, "revision", (double)store_revision(call->store));
     answer_json(call, 200, out);
 }
 
 /* ---- tokens ---- */
 
-static void list_token(void *ctx, const char *id, const char *name, const char *role,
-                       const char *hash, int64_t created_ms)
+static void list_token(void *ctx, const struct store_token *token)
 {
     struct json *one = json_object();
     char created[CLOCK_TEXT_BYTES];
 
-    (void)hash;
-    json_put_text(one, "id", id);
-    json_put_text(one, "name", name);
-    json_put_text(one, "role", role);
-    json_put_text(one, "created", clock_text(created_ms, created));
+    json_put_text(one, "id", token->id);
+    json_put_text(one, "name", token->name);
+    json_put_text(one, "role", token->role);
+    json_put_text(one, "environment", token->environment != NULL ? token->environment : "*");
+    json_put_text(one, "created", clock_text(token->created_ms, created));
     json_append(ctx, one);
 }
 
@@ -89,7 +88,7 @@ void tokens_list(struct call *call)
     struct json *list = json_array();
     struct err err = {0};
 
-    if (store_each_token(call->app->store, list_token, list, &err) != ERR_OK) {
+    if (stores_each_token(call->app->stores, list_token, list, &err) != ERR_OK) {
         answer_problem(call, 503, err_code_name(err.code), "the tokens cannot be read: %s",
                        err.msg);
         json_free(out);
@@ -105,9 +104,36 @@ static void reload_tokens(struct call *call)
 {
     struct err err = {0};
 
-    if (tokens_load(call->app->tokens, call->app->store, &err) != ERR_OK) {
+    if (tokens_load(call->app->tokens, call->app->stores, &err) != ERR_OK) {
         log_event(LOG_ERROR, "tokens-not-read", "request=%s reason=%s", call->request->id, err.msg);
     }
+}
+
+/* Which environment a new token is for: the body's, else the call's; "*" is all. A service is in one; an
+ * admin in all. *store is where it belongs. False: answered. */
+static bool token_environment(struct call *call, const struct json *body, enum role role,
+                              bool *everywhere, struct store **store)
+{
+    const char *wanted = json_get_text(body, "environment", NULL);
+    bool all = wanted != NULL && strcmp(wanted, "*") == 0;
+
+    *everywhere = all || role == ROLE_ADMIN;
+    *store = call->store;
+    if (all && (role == ROLE_SDK_SERVER || role == ROLE_SDK_CLIENT)) {
+        return admin_invalid(call, "environment: a token of a service is for one environment");
+    }
+    if (wanted != NULL && !all && role == ROLE_ADMIN) {
+        return admin_invalid(call, "environment: an admin's token is for all environments (\"*\")");
+    }
+    if (wanted != NULL && !all) {
+        *store = stores_find(call->app->stores, wanted);
+    }
+    if (*store == NULL) {
+        answer_problem(call, 400, err_code_name(ERR_INVALID),
+                       "environment: there is no '%.64s' here", wanted);
+        return false;
+    }
+    return true;
 }
 
 void tokens_create(struct call *call)
@@ -119,6 +145,8 @@ void tokens_create(struct call *call)
     char token[STORE_TOKEN_BYTES];
     char id[33];
     struct err err = {0};
+    struct store *store;
+    bool everywhere;
     enum role known;
 
     if (body == NULL) {
@@ -130,7 +158,9 @@ void tokens_create(struct call *call)
     } else if (name[0] == '\0' || strlen(name) > LIMIT_KEY_BYTES) {
         answer_problem(call, 400, err_code_name(ERR_INVALID),
                        "name: say who will use the token, in 1 to %u bytes", LIMIT_KEY_BYTES);
-    } else if (store_make_token(call->app->store, &who, role, name, id, token, &err) != ERR_OK) {
+    } else if (!token_environment(call, body, known, &everywhere, &store)) {
+        /* answered */
+    } else if (store_make_token(store, &who, role, name, everywhere, id, token, &err) != ERR_OK) {
         admin_not_changed(call, &err);
     } else {
         struct json *out = json_object();
@@ -142,6 +172,7 @@ void tokens_create(struct call *call)
         json_put_text(out, "id", id);
         json_put_text(out, "role", role);
         json_put_text(out, "name", name);
+        json_put_text(out, "environment", everywhere ? "*" : store_environment(store));
         http_reply_header(call->reply, "Cache-Control", "no-store");
         answer_json(call, 201, out);
     }
@@ -156,7 +187,7 @@ void tokens_drop(struct call *call)
     if (strcmp(call->params[0], call->who.id) == 0) {
         answer_problem(call, 409, err_code_name(ERR_CONFLICT),
                        "a token cannot revoke itself: use another admin token");
-    } else if (store_drop_token(call->app->store, &who, call->params[0], &err) != ERR_OK) {
+    } else if (store_drop_token(call->store, &who, call->params[0], &err) != ERR_OK) {
         admin_not_changed(call, &err);
     } else {
         reload_tokens(call);

@@ -6,14 +6,15 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "flags/diff.h"
 #include "flags/evaluate.h"
 #include "server/admin.h"
 #include "server/route.h"
 
 void flags_list(struct call *call)
 {
-    struct store *store = call->app->store;
+    struct store *store = call->store;
+    const char *which = http_query(call->request, "archived");
+    bool archived = which != NULL && strcmp(which, "true") == 0;
     struct json *out = json_object();
     struct json *flags = json_array();
 
@@ -22,11 +23,15 @@ void flags_list(struct call *call)
     json_put_number(out, "revision", (double)store_revision(store));
     for (size_t i = 0; i < store_flag_count(store); i++) {
         const struct store_flag *flag = store_flag_at(store, i);
+        char at[CLOCK_TEXT_BYTES];
         struct json *one;
 
-        if (!flag->archived) {
+        if (flag->archived == archived) {
             one = store_flag_json(store, flag);
             json_put_number(one, "version", (double)flag->version);
+            if (archived) {
+                json_put_text(one, "archived", clock_text(flag->archived_ms, at));
+            }
             json_append(flags, one);
         }
     }
@@ -76,17 +81,21 @@ void flags_create(struct call *call)
         json_free(body);
         return;
     }
-    if (flag_complete(body, &err) != ERR_OK || flag_check(body, &err) != ERR_OK) {
+    if (flag_complete(body, &err) != ERR_OK) {
         answer_error(call, &err);
         json_free(body);
         return;
     }
+    if (!admin_may_change(call, NULL, body)) {
+        json_free(body);
+        return;
+    }
     key = json_get_text(body, "key", "");
-    if (store_put_flag(call->app->store, &who, body, 0, true, &err) != ERR_OK) {
+    if (store_put_flag(call->store, &who, NULL, body, 0, &err) != ERR_OK) {
         admin_not_changed(call, &err);
     } else {
         admin_changed(call, "flag-created", key);
-        admin_answer_flag(call, 201, store_find(call->app->store, key));
+        admin_answer_flag(call, 201, store_find(call->store, key));
     }
     json_free(body);
 }
@@ -103,82 +112,23 @@ static void keep_salts(struct json *flag, const struct json *stored)
     }
 }
 
-/* Whether what clients are answered may differ: words about a flag do not. */
-static bool answers_differ(const struct json *before, const struct json *after)
-{
-    struct json *a = json_copy(before);
-    struct json *b = json_copy(after);
-    bool differ;
-
-    json_remove(a, "description");
-    json_remove(b, "description");
-    json_remove(a, "tags");
-    json_remove(b, "tags");
-    differ = a == NULL || b == NULL || !json_equal(a, b);
-    json_free(a);
-    json_free(b);
-    return differ;
-}
-
-/* Everything that a changed flag must pass but its version. False: answered. */
-static bool may_replace(struct call *call, const struct store_flag *flag, const struct json *body)
-{
-    const char *reassign = http_query(call->request, "reassign");
-    struct coupling_change change = {
-        .before = flag->document, .after = body, .now_ms = clock_wall_ms()};
-    struct coupling_refusal why;
-    struct err err = {0};
-    enum err_code rc;
-
-    if (strcmp(json_get_text(body, "key", ""), flag->key) != 0) {
-        answer_problem(call, 400, err_code_name(ERR_INVALID),
-                       "key: must be '%s', as in the path: a flag keeps its key", flag->key);
-        return false;
-    }
-    if (strcmp(json_get_text(body, "type", ""), json_get_text(flag->document, "type", "")) != 0) {
-        answer_problem(call, 409, err_code_name(ERR_CONFLICT),
-                       "type: a flag keeps its type (%s): clients are built for it",
-                       json_get_text(flag->document, "type", ""));
-        return false;
-    }
-    if (flag_check(body, &err) != ERR_OK) {
-        answer_error(call, &err);
-        return false;
-    }
-    if (flag_reassigns(flag->document, body) &&
-        (reassign == NULL || strcmp(reassign, "true") != 0)) {
-        answer_problem(call, 409, err_code_name(ERR_CONFLICT),
-                       "this change (salt, bucket_by or split weights) gives subjects other "
-                       "variants than they have: repeat it with ?reassign=true if that is meant");
-        return false;
-    }
-    change.ties = store_ties(call->app->store, flag->key, &change.tie_count);
-    rc = coupling_check(&change, &why);
-    if (rc != ERR_OK) {
-        answer_refusal(call, rc, &why);
-        return false;
-    }
-    return true;
-}
-
-/* Stores body over the flag if it may, and answers with the flag as it is then. */
-static void replace(struct call *call, const struct store_flag *flag, const struct json *body)
+void admin_replace_flag(struct call *call, const struct store_flag *flag, const struct json *body,
+                        const char *action)
 {
     struct store_actor who = call_actor(call);
     const char *key = json_get_text(body, "key", "");
     struct err err = {0};
 
-    if (!may_replace(call, flag, body)) {
+    if (!admin_may_change(call, flag, body)) {
         return;
     }
     if (json_equal(flag->document, body)) {
         admin_answer_flag(call, 200, flag); /* nothing changes, not even the version */
-    } else if (store_put_flag(call->app->store, &who, body, flag->version,
-                              answers_differ(flag->document, body), &err) != ERR_OK) {
+    } else if (store_put_flag(call->store, &who, action, body, flag->version, &err) != ERR_OK) {
         admin_not_changed(call, &err);
     } else {
         admin_changed(call, "flag-changed", key);
-        admin_answer_flag(call, 200, store_find(call->app->store, key));
+        admin_answer_flag(call, 200, store_find(call->store, key));
     }
 }
 
@@ -197,7 +147,7 @@ void flags_put(struct call *call)
     json_remove(body, "tie");
     json_remove(body, "version");
     keep_salts(body, flag->document);
-    replace(call, flag, body);
+    admin_replace_flag(call, flag, body, NULL);
     json_free(body);
 }
 
@@ -222,7 +172,7 @@ void flags_drop_domain(struct call *call)
         return;
     }
     json_remove(json_get(body, "domains"), spelt);
-    replace(call, flag, body);
+    admin_replace_flag(call, flag, body, NULL);
     json_free(body);
 }
 
@@ -230,25 +180,42 @@ void flags_archive(struct call *call)
 {
     struct store_actor who = call_actor(call);
     const struct store_flag *flag = admin_flag(call);
-    struct coupling_change change = {.before = NULL, .after = NULL, .now_ms = clock_wall_ms()};
-    struct coupling_refusal why;
     struct err err = {0};
-    enum err_code rc;
 
-    if (flag == NULL || !admin_if_match(call, flag)) {
+    if (flag == NULL || !admin_if_match(call, flag) || !admin_may_change(call, flag, NULL)) {
         return;
     }
-    change.before = flag->document;
-    change.ties = store_ties(call->app->store, flag->key, &change.tie_count);
-    rc = coupling_check(&change, &why);
-    if (rc != ERR_OK) {
-        answer_refusal(call, rc, &why);
-    } else if (store_archive_flag(call->app->store, &who, flag->key, flag->version, &err) !=
-               ERR_OK) {
+    if (store_archive_flag(call->store, &who, flag->key, flag->version, &err) != ERR_OK) {
         admin_not_changed(call, &err);
     } else {
         admin_changed(call, "flag-archived", call->params[0]);
         answer_empty(call, 204);
+    }
+}
+
+void flags_restore(struct call *call)
+{
+    struct store_actor who = call_actor(call);
+    const struct store_flag *flag = store_find_any(call->store, call->params[0]);
+    struct err err = {0};
+
+    if (flag == NULL) {
+        (void)admin_flag(call);
+        return;
+    }
+    if (!flag->archived) {
+        answer_problem(call, 409, err_code_name(ERR_CONFLICT), "flag '%s' is not archived",
+                       flag->key);
+        return;
+    }
+    if (!admin_if_match(call, flag) || !admin_may_change(call, flag, flag->document)) {
+        return;
+    }
+    if (store_restore_flag(call->store, &who, flag->key, flag->version, &err) != ERR_OK) {
+        admin_not_changed(call, &err);
+    } else {
+        admin_changed(call, "flag-restored", call->params[0]);
+        admin_answer_flag(call, 200, store_find(call->store, call->params[0]));
     }
 }
 
@@ -265,7 +232,7 @@ void flags_evaluate(struct call *call)
     if (body == NULL) {
         return;
     }
-    rules = live_enter(call->app->live, &ticket);
+    rules = live_enter(call->environment->live, &ticket);
     flag = ruleset_find(rules, call->params[0]);
     if (flag == NULL) {
         answer_problem(call, 404, err_code_name(ERR_NOT_FOUND), "no flag '%.128s' is here",
@@ -277,6 +244,6 @@ void flags_evaluate(struct call *call)
         answer_json(call, 200, evaluate_explain(rules, flag, &context));
         context_fini(&context);
     }
-    live_leave(call->app->live, &ticket);
+    live_leave(call->environment->live, &ticket);
     json_free(body);
 }

@@ -58,7 +58,7 @@ void admin_end_hold(struct tie *tie)
 static const struct store_flag *wanted(struct call *call, const struct json *body,
                                        const struct tie **tie)
 {
-    struct store *store = call->app->store;
+    struct store *store = call->store;
     const char *key = json_get_text(body, "flag", "");
     const struct store_flag *flag = store_find(store, key);
     int64_t revision = 0, sequence = 0;
@@ -115,7 +115,7 @@ void holds_take(struct call *call)
     key = answer_text(call, flag->key);
     owner = answer_text(call, json_get_text(body, "owner", call->who.name));
     if (now->held && strcmp(now->hold_owner, owner) == 0) {
-        if (store_note_tie(call->app->store, now, now_ms, sequence, &err) != ERR_OK) {
+        if (store_note_tie(call->store, now, now_ms, sequence, &err) != ERR_OK) {
             admin_not_changed(call, &err);
         } else {
             admin_answer_revisions(call, 201, key);
@@ -175,7 +175,7 @@ static bool sequence_of(struct call *call, int64_t *out)
 
 void holds_release(struct call *call)
 {
-    const struct tie *now = store_tie(call->app->store, call->params[0], call->params[1]);
+    const struct tie *now = store_tie(call->store, call->params[0], call->params[1]);
     const char *force = http_query(call->request, "force");
     bool forced = force != NULL && strcmp(force, "true") == 0;
     int64_t sequence = 0;

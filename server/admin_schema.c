@@ -39,8 +39,8 @@ void schema_list(struct call *call)
     struct json *out = json_object();
     struct json *list = json_array();
 
-    for (size_t i = 0; i < store_tie_count(call->app->store); i++) {
-        json_append(list, tie_json(store_tie_at(call->app->store, i)));
+    for (size_t i = 0; i < store_tie_count(call->store); i++) {
+        json_append(list, tie_json(store_tie_at(call->store, i)));
     }
     json_put(out, "migrations", list);
     answer_json(call, 200, out);
@@ -91,18 +91,18 @@ static bool read_report(struct call *call, const struct json *body, struct tie *
 
 void admin_answer_revisions(struct call *call, int status, const char *key)
 {
-    const struct store_flag *flag = store_find(call->app->store, key);
+    const struct store_flag *flag = store_find(call->store, key);
     struct json *out = json_object();
 
     json_put_number(out, "flag_revision", flag != NULL ? (double)flag->revision : 0);
-    json_put_number(out, "revision", (double)store_revision(call->app->store));
-    json_put_number(out, "epoch", (double)store_epoch(call->app->store));
+    json_put_number(out, "revision", (double)store_revision(call->store));
+    json_put_number(out, "epoch", (double)store_epoch(call->store));
     answer_json(call, status, out);
 }
 
 bool admin_put_tie(struct call *call, const struct tie *tie, const char *action, const char *event)
 {
-    struct store *store = call->app->store;
+    struct store *store = call->store;
     struct store_actor who = call_actor(call);
     int64_t revision = store_revision(store);
     /* tie may lend its text from the store, which changes here */
@@ -135,9 +135,32 @@ static bool was_restored(const struct json *body, const struct tie *now)
     return json_is_true(json_get(body, "restored")) && now != NULL;
 }
 
+/* A database is in one environment: what it reports must not land in two. False: answered. */
+static bool is_here(struct call *call, const char *database_id)
+{
+    struct stores *all = call->app->stores;
+
+    for (size_t e = 0; e < stores_count(all); e++) {
+        const struct store *store = stores_at(all, e);
+
+        for (size_t i = 0; store != call->store && i < store_tie_count(store); i++) {
+            if (strcmp(store_tie_at(store, i)->database_id, database_id) == 0) {
+                answer_problem(call, 409, err_code_name(ERR_CONFLICT),
+                               "this database is known in environment '%s', with migration %s, and "
+                               "reports for '%s': say where it belongs (migrate --environment), or "
+                               "forget it there (flags untie --environment %s)",
+                               store_environment(store), store_tie_at(store, i)->migration,
+                               store_environment(call->store), store_environment(store));
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 void schema_report(struct call *call)
 {
-    struct store *store = call->app->store;
+    struct store *store = call->store;
     struct json *body = answer_body(call);
     struct coupling_refusal why;
     const struct store_flag *flag;
@@ -151,6 +174,10 @@ void schema_report(struct call *call)
     }
     flag = store_find(store, tie.flag);
     now = store_tie(store, tie.database_id, tie.migration);
+    if (!is_here(call, tie.database_id)) {
+        json_free(body);
+        return;
+    }
     if (flag == NULL) {
         answer_problem(call, 404, err_code_name(ERR_NOT_FOUND),
                        "migration %s needs the flag '%.128s', which is not here; first run: flags "
@@ -241,19 +268,22 @@ static bool may_force_forget(struct call *call, const struct tie *tie)
 }
 
 /* Ends a tie. A pipeline may do so while the migration is pending: it was given up, or its database was
- * made for a test. In any other state the flag could then break whoever reads the database. */
+ * made for a test; or while it is purged and no code asks for the flag, which is archived. In any other state the flag could then break whoever reads the database. */
 void schema_forget(struct call *call)
 {
-    struct store *store = call->app->store;
+    struct store *store = call->store;
     struct store_actor who = call_actor(call);
     const struct tie *tie = store_tie(store, call->params[0], call->params[1]);
     struct err err = {0};
+    bool guards;
 
     if (tie == NULL) {
         answer_empty(call, 204);
         return;
     }
-    if ((tie->state != TIE_PENDING || tie->held) && !may_force_forget(call, tie)) {
+    guards = tie->held || (tie->state != TIE_PENDING &&
+                           (tie->state != TIE_PURGED || store_find(store, tie->flag) != NULL));
+    if (guards && !may_force_forget(call, tie)) {
         return;
     }
     if (store_drop_tie(store, &who, tie, &err) != ERR_OK) {
@@ -268,7 +298,7 @@ void schema_forget(struct call *call)
 
 static struct json *flag_facts(struct call *call, const char *key, const struct tie *tie)
 {
-    const struct store_flag *flag = store_find(call->app->store, key);
+    const struct store_flag *flag = store_find(call->store, key);
     struct json *facts;
     int64_t since_ms;
 
@@ -285,14 +315,14 @@ static struct json *flag_facts(struct call *call, const char *key, const struct 
     json_put_number(facts, "lease_s", tie != NULL ? (double)tie->lease_s : LEASE_DEFAULT_S);
     json_put_bool(facts, "held", tie != NULL && tie->held);
     admin_put_hold(facts, tie);
-    clients_facts(call->app->clients, store_epoch(call->app->store), flag->revision,
+    clients_facts(call->environment->clients, store_epoch(call->store), flag->revision,
                   tie != NULL ? tie->lease_s : LEASE_DEFAULT_S, facts);
     return facts;
 }
 
 void schema_gate(struct call *call)
 {
-    struct store *store = call->app->store;
+    struct store *store = call->store;
     const char *key = http_query(call->request, "flag");
     const char *database_id = http_query(call->request, "database_id");
     const char *migration = http_query(call->request, "migration");

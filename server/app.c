@@ -15,44 +15,27 @@ enum { POLL_S = 30 };
 
 /* ---- opening ---- */
 
-static void restore_client(void *ctx, const struct store_client *row)
-{
-    struct client client = {.epoch = row->epoch, .revision = row->revision, .lease = row->lease};
-
-    client.kind =
-        strcmp(row->kind, client_kind_name(CLIENT_OFREP)) == 0 ? CLIENT_OFREP : CLIENT_SDK;
-
-    snprintf(client.name, sizeof client.name, "%s", row->name);
-    snprintf(client.instance, sizeof client.instance, "%s", row->instance);
-    clients_restore(ctx, &client);
-}
-
 enum err_code app_open(struct app *app, const char *store_url, const char *cors_origin,
                        struct err *err)
 {
-    char why[LIVE_WHY_BYTES];
+    char why[ENVIRONMENTS_WHY_BYTES];
     enum err_code rc;
 
     *app = (struct app){.cors_origin = cors_origin, .poll_s = POLL_S};
-    rc = store_open(store_url, &app->store, why, err);
+    rc = stores_open(store_url, &app->stores, why, err);
     if (rc != ERR_OK) {
         return rc;
     }
     if (why[0] != '\0') {
         log_event(LOG_WARN, "store-read-only", "reason=%s", why);
     }
-    app->live = live_new();
+    app->environments = environments_new();
     app->tokens = tokens_new();
-    app->clients = clients_new();
-    if (app->live == NULL || app->tokens == NULL || app->clients == NULL) {
+    if (app->environments == NULL || app->tokens == NULL) {
         rc = err_set(err, ERR_NOMEM, "out of memory");
     }
     if (rc == ERR_OK) {
-        rc = tokens_load(app->tokens, app->store, err);
-    }
-    if (rc == ERR_OK) {
-        rc = store_each_client(app->store, clock_wall_ms() - CLIENT_FORGET_MS, restore_client,
-                               app->clients, err);
+        rc = tokens_load(app->tokens, app->stores, err);
     }
     if (rc == ERR_OK) {
         rc = app_publish(app, err);
@@ -61,7 +44,7 @@ enum err_code app_open(struct app *app, const char *store_url, const char *cors_
         app_close(app);
         return rc;
     }
-    live_conflict(app->live, why);
+    environments_conflict(app->environments, why);
     if (why[0] != '\0') {
         log_event(LOG_ERROR, "conflict", "reason=%s", why);
     }
@@ -70,26 +53,14 @@ enum err_code app_open(struct app *app, const char *store_url, const char *cors_
 
 enum err_code app_publish(struct app *app, struct err *err)
 {
-    enum err_code rc;
-
-    if (app->served_epoch == store_epoch(app->store) &&
-        app->served_revision == store_revision(app->store)) {
-        return ERR_OK;
-    }
-    rc = live_publish(app->live, app->store, app->poll_s, err);
-    if (rc == ERR_OK) {
-        app->served_epoch = store_epoch(app->store);
-        app->served_revision = store_revision(app->store);
-    }
-    return rc;
+    return environments_publish(app->environments, app->stores, app->poll_s, err);
 }
 
 void app_close(struct app *app)
 {
-    clients_free(app->clients);
+    environments_free(app->environments);
     tokens_free(app->tokens);
-    live_free(app->live);
-    store_close(app->store);
+    stores_close(app->stores);
 }
 
 struct store_actor call_actor(struct call *call)
@@ -102,7 +73,7 @@ struct store_actor call_actor(struct call *call)
 
 bool call_seen(struct call *call, const struct client *client)
 {
-    struct clients *clients = call->app->clients;
+    struct clients *clients = call->environment->clients;
     struct store_client row = {.name = client->name,
                                .instance = client->instance,
                                .kind = client_kind_name(client->kind),
@@ -119,7 +90,7 @@ bool call_seen(struct call *call, const struct client *client)
     }
     row.seen_ms = clock_wall_ms();
     /* A store that cannot be written does not keep answers from clients; a later one tries again. */
-    if (store_put_client(call->app->store, &row, row.seen_ms - CLIENT_FORGET_MS, NULL) == ERR_OK) {
+    if (store_put_client(call->store, &row, row.seen_ms - CLIENT_FORGET_MS, NULL) == ERR_OK) {
         clients_recorded(clients, client);
     } else {
         clients_not_recorded(clients);
@@ -141,9 +112,9 @@ static void prune(struct app *app)
     if ((app->audit_keep_ms == 0 && app->audit_rows == 0) || now_us < app->prune_after_us) {
         return;
     }
-    if (store_prune_audit(app->store,
-                          app->audit_keep_ms > 0 ? clock_wall_ms() - app->audit_keep_ms : INT64_MIN,
-                          app->audit_rows, &removed, &more, &err) != ERR_OK) {
+    if (stores_prune_audit(
+            app->stores, app->audit_keep_ms > 0 ? clock_wall_ms() - app->audit_keep_ms : INT64_MIN,
+            app->audit_rows, &removed, &more, &err) != ERR_OK) {
         log_event(LOG_WARN, "audit-not-pruned", "reason=%s", err.msg);
     } else if (removed > 0) {
         log_event(LOG_INFO, "audit-pruned", "events=%lld", (long long)removed);
@@ -178,7 +149,7 @@ static enum access check_token(struct call *call, const struct route *route)
             return ASK_WORKER;
         }
         if (call->request->on_worker) {
-            tokens_refresh(tokens, call->app->store);
+            tokens_refresh(tokens, call->app->stores);
             known = tokens_find(tokens, token, &call->who);
         }
     }
@@ -197,6 +168,77 @@ static enum access check_token(struct call *call, const struct route *route)
         return ANSWERED;
     }
     return ALLOWED;
+}
+
+/* ---- of which environment ---- */
+
+static bool set_environment(struct call *call, struct environment *environment)
+{
+    call->environment = environment;
+    call->store = environment->store;
+    return true;
+}
+
+static bool refuse_bound(struct call *call, const char *wanted)
+{
+    answer_problem(call, 403, err_code_name(ERR_DENIED),
+                   "this token is for environment '%s', not for '%.64s'", call->who.environment,
+                   wanted);
+    return false;
+}
+
+static bool refuse_unknown(struct call *call, const char *wanted)
+{
+    char names[400];
+
+    environments_names(call->app->environments, names, sizeof names);
+    answer_problem(call, 404, err_code_name(ERR_NOT_FOUND),
+                   "there is no environment '%.64s' here, but %s", wanted, names);
+    return false;
+}
+
+/* Where the database that migrate works on says that it belongs. It may have been named before this
+ * server knew of more than one environment, so the name counts where it means something here. */
+static bool follow_database(struct call *call, const char *named)
+{
+    struct environments *all = call->app->environments;
+    struct environment *environment = environments_find(all, named);
+    const char *bound = call->who.environment;
+
+    if (environment != NULL && bound[0] != '\0' && strcmp(bound, named) != 0) {
+        return refuse_bound(call, named);
+    }
+    if (environment == NULL && bound[0] != '\0') {
+        environment = environments_find(all, bound);
+    } else if (environment == NULL && environments_count(all) == 1) {
+        environment = environments_default(all);
+    }
+    return environment != NULL ? set_environment(call, environment) : refuse_unknown(call, named);
+}
+
+/* What the request names, else what its token is for, else the default. False: answered. */
+static bool choose_environment(struct call *call)
+{
+    struct environments *all = call->app->environments;
+    const char *wanted = http_query(call->request, "environment");
+    const char *database = http_header(call->request, "X-Lockstep-Environment");
+    const char *bound = call->who.environment;
+    struct environment *environment;
+
+    if (wanted == NULL && database != NULL && database[0] != '\0') {
+        return follow_database(call, database);
+    }
+    if (wanted != NULL && bound[0] != '\0' && strcmp(bound, wanted) != 0) {
+        return refuse_bound(call, wanted);
+    }
+    if (wanted == NULL && bound[0] == '\0') {
+        return set_environment(call, environments_default(all));
+    }
+    environment = environments_find(all, wanted != NULL ? wanted : bound);
+    if (environment == NULL) { /* or the token's has gone a moment ago */
+        return refuse_unknown(call, wanted != NULL ? wanted : bound);
+    }
+    return set_environment(call, environment);
 }
 
 static void answer_refused(struct call *call)
@@ -247,6 +289,11 @@ static const struct route *find_route(struct call *call, enum access *access)
         answer_problem(call, 404, err_code_name(ERR_NOT_FOUND), "there is nothing at this path");
     } else {
         *access = route->roles == 0 ? ALLOWED : check_token(call, route);
+    }
+    if (*access == ALLOWED && route->roles == 0) {
+        (void)set_environment(call, environments_default(call->app->environments));
+    } else if (*access == ALLOWED && !choose_environment(call)) {
+        *access = ANSWERED;
     }
     return route;
 }

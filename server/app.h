@@ -1,8 +1,8 @@
 /*
  * app - the flag server behind its HTTP interface: what the handlers share.
  *
- * Two kinds of threads come here. The HTTP loops answer evaluation and rulesets from live, tokens
- * and clients, which are safe on any thread. Everything that reads or changes the store runs on the
+ * Two kinds of threads come here. The HTTP loops answer evaluation and rulesets from environments
+ * and tokens, which are safe on any thread. Everything that reads or changes the store runs on the
  * one worker (HTTP_DEFER), so the store needs no lock and no evaluation waits for a disk.
  */
 #ifndef SERVER_APP_H
@@ -11,22 +11,18 @@
 #include <stdatomic.h>
 
 #include "base/json.h"
-#include "server/clients.h"
+#include "server/environments.h"
 #include "server/http.h"
-#include "server/live.h"
-#include "server/store.h"
 #include "server/tokens.h"
 
 struct app {
-    struct store *store; /* the worker's */
-    struct live *live;
+    struct stores *stores; /* the worker's */
+    struct environments *environments;
     struct tokens *tokens;
-    struct clients *clients;
     const char *cors_origin; /* who may call OFREP from a browser: an origin, "*", or NULL */
     unsigned poll_s;         /* what SDKs are asked to do */
-    int64_t audit_keep_ms, audit_rows;     /* how much of the audit is kept; 0: all */
-    int64_t prune_after_us;                /* the worker's */
-    int64_t served_epoch, served_revision; /* what live shows; the worker's */
+    int64_t audit_keep_ms, audit_rows; /* how much of the audit is kept; 0: all */
+    int64_t prune_after_us;            /* the worker's */
 };
 
 /* Opens the store and everything that is made from it. ready_why: see store_open(). */
@@ -45,9 +41,11 @@ struct call {
     struct app *app;
     struct http_request *request;
     struct http_reply *reply;
-    struct identity who;   /* who asks; role 0 where no token is needed */
-    const char *params[2]; /* what stands for {...} in the route, in order */
-    bool defer;            /* set by a handler that finds that it needs the worker */
+    struct identity who;             /* who asks; role 0 where no token is needed */
+    struct environment *environment; /* that the call is about */
+    struct store *store;             /* its; the worker's */
+    const char *params[2];           /* what stands for {...} in the route, in order */
+    bool defer;                      /* set by a handler that finds that it needs the worker */
 };
 
 /* The actor of a change: the token's name and X-Lockstep-Reason. */

@@ -189,6 +189,21 @@ static struct json *entry_json(const struct entry *entry, int64_t now_us)
     return out;
 }
 
+size_t clients_within(struct clients *clients, int64_t s)
+{
+    int64_t now = clock_monotonic_us();
+    size_t count = 0;
+
+    pthread_mutex_lock(&clients->mutex);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct entry *entry = clients->buckets[i]; entry != NULL; entry = entry->next) {
+            count += now - entry->seen_us <= s * 1000000;
+        }
+    }
+    pthread_mutex_unlock(&clients->mutex);
+    return count;
+}
+
 static int newest_first(const void *a, const void *b)
 {
     const struct entry *const *left = a;

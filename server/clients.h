@@ -49,6 +49,9 @@ void clients_not_recorded(struct clients *clients);
 /* Puts a recorded client back, as if it had just been seen. */
 void clients_restore(struct clients *clients, const struct client *client);
 
+/* How many were seen within the last so many seconds. */
+size_t clients_within(struct clients *clients, int64_t s);
+
 /* {"clients": [...]}, seen last first; who was not seen for a day is left out. */
 struct json *clients_json(struct clients *clients);
 /* Whether a gate has to wait for a client that was last heard of silent_us ago, for a flag that last

@@ -15,16 +15,16 @@ void health_live(struct call *call)
 /* On the worker: a store that hangs makes this hang, which is what a probe's timeout is for. */
 void health_ready(struct call *call)
 {
-    char conflict[LIVE_WHY_BYTES];
+    char conflict[ENVIRONMENTS_WHY_BYTES];
     struct err err = {0};
     struct json *out;
 
-    live_conflict(call->app->live, conflict);
+    environments_conflict(call->app->environments, conflict);
     if (conflict[0] != '\0') {
         answer_problem(call, 503, "conflict", "a flag and a schema do not fit: %s", conflict);
         return;
     }
-    if (store_ping(call->app->store, &err) != ERR_OK) {
+    if (stores_ping(call->app->stores, &err) != ERR_OK) {
         answer_problem(call, 503, err_code_name(err.code),
                        "the store cannot be read (flags are still evaluated from memory): %s",
                        err.msg);
@@ -32,8 +32,8 @@ void health_ready(struct call *call)
     }
     out = json_object();
     json_put_text(out, "status", "ready");
-    json_put_text(out, "environment", store_environment(call->app->store));
-    json_put_number(out, "epoch", (double)store_epoch(call->app->store));
-    json_put_number(out, "revision", (double)store_revision(call->app->store));
+    json_put_text(out, "environment", store_environment(call->store));
+    json_put_number(out, "epoch", (double)store_epoch(call->store));
+    json_put_number(out, "revision", (double)store_revision(call->store));
     answer_json(call, 200, out);
 }

@@ -185,7 +185,7 @@ void ofrep_single(struct call *call)
     if (!read_context(call, key, &body, &attributes)) {
         return;
     }
-    rules = live_enter(call->app->live, &ticket);
+    rules = live_enter(call->environment->live, &ticket);
     flag = ruleset_find(rules, key);
     if (!seen(call, rules)) {
         /* once more on the worker */
@@ -202,7 +202,7 @@ void ofrep_single(struct call *call)
         answer_buf(call, is_failure(&decision) ? 400 : 200, &out);
         context_fini(&context);
     }
-    live_leave(call->app->live, &ticket);
+    live_leave(call->environment->live, &ticket);
     json_free(body);
 }
 
@@ -300,12 +300,12 @@ void ofrep_bulk(struct call *call)
     struct ruleset_ticket ticket;
 
     if (read_context(call, NULL, &body, &attributes)) {
-        const struct ruleset *rules = live_enter(call->app->live, &ticket);
+        const struct ruleset *rules = live_enter(call->environment->live, &ticket);
 
         if (seen(call, rules)) {
             answer_bulk(call, rules, attributes);
         }
-        live_leave(call->app->live, &ticket);
+        live_leave(call->environment->live, &ticket);
         json_free(body);
     }
 }

@@ -27,7 +27,15 @@ const struct route routes[] = {
     {"PUT", "/api/v1/flags/{key}", CHANGE, true, flags_put},
     {"DELETE", "/api/v1/flags/{key}", CHANGE, true, flags_archive},
     {"DELETE", "/api/v1/flags/{key}/domains/{domain}", CHANGE, true, flags_drop_domain},
+    {"POST", "/api/v1/flags/{key}/restore", CHANGE, true, flags_restore},
     {"POST", "/api/v1/flags/{key}/evaluate", READ, false, flags_evaluate},
+
+    {"POST", "/api/v1/flags/{key}/promote", CHANGE, true, flags_promote},
+
+    {"GET", "/api/v1/environments", READ, true, environments_list},
+    {"POST", "/api/v1/environments", ROLE_ADMIN, true, environments_create},
+    {"PUT", "/api/v1/environments/{environment}", ROLE_ADMIN, true, environments_rename},
+    {"DELETE", "/api/v1/environments/{environment}", ROLE_ADMIN, true, environments_drop},
 
     {"GET", "/api/v1/audit", READ, true, audit_list},
     {"GET", "/api/v1/clients", READ, true, clients_list},

@@ -52,7 +52,7 @@ void sdk_ruleset(struct call *call)
     if (!call_seen(call, &client)) {
         return;
     }
-    body = live_take_body(call->app->live);
+    body = live_take_body(call->environment->live);
     answer_etag(call, body->tag);
     http_reply_header(call->reply, "Cache-Control", "no-cache");
     if (answer_tag_matches(if_none_match, body->tag)) {

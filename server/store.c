@@ -74,20 +74,21 @@ static enum err_code look(struct database *db, enum contents *out, struct err *e
     return rc;
 }
 
-static enum err_code write_first_rows(struct store *store, const char *environment, struct err *err)
+static enum err_code write_first_rows(struct database *db, const char *environment, struct err *err)
 {
     /* The epoch only has to differ from, and be above, every earlier one of this environment: the
      * seconds of its making are both, and a restored copy that gets a new one is above too. */
     struct database_value params[] = {database_text(environment),
                                       database_int(clock_wall_ms() / 1000)};
     struct database_statement statement = {
-        "INSERT INTO environment(name, epoch, revision) VALUES(?1, ?2, 1)", params, 2};
+        "INSERT INTO environment(name, epoch, revision, is_default) VALUES(?1, ?2, 1, 1)", params,
+        2};
     struct database_guard guard = {"NOT EXISTS (SELECT 1 FROM environment)", NULL, 0, ERR_CONFLICT,
                                    "another program is initialising this store"};
     struct database_batch batch = {
         .before = &guard, .before_count = 1, .statements = &statement, .statement_count = 1};
 
-    return database_batch(store->db, &batch, NULL, err);
+    return database_batch(db, &batch, NULL, err);
 }
 
 static enum err_code refuse_contents(const char *url, enum contents contents, struct err *err)
@@ -110,16 +111,16 @@ static enum err_code refuse_contents(const char *url, enum contents contents, st
 enum err_code store_init(const char *url, const char *environment, char token[STORE_TOKEN_BYTES],
                          struct err *err)
 {
-    struct store store = {.db = NULL};
+    struct stores stores = {.db = NULL};
     struct store_actor who = {"flag-server init", NULL};
     enum contents contents = NOTHING;
     char id[33];
     enum err_code rc = database_open(
-        url, &(struct database_options){.busy_timeout_ms = BUSY_TIMEOUT_MS, .wal = true}, &store.db,
-        err);
+        url, &(struct database_options){.busy_timeout_ms = BUSY_TIMEOUT_MS, .wal = true},
+        &stores.db, err);
 
     if (rc == ERR_OK) {
-        rc = look(store.db, &contents, err);
+        rc = look(stores.db, &contents, err);
     }
     if (rc == ERR_OK) {
         rc = refuse_contents(url, contents, err);
@@ -128,19 +129,19 @@ enum err_code store_init(const char *url, const char *environment, char token[ST
         rc = apply_schema(url, environment, true, err);
     }
     if (rc == ERR_OK) {
-        rc = database_prepare_guards(store.db, err);
+        rc = database_prepare_guards(stores.db, err);
     }
     if (rc == ERR_OK) {
-        rc = write_first_rows(&store, environment, err);
+        rc = write_first_rows(stores.db, environment, err);
     }
     if (rc == ERR_OK) {
-        rc = store_load(&store, err);
+        rc = stores_load(&stores, err);
     }
     if (rc == ERR_OK) {
-        rc = store_make_token(&store, &who, "admin", "first", id, token, err);
+        rc = store_make_token(stores.at[0], &who, "admin", "first", true, id, token, err);
     }
-    store_image_clear(&store);
-    database_close(store.db);
+    stores_clear(&stores);
+    database_close(stores.db);
     return rc;
 }
 
@@ -155,21 +156,21 @@ static enum err_code open_database(const char *url, bool read_only, struct datab
     return database_open(url, &options, db, err);
 }
 
-enum err_code store_open(const char *url, struct store **out, char read_only_why[ERR_MSG_BYTES],
-                         struct err *err)
+enum err_code stores_open(const char *url, struct stores **out, char read_only_why[ERR_MSG_BYTES],
+                          struct err *err)
 {
-    struct store *store = calloc(1, sizeof *store);
+    struct stores *stores = calloc(1, sizeof *stores);
     enum contents contents = NOTHING;
     struct err why = {0};
     enum err_code rc;
 
-    if (store == NULL) {
+    if (stores == NULL) {
         return err_set(err, ERR_NOMEM, "out of memory");
     }
     read_only_why[0] = '\0';
-    rc = open_database(url, true, &store->db, err);
+    rc = open_database(url, true, &stores->db, err);
     if (rc == ERR_OK) {
-        rc = look(store->db, &contents, err);
+        rc = look(stores->db, &contents, err);
     }
     if (rc == ERR_NOT_FOUND || (rc == ERR_OK && contents != A_STORE)) {
         rc = err_set(err, ERR_INVALID,
@@ -182,54 +183,39 @@ enum err_code store_open(const char *url, struct store **out, char read_only_why
         if (apply_schema(url, NULL, false, &why) == ERR_OK &&
             open_database(url, false, &writable, &why) == ERR_OK &&
             database_prepare_guards(writable, &why) == ERR_OK) {
-            database_close(store->db);
-            store->db = writable;
+            database_close(stores->db);
+            stores->db = writable;
         } else {
             database_close(writable);
             memcpy(read_only_why, why.msg, sizeof why.msg);
         }
-        rc = store_load(store, err);
+        rc = stores_load(stores, err);
     }
     if (rc != ERR_OK) {
-        store_close(store);
+        stores_close(stores);
         return rc;
     }
-    *out = store;
+    *out = stores;
     return ERR_OK;
 }
 
-void store_close(struct store *store)
+void stores_close(struct stores *stores)
 {
-    if (store != NULL) {
-        store_image_clear(store);
-        database_close(store->db);
-        free(store);
+    if (stores != NULL) {
+        stores_clear(stores);
+        database_close(stores->db);
+        free(stores);
     }
 }
 
-enum err_code store_ping(struct store *store, struct err *err)
+enum err_code stores_ping(struct stores *stores, struct err *err)
 {
     struct database_rows *rows = NULL;
     enum err_code rc =
-        database_query(store->db, "SELECT revision FROM environment", NULL, 0, &rows, err);
+        database_query(stores->db, "SELECT revision FROM environment", NULL, 0, &rows, err);
 
     database_rows_free(rows);
     return rc;
-}
-
-const char *store_environment(const struct store *store)
-{
-    return store->environment;
-}
-
-int64_t store_epoch(const struct store *store)
-{
-    return store->epoch;
-}
-
-int64_t store_revision(const struct store *store)
-{
-    return store->revision;
 }
 
 /* ---- tokens ---- */
@@ -244,8 +230,8 @@ static void make_token_text(const char *role, char token[STORE_TOKEN_BYTES],
 }
 
 enum err_code store_make_token(struct store *store, const struct store_actor *who, const char *role,
-                               const char *name, char id[33], char token[STORE_TOKEN_BYTES],
-                               struct err *err)
+                               const char *name, bool everywhere, char id[33],
+                               char token[STORE_TOKEN_BYTES], struct err *err)
 {
     char hash[DIGEST_HEX_BYTES];
     struct json *after = json_object();
@@ -257,18 +243,23 @@ enum err_code store_make_token(struct store *store, const struct store_actor *wh
     json_put_text(after, "id", id);
     json_put_text(after, "role", role);
     json_put_text(after, "name", name);
+    json_put_text(after, "environment", everywhere ? "*" : store->environment);
     after_text = json_print_canonical(after);
     json_free(after);
     if (after_text == NULL) {
         return err_set(err, ERR_NOMEM, "out of memory");
     }
     {
-        struct database_value params[] = {database_text(id), database_text(name),
-                                          database_text(role), database_text(hash),
-                                          database_int(clock_wall_ms())};
-        struct database_statement statement = {
-            "INSERT INTO token(id, name, role, hash, created_ms) VALUES(?1, ?2, ?3, ?4, ?5)",
-            params, 5};
+        struct database_value params[] = {database_text(id),
+                                          database_text(name),
+                                          database_text(role),
+                                          database_text(hash),
+                                          database_int(clock_wall_ms()),
+                                          database_text(everywhere ? NULL : store->environment)};
+        struct database_statement statement = {"INSERT INTO token(id, name, role, hash, "
+                                               "created_ms, environment) VALUES(?1, ?2, ?3, ?4, "
+                                               "?5, ?6)",
+                                               params, 6};
         struct store_change change = {.who = who,
                                       .action = "token.create",
                                       .after = after_text,
@@ -304,21 +295,27 @@ enum err_code store_drop_token(struct store *store, const struct store_actor *wh
     return rc;
 }
 
-enum err_code store_each_token(struct store *store, store_token_fn *each, void *ctx,
-                               struct err *err)
+enum err_code stores_each_token(struct stores *stores, store_token_fn *each, void *ctx,
+                                struct err *err)
 {
     struct database_rows *rows = NULL;
-    enum err_code rc = database_query(
-        store->db, "SELECT id, name, role, hash, created_ms FROM token ORDER BY created_ms, id",
-        NULL, 0, &rows, err);
+    enum err_code rc = database_query(stores->db,
+                                      "SELECT id, name, role, hash, created_ms, environment FROM "
+                                      "token ORDER BY created_ms, id",
+                                      NULL, 0, &rows, err);
 
     if (rc != ERR_OK) {
         return rc;
     }
     for (size_t i = 0; i < database_rows_count(rows); i++) {
-        each(ctx, database_rows_text(rows, i, 0), database_rows_text(rows, i, 1),
-             database_rows_text(rows, i, 2), database_rows_text(rows, i, 3),
-             database_rows_int(rows, i, 4, 0));
+        struct store_token token = {.id = database_rows_text(rows, i, 0),
+                                    .name = database_rows_text(rows, i, 1),
+                                    .role = database_rows_text(rows, i, 2),
+                                    .hash = database_rows_text(rows, i, 3),
+                                    .created_ms = database_rows_int(rows, i, 4, 0),
+                                    .environment = database_rows_text(rows, i, 5)};
+
+        each(ctx, &token);
     }
     database_rows_free(rows);
     return ERR_OK;

@@ -1,17 +1,23 @@
 /*
  * store - what the flag server keeps: flags, ties and holds, tokens, clients, audit; in a database
- * through database/ alone, with an image of it in memory.
+ * through database/ alone, with an image of it in memory. A database holds several environments: `struct
+ * stores` is all of them, `struct store` one.
  *
- *     rc = store_open("sqlite:flags.db", &store, &err);
+ *     rc = stores_open("sqlite:flags.db", &stores, why, &err);
+ *     struct store *store = stores_find(stores, "staging");
  *     const struct store_flag *flag = store_find(store, "new-login");
- *     rc = store_put_flag(store, &who, document, flag->version, true, &err);
+ *     rc = store_put_flag(store, &who, document, flag->version, &err);
  *
- * Every change is one guarded batch: the change itself, its audit record, and the environment's new
- * revision, guarded by the revision that this image is of, so that nothing is lost even if another
- * process changes the same store. The image changes only after the batch is in. Reads come from the
- * image and work whatever the disk does.
+ * A flag exists once (flags/parts.h says what of it), and has a state in each environment; its document
+ * here is both together, as that environment sees it.
  *
- * One thread at a time. What is lent lives until the next change.
+ * Every change is one guarded batch: the change itself, an audit record and the new revision of each
+ * environment that can see it, guarded by the revisions that this image is of, so that nothing is lost
+ * even if another process changes the same store. The image changes only after the batch is in. Reads
+ * come from the image and work whatever the disk does.
+ *
+ * One thread at a time. What is lent lives until the next change; a struct store until its environment
+ * is dropped, by whomever.
  */
 #ifndef SERVER_STORE_H
 #define SERVER_STORE_H
@@ -24,14 +30,18 @@
 #include "base/json.h"
 #include "server/coupling.h"
 
+struct stores;
 struct store;
 
 struct store_flag {
     char *key;
-    int64_t version;    /* If-Match */
-    int64_t revision;   /* the environment's when what the flag answers last changed */
-    int64_t changed_ms; /* wall time of that */
-    bool archived;
+    int64_t version;        /* If-Match: grows with each change that this environment sees */
+    int64_t shared_version; /* the same of what is shared; equal in all environments */
+    int64_t revision;       /* the environment's when what the flag answers here last changed */
+    int64_t changed_ms;     /* wall time of that */
+    int64_t created_ms;
+    int64_t archived_ms;   /* 0: it is in use */
+    bool archived;         /* in all environments */
     struct json *document; /* without "tie" */
     char *text;            /* document, printed canonically */
 };
@@ -51,13 +61,41 @@ MUST_USE enum err_code store_init(const char *url, const char *environment,
 /* Opens an initialised store, brings its schema up to date and reads it. ERR_INVALID: never
  * initialised (the message has the command to use). A store that cannot be written is opened all
  * the same if its schema is current: *read_only_why then says why (240 bytes), else "". */
-MUST_USE enum err_code store_open(const char *url, struct store **out,
-                                  char read_only_why[ERR_MSG_BYTES], struct err *err);
-void store_close(struct store *store); /* NULL allowed */
+MUST_USE enum err_code stores_open(const char *url, struct stores **out,
+                                   char read_only_why[ERR_MSG_BYTES], struct err *err);
+void stores_close(struct stores *stores); /* NULL allowed */
 
 /* Whether the database can be read now. */
-MUST_USE enum err_code store_ping(struct store *store, struct err *err);
+MUST_USE enum err_code stores_ping(struct stores *stores, struct err *err);
+
+/* ---- environments (store_environments.c) ---- */
+
+size_t stores_count(const struct stores *stores); /* at least 1, in the order of their making */
+struct store *stores_at(const struct stores *stores, size_t index);
+struct store *stores_find(const struct stores *stores, const char *name); /* NULL: none */
+struct store *stores_default(const struct stores *stores); /* where a request names none */
+
+struct stores *store_all(const struct store *store); /* those that it is one of */
 const char *store_environment(const struct store *store);
+bool store_is_default(const struct store *store);
+
+/* Whether name can be one: small letters, digits, '.', '_' and '-', 1 to 63, the first a letter or digit. */
+bool store_environment_name_ok(const char *name);
+
+/* Makes an environment, in which each flag does what it does in `like`; NULL: all are off. It begins
+ * with an epoch above all that there ever were. ERR_CONFLICT: the name is taken; ERR_LIMIT. */
+MUST_USE enum err_code stores_make(struct stores *stores, const struct store_actor *who,
+                                   const char *name, const struct store *like, struct err *err);
+/* Gives it another name, everywhere that it stands. ERR_CONFLICT: the name is taken. */
+MUST_USE enum err_code stores_rename(struct stores *stores, const struct store_actor *who,
+                                     struct store *store, const char *name, struct err *err);
+/* Removes it, with the states of its flags, its ties, its clients and its tokens; the audit stays. Never
+ * the default one. store is gone afterwards. */
+MUST_USE enum err_code stores_drop(struct stores *stores, const struct store_actor *who,
+                                   struct store *store, struct err *err);
+
+/* ---- one environment ---- */
+
 int64_t store_epoch(const struct store *store);
 int64_t store_revision(const struct store *store);
 
@@ -74,14 +112,19 @@ struct json *store_flag_json(const struct store *store, const struct store_flag 
  * lends the flags' documents until the next change. NULL, and *text too, when out of memory. */
 struct json *store_ruleset(const struct store *store, unsigned poll_s, char **text);
 
-/* Makes (version 0) or replaces (the version it must have) a flag; document is copied. answers:
- * whether what it answers may change, which stamps its revision. ERR_STALE: another version;
- * ERR_CONFLICT: the key exists (or existed). */
+/* Makes (version 0) or replaces (the version it must have) a flag; document is copied. What differs in its
+ * shared half changes it in all environments, of a new flag the other environments get one that is off.
+ * action: what the audit says; NULL: "flag.create" or "flag.update". A change of what it answers
+ * (flag_answers_differ()) stamps its revision. ERR_STALE: another version; ERR_CONFLICT: the key
+ * exists (or existed). */
 MUST_USE enum err_code store_put_flag(struct store *store, const struct store_actor *who,
-                                      const struct json *document, int64_t version, bool answers,
-                                      struct err *err);
-/* Archives it; its ties end. */
+                                      const char *action, const struct json *document,
+                                      int64_t version, struct err *err);
+/* Archives it, in all environments. Its ties to pending migrations end; those to purged ones stay, for a day on
+ * which it is restored. Or restores it, as it was. version is this environment's. */
 MUST_USE enum err_code store_archive_flag(struct store *store, const struct store_actor *who,
+                                          const char *key, int64_t version, struct err *err);
+MUST_USE enum err_code store_restore_flag(struct store *store, const struct store_actor *who,
                                           const char *key, int64_t version, struct err *err);
 
 /* ---- ties and holds ---- */
@@ -107,16 +150,22 @@ MUST_USE enum err_code store_drop_tie(struct store *store, const struct store_ac
 
 /* ---- tokens: stored as hashes; the text is given out once ---- */
 
+struct store_token {
+    const char *id, *name, *role, *hash;
+    const char *environment; /* the one that it is for; NULL: all of them */
+    int64_t created_ms;
+};
+/* everywhere: it is for all environments, not for this one. */
 MUST_USE enum err_code store_make_token(struct store *store, const struct store_actor *who,
-                                        const char *role, const char *name, char id[33],
-                                        char token[STORE_TOKEN_BYTES], struct err *err);
+                                        const char *role, const char *name, bool everywhere,
+                                        char id[33], char token[STORE_TOKEN_BYTES],
+                                        struct err *err);
 MUST_USE enum err_code store_drop_token(struct store *store, const struct store_actor *who,
                                         const char *id, struct err *err);
-/* Calls each(ctx, id, name, role, hash, created_ms) for every token, read anew. */
-typedef void store_token_fn(void *ctx, const char *id, const char *name, const char *role,
-                            const char *hash, int64_t created_ms);
-MUST_USE enum err_code store_each_token(struct store *store, store_token_fn *each, void *ctx,
-                                        struct err *err);
+/* Calls each() for every token, of whichever environment, read anew. */
+typedef void store_token_fn(void *ctx, const struct store_token *token);
+MUST_USE enum err_code stores_each_token(struct stores *stores, store_token_fn *each, void *ctx,
+                                         struct err *err);
 
 /* ---- clients ---- */
 
@@ -147,10 +196,10 @@ MUST_USE enum err_code store_audit(struct store *store, const char *flag, int64_
 MUST_USE enum err_code store_earlier_flag(struct store *store, const char *key, int64_t versions,
                                           struct json **document, char **by, struct err *err);
 
-/* Removes audit records older than before_ms, and (rows > 0) all but the newest rows, the oldest first and
+/* Removes audit records of all environments older than before_ms, and (rows > 0) all but the newest rows, the oldest first and
  * at most STORE_PRUNE_STEP of them; *more: there may be others. */
 #define STORE_PRUNE_STEP 500
-MUST_USE enum err_code store_prune_audit(struct store *store, int64_t before_ms, int64_t rows,
-                                         int64_t *removed, bool *more, struct err *err);
+MUST_USE enum err_code stores_prune_audit(struct stores *stores, int64_t before_ms, int64_t rows,
+                                          int64_t *removed, bool *more, struct err *err);
 
 #endif

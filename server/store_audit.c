@@ -97,9 +97,8 @@ enum err_code store_earlier_flag(struct store *store, const char *key, int64_t v
     enum err_code rc = database_query(
         store->db,
         "SELECT before, (SELECT actor FROM audit WHERE environment = ?1 AND flag = ?2 AND action "
-        "IN ('flag.create', 'flag.update', 'flag.archive') ORDER BY id DESC LIMIT 1) FROM audit "
-        "WHERE environment = ?1 AND flag = ?2 AND action IN ('flag.create', 'flag.update', "
-        "'flag.archive') ORDER BY id DESC LIMIT 1 OFFSET ?3",
+        "GLOB 'flag.*' ORDER BY id DESC LIMIT 1) FROM audit WHERE environment = ?1 AND flag = ?2 "
+        "AND action GLOB 'flag.*' ORDER BY id DESC LIMIT 1 OFFSET ?3",
         params, 3, &rows, err);
     const char *text, *actor;
 
@@ -119,10 +118,10 @@ enum err_code store_earlier_flag(struct store *store, const char *key, int64_t v
 
 /* ---- keeping ---- */
 
-enum err_code store_prune_audit(struct store *store, int64_t before_ms, int64_t rows,
-                                int64_t *removed, bool *more, struct err *err)
+enum err_code stores_prune_audit(struct stores *stores, int64_t before_ms, int64_t rows,
+                                 int64_t *removed, bool *more, struct err *err)
 {
-    struct database_value params[] = {database_text(store->environment), database_int(before_ms),
+    struct database_value params[] = {database_int(before_ms),
                                       database_int(rows > 0 ? rows : INT64_MAX),
                                       database_int(STORE_PRUNE_STEP)};
     struct database_rows *found = NULL;
@@ -131,25 +130,23 @@ enum err_code store_prune_audit(struct store *store, int64_t before_ms, int64_t 
     *removed = 0;
     *more = false;
     /* Only the oldest are looked at, so a clock that jumped costs no scan of the whole table. */
-    rc = database_query(store->db,
-                        "SELECT max(id), count(*) FROM (SELECT id, at_ms FROM audit WHERE "
-                        "environment = ?1 ORDER BY id LIMIT ?4) WHERE at_ms < ?2 OR id <= (SELECT "
-                        "max(id) FROM audit) - ?3",
-                        params, 4, &found, err);
+    rc = database_query(stores->db,
+                        "SELECT max(id), count(*) FROM (SELECT id, at_ms FROM audit ORDER BY id "
+                        "LIMIT ?3) WHERE at_ms < ?1 OR id <= (SELECT max(id) FROM audit) - ?2",
+                        params, 3, &found, err);
     if (rc != ERR_OK) {
         return rc;
     }
     *removed = database_rows_int(found, 0, 1, 0);
     if (*removed > 0) {
-        struct database_value last[] = {params[0], params[1], params[2],
+        struct database_value last[] = {params[0], params[1],
                                         database_int(database_rows_int(found, 0, 0, 0))};
-        struct database_statement statement = {"DELETE FROM audit WHERE environment = ?1 AND id <= "
-                                               "?4 AND (at_ms < ?2 OR id <= (SELECT "
-                                               "max(id) FROM audit) - ?3)",
-                                               last, 4};
+        struct database_statement statement = {"DELETE FROM audit WHERE id <= ?3 AND (at_ms < ?1 "
+                                               "OR id <= (SELECT max(id) FROM audit) - ?2)",
+                                               last, 3};
 
         rc = database_batch(
-            store->db, &(struct database_batch){.statements = &statement, .statement_count = 1},
+            stores->db, &(struct database_batch){.statements = &statement, .statement_count = 1},
             NULL, err);
     }
     database_rows_free(found);

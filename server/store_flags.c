@@ -1,5 +1,5 @@
 /*
- * The store's flags and ties: each change in the database first, then in the image.
+ * The store's flags: each change in the database first, then in the image.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "flags/parts.h"
 #include "flags/ruleset.h"
 #include "server/store_image.h"
 
@@ -145,39 +146,239 @@ struct json *store_ruleset(const struct store *store, unsigned poll_s, char **te
     return out;
 }
 
-/* ---- flags ---- */
+/* ---- a flag as all environments will see it ---- */
 
-/* Brings a committed flag into the image; place is where it stands or goes. Takes fresh's parts. */
-static void place_flag(struct store *store, size_t place, bool found, struct store_flag *fresh)
+/* What a change makes of the flag, in the place that it has, or gets, in each environment. */
+struct draft {
+    struct store *store; /* where the change is made */
+    size_t place;
+    bool is_new;
+    struct store_flag
+        fresh[LIMIT_ENVIRONMENTS]; /* by the place of the environment; key NULL: untouched */
+    struct store_effect effects[LIMIT_ENVIRONMENTS];
+    size_t effect_count;
+    char *shared, *states[LIMIT_ENVIRONMENTS]; /* halves as they are stored; NULL: untouched */
+};
+
+static void draft_fini(struct draft *draft)
 {
-    if (found) {
-        free(store->flags[place].key);
-        json_free(store->flags[place].document);
-        free(store->flags[place].text);
-    } else {
-        memmove(&store->flags[place + 1], &store->flags[place],
-                (store->flag_count - place) * sizeof *store->flags);
-        store->flag_count++;
+    for (size_t i = 0; i < LIMIT_ENVIRONMENTS; i++) {
+        free(draft->fresh[i].key);
+        json_free(draft->fresh[i].document);
+        free(draft->fresh[i].text);
+        free(draft->states[i]);
     }
-    store->flags[place] = *fresh;
+    free(draft->shared);
 }
 
-static bool room_for_flag(struct store *store)
+static char *print_and_free(struct json *json)
 {
-    size_t room = store->flag_room * 2 + 16;
-    struct store_flag *more;
+    char *text = json_print_canonical(json);
 
-    if (store->flag_count < store->flag_room) {
-        return true;
+    json_free(json);
+    return text;
+}
+
+/* The flag as the environment at i will have it; takes document. */
+static bool draft_one(struct draft *draft, size_t i, struct json *document)
+{
+    const struct store *store = draft->store->all->at[i];
+    const struct store_flag *now = draft->is_new ? NULL : &store->flags[draft->place];
+    struct store_flag *fresh = &draft->fresh[i];
+
+    fresh->document = document;
+    fresh->key = strdup(json_get_text(document, "key", ""));
+    fresh->text = json_print_canonical(document);
+    draft->states[i] = print_and_free(flag_state_part(document));
+    fresh->version = 1;
+    fresh->shared_version = 1;
+    fresh->revision = store_next_revision(store);
+    fresh->changed_ms = fresh->created_ms = clock_wall_ms();
+    if (now != NULL) {
+        fresh->version = now->version + 1;
+        fresh->shared_version = now->shared_version + (draft->shared != NULL);
+        fresh->created_ms = now->created_ms;
+        if (!flag_answers_differ(now->document, document)) {
+            fresh->revision = now->revision;
+            fresh->changed_ms = now->changed_ms;
+        }
     }
-    more = realloc(store->flags, room * sizeof *more);
-    if (more == NULL) {
-        return false;
+    return document != NULL && fresh->key != NULL && fresh->text != NULL &&
+           draft->states[i] != NULL;
+}
+
+/* What another environment makes of the new shared half. */
+static struct json *document_elsewhere(const struct draft *draft, size_t i,
+                                       const struct json *document)
+{
+    struct json *state, *joined;
+
+    if (!draft->is_new) {
+        return flag_join(document, draft->store->all->at[i]->flags[draft->place].document);
     }
-    store->flags = more;
-    store->flag_room = room;
+    state = flag_state_off(document);
+    joined = state != NULL ? flag_join(document, state) : NULL;
+    json_free(state);
+    return joined;
+}
+
+static bool make_draft(struct draft *draft, const struct json *document)
+{
+    const struct stores *all = draft->store->all;
+    const struct store_flag *now = draft->is_new ? NULL : &draft->store->flags[draft->place];
+    bool whole = true;
+
+    if (now == NULL || flag_shared_differs(now->document, document)) {
+        draft->shared = print_and_free(flag_shared_part(document));
+        whole = draft->shared != NULL;
+    }
+    for (size_t i = 0; whole && i < all->count; i++) {
+        if (all->at[i] == draft->store) {
+            whole = draft_one(draft, i, json_copy(document));
+        } else if (draft->shared != NULL) {
+            whole = draft_one(draft, i, document_elsewhere(draft, i, document));
+            draft->effects[draft->effect_count++] = (struct store_effect){
+                all->at[i], draft->is_new ? NULL : all->at[i]->flags[draft->place].text,
+                draft->fresh[i].text};
+        }
+    }
+    return whole;
+}
+
+/* ---- into the image ---- */
+
+static bool room_for_flag(struct stores *all)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        struct store *store = all->at[i];
+        size_t room = store->flag_room * 2 + 16;
+        struct store_flag *more;
+
+        if (store->flag_count < store->flag_room) {
+            continue;
+        }
+        more = realloc(store->flags, room * sizeof *more);
+        if (more == NULL) {
+            return false;
+        }
+        store->flags = more;
+        store->flag_room = room;
+    }
     return true;
 }
+
+/* Brings a committed draft into the image, which takes its parts. */
+static void place_flags(struct draft *draft)
+{
+    for (size_t i = 0; i < draft->store->all->count; i++) {
+        struct store *store = draft->store->all->at[i];
+        struct store_flag *at = &store->flags[draft->place];
+
+        if (draft->fresh[i].key == NULL) {
+            continue;
+        }
+        if (draft->is_new) {
+            memmove(at + 1, at, (store->flag_count - draft->place) * sizeof *at);
+            store->flag_count++;
+        } else {
+            free(at->key);
+            json_free(at->document);
+            free(at->text);
+        }
+        *at = draft->fresh[i];
+        draft->fresh[i] = (struct store_flag){.key = NULL};
+    }
+}
+
+/* ---- into the database ---- */
+
+/* The statements of a draft with their parameters, and the guard of the version. */
+struct writing {
+    struct database_value shared[4], states[LIMIT_ENVIRONMENTS][6], old[3];
+    struct database_statement statements[LIMIT_ENVIRONMENTS + 1];
+    size_t count;
+    struct database_guard guard;
+};
+
+static void write_states(struct writing *writing, const struct draft *draft)
+{
+    const struct stores *all = draft->store->all;
+
+    for (size_t i = 0; i < all->count; i++) {
+        const struct store_flag *fresh = &draft->fresh[i];
+        const struct database_value params[] = {
+            database_text(all->at[i]->environment), database_text(fresh->key),
+            database_int(fresh->version),           database_int(fresh->revision),
+            database_int(fresh->changed_ms),        database_text(draft->states[i])};
+
+        if (fresh->key != NULL) {
+            memcpy(writing->states[i], params, sizeof params);
+            writing->statements[writing->count++] = (struct database_statement){
+                "INSERT OR REPLACE INTO flag_state(environment, key, version, revision, "
+                "changed_ms, document) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+                writing->states[i], 6};
+        }
+    }
+}
+
+static void write_draft(struct writing *writing, const struct draft *draft,
+                        const struct store_flag *fresh)
+{
+    const struct database_value shared[] = {
+        database_text(fresh->key), database_int(fresh->shared_version),
+        database_int(fresh->created_ms), database_text(draft->shared)};
+    const struct database_value old[] = {database_text(draft->store->environment),
+                                         database_text(fresh->key),
+                                         database_int(fresh->version - 1)};
+
+    memcpy(writing->shared, shared, sizeof shared);
+    memcpy(writing->old, old, sizeof old);
+    if (draft->shared != NULL) {
+        writing->statements[writing->count++] = (struct database_statement){
+            draft->is_new ? "INSERT INTO flag(key, version, created_ms, document) VALUES(?1, ?2, "
+                            "?3, ?4)"
+                          : "UPDATE flag SET version = ?2, document = ?4 WHERE key = ?1",
+            writing->shared, 4};
+    }
+    write_states(writing, draft);
+    writing->guard = draft->is_new
+                         ? (struct database_guard){"NOT EXISTS (SELECT 1 FROM flag WHERE key = ?2)",
+                                                   writing->old, 2, ERR_STALE,
+                                                   "a flag of this key exists already"}
+                         : (struct database_guard){
+                               "coalesce((SELECT version FROM flag_state WHERE environment "
+                               "= ?1 AND key = ?2), 1) = ?3",
+                               writing->old, 3, ERR_STALE, "the flag was changed by somebody else"};
+}
+
+static enum err_code commit_draft(const struct draft *draft, const struct store_actor *who,
+                                  const char *action, struct err *err)
+{
+    const struct stores *all = draft->store->all;
+    struct writing writing = {.count = 0};
+    const struct store_flag *fresh = NULL;
+    struct store_change change = {.who = who,
+                                  .visible = true,
+                                  .guards = &writing.guard,
+                                  .guard_count = 1,
+                                  .statements = writing.statements,
+                                  .others = draft->effects,
+                                  .other_count = draft->effect_count};
+
+    for (size_t i = 0; i < all->count; i++) {
+        fresh = all->at[i] == draft->store ? &draft->fresh[i] : fresh;
+    }
+    CHECK(fresh != NULL);
+    write_draft(&writing, draft, fresh);
+    change.action = action != NULL ? action : draft->is_new ? "flag.create" : "flag.update";
+    change.flag = fresh->key;
+    change.before = draft->is_new ? NULL : draft->store->flags[draft->place].text;
+    change.after = fresh->text;
+    change.statement_count = writing.count;
+    return store_commit(draft->store, &change, err);
+}
+
+/* ---- changes ---- */
 
 static size_t count_in_use(const struct store *store)
 {
@@ -189,87 +390,142 @@ static size_t count_in_use(const struct store *store)
     return count;
 }
 
-static enum err_code commit_flag(struct store *store, const struct store_actor *who,
-                                 const struct store_flag *fresh, const char *before,
-                                 struct err *err)
+static enum err_code too_many(struct err *err)
 {
-    struct database_value params[] = {
-        database_text(store->environment), database_text(fresh->key),
-        database_int(fresh->version),      database_int(fresh->revision),
-        database_int(fresh->changed_ms),   database_text(fresh->text)};
-    struct database_value old[] = {params[0], params[1], database_int(fresh->version - 1)};
-    struct database_guard guard =
-        before == NULL
-            ? (struct database_guard){"NOT EXISTS (SELECT 1 FROM flag WHERE environment = ?1 AND "
-                                      "key = ?2)",
-                                      old, 2, ERR_STALE, "a flag of this key exists already"}
-            : (struct database_guard){"(SELECT version FROM flag WHERE environment = ?1 AND key = "
-                                      "?2) = ?3",
-                                      old, 3, ERR_STALE, "the flag was changed by somebody else"};
-    struct database_statement statement = {
-        "INSERT OR REPLACE INTO flag(environment, key, version, revision, changed_ms, document) "
-        "VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-        params, 6};
-    struct store_change change = {.who = who,
-                                  .action = before == NULL ? "flag.create" : "flag.update",
-                                  .flag = fresh->key,
-                                  .before = before,
-                                  .after = fresh->text,
-                                  .visible = true,
-                                  .guards = &guard,
-                                  .guard_count = 1,
-                                  .statements = &statement,
-                                  .statement_count = 1};
-
-    return store_commit(store, &change, err);
+    return err_set(err, ERR_LIMIT,
+                   "there are %u flags already, the limit of one server: archive those that "
+                   "no code asks for",
+                   LIMIT_FLAGS);
 }
 
-enum err_code store_put_flag(struct store *store, const struct store_actor *who,
-                             const struct json *document, int64_t version, bool answers,
-                             struct err *err)
+static enum err_code refuse_version(const char *key, struct err *err)
+{
+    return err_set(err, ERR_STALE, "flag '%s' has another version by now: read it again", key);
+}
+
+enum err_code store_put_flag(struct store *store, const struct store_actor *who, const char *action,
+                             const struct json *document, int64_t version, struct err *err)
 {
     const char *key = json_get_text(document, "key", "");
+    struct draft draft = {.store = store};
+    const struct store_flag *now;
+    enum err_code rc;
     bool found;
-    size_t place = store_flag_place(store, key, &found);
-    const struct store_flag *now = found ? &store->flags[place] : NULL;
-    struct store_flag fresh = {.version = version + 1};
-    const char *before = now != NULL ? now->text : NULL;
-    enum err_code rc = ERR_OK;
 
     CHECK(store->flags != NULL); /* made when the store is read, even for no flag */
+    draft.place = store_flag_place(store, key, &found);
+    draft.is_new = !found;
+    now = found ? &store->flags[draft.place] : NULL;
     if (now != NULL && version == 0) {
         return err_set(err, ERR_CONFLICT,
-                       now->archived ? "a flag '%s' was archived: choose another key"
+                       now->archived ? "a flag '%s' was archived: choose another key, or have it "
+                                       "back (flags restore %s)"
                                      : "a flag '%s' exists already",
-                       key);
+                       key, key);
     }
     if (version > 0 && (now == NULL || now->archived || now->version != version)) {
-        return err_set(err, ERR_STALE, "flag '%s' has another version by now: read it again", key);
+        return refuse_version(key, err);
     }
     if (now == NULL && count_in_use(store) >= LIMIT_FLAGS) {
-        return err_set(
-            err, ERR_LIMIT,
-            "there are %u flags already, the limit of one environment: archive those that "
-            "no code asks for",
-            LIMIT_FLAGS);
+        return too_many(err);
     }
-    fresh.revision = now != NULL && !answers ? now->revision : store_next_revision(store);
-    fresh.changed_ms = now != NULL && !answers ? now->changed_ms : clock_wall_ms();
-    fresh.key = strdup(key);
-    fresh.document = json_copy(document);
-    fresh.text = json_print_canonical(document);
-    if (fresh.key == NULL || fresh.document == NULL || fresh.text == NULL ||
-        !room_for_flag(store)) {
+    if (!make_draft(&draft, document) || !room_for_flag(store->all)) {
         rc = err_set(err, ERR_NOMEM, "out of memory");
     } else {
-        rc = commit_flag(store, who, &fresh, before, err);
+        rc = commit_draft(&draft, who, action, err);
     }
     if (rc == ERR_OK) {
-        place_flag(store, place, now != NULL, &fresh);
-    } else {
-        free(fresh.key);
-        json_free(fresh.document);
-        free(fresh.text);
+        place_flags(&draft);
+    }
+    draft_fini(&draft);
+    return rc;
+}
+
+/* ---- archive and restore: in all environments at once ---- */
+
+static void drop_ties(struct store *store, const char *flag)
+{
+    for (size_t i = 0; i < store->tie_count;) {
+        if (strcmp(store->ties[i].flag, flag) == 0 && store->ties[i].state == TIE_PENDING) {
+            store_tie_clear(&store->ties[i]);
+            store->tie_count--;
+            memmove(&store->ties[i], &store->ties[i + 1],
+                    (store->tie_count - i) * sizeof *store->ties);
+        } else {
+            i++;
+        }
+    }
+}
+
+static void mark_archived(struct stores *all, size_t place, int64_t now_ms, bool archive)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        struct store_flag *flag = &all->at[i]->flags[place];
+
+        flag->version++;
+        flag->shared_version++;
+        flag->revision = all->at[i]->revision;
+        flag->changed_ms = now_ms;
+        flag->archived = archive;
+        flag->archived_ms = archive ? now_ms : 0;
+        if (archive) {
+            drop_ties(all->at[i], flag->key);
+        }
+    }
+}
+
+static enum err_code set_archived(struct store *store, const struct store_actor *who, size_t place,
+                                  bool archive, struct err *err)
+{
+    struct stores *all = store->all;
+    const struct store_flag *flag = &store->flags[place];
+    int64_t now_ms = clock_wall_ms();
+    struct database_value params[] = {database_text(flag->key), database_int(now_ms),
+                                      database_text(tie_state_name(TIE_PENDING))};
+    struct database_value old[] = {database_text(store->environment), params[0],
+                                   database_int(flag->version)};
+    struct database_guard guard = {"coalesce((SELECT version FROM flag_state WHERE environment = "
+                                   "?1 AND key = ?2), 1) = ?3",
+                                   old, 3, ERR_STALE, "the flag was changed by somebody else"};
+    struct database_statement statements[] = {
+        {archive ? "UPDATE flag SET version = version + 1, archived_ms = ?2 WHERE key = ?1"
+                 : "UPDATE flag SET version = version + 1, archived_ms = NULL WHERE key = ?1",
+         params, archive ? 2 : 1},
+        {"INSERT OR IGNORE INTO flag_state(environment, key, version, revision, changed_ms, "
+         "document) SELECT name, ?1, 1, 1, ?2, json_object('state', 'off', 'fallthrough', "
+         "json_object('variant', (SELECT json_extract(document, '$.off_variant') FROM flag WHERE "
+         "key = ?1))) FROM environment WHERE dropped_ms IS NULL",
+         params, 2},
+        /* the environments' revisions are the new ones already: store_commit() sets them first */
+        {"UPDATE flag_state SET version = version + 1, changed_ms = ?2, revision = (SELECT "
+         "revision FROM environment WHERE name = flag_state.environment) WHERE key = ?1",
+         params, 2},
+        {"DELETE FROM tie WHERE flag = ?1 AND state = ?3", params, 3}};
+    struct store_effect effects[LIMIT_ENVIRONMENTS];
+    struct store_change change = {.who = who,
+                                  .visible = true,
+                                  .flag = flag->key,
+                                  .action = archive ? "flag.archive" : "flag.restore",
+                                  .before = archive ? flag->text : NULL,
+                                  .after = archive ? NULL : flag->text,
+                                  .guards = &guard,
+                                  .guard_count = 1,
+                                  .statements = statements,
+                                  .statement_count = archive ? 4 : 3,
+                                  .others = effects};
+    enum err_code rc;
+
+    for (size_t i = 0; i < all->count; i++) {
+        const char *text = all->at[i]->flags[place].text;
+
+        if (all->at[i] != store) {
+            effects[change.other_count++] =
+                (struct store_effect){all->at[i], archive ? text : NULL, archive ? NULL : text};
+        }
+    }
+    rc = store_commit(store, &change, err);
+    if (rc == ERR_OK) {
+        mark_archived(all, place, now_ms, archive);
     }
     return rc;
 }
@@ -279,228 +535,24 @@ enum err_code store_archive_flag(struct store *store, const struct store_actor *
 {
     bool found;
     size_t place = store_flag_place(store, key, &found);
-    int64_t now_ms = clock_wall_ms();
-    struct database_value params[] = {
-        database_text(store->environment), database_text(key), database_int(version),
-        database_int(store_next_revision(store)), database_int(now_ms)};
-    struct database_guard guard = {
-        "(SELECT version FROM flag WHERE environment = ?1 AND key = ?2) = ?3", params, 3, ERR_STALE,
-        "the flag was changed by somebody else"};
-    struct database_statement statements[] = {
-        {"UPDATE flag SET version = ?3 + 1, revision = ?4, changed_ms = ?5, archived_ms = ?5 WHERE "
-         "environment = ?1 AND key = ?2",
-         params, 5},
-        {"DELETE FROM tie WHERE environment = ?1 AND flag = ?2", params, 2}};
-    struct store_change change = {.who = who,
-                                  .action = "flag.archive",
-                                  .flag = key,
-                                  .visible = true,
-                                  .guards = &guard,
-                                  .guard_count = 1,
-                                  .statements = statements,
-                                  .statement_count = 2};
-    enum err_code rc;
 
     if (!found || store->flags[place].archived || store->flags[place].version != version) {
-        return err_set(err, ERR_STALE, "flag '%s' has another version by now: read it again", key);
+        return refuse_version(key, err);
     }
-    change.before = store->flags[place].text;
-    rc = store_commit(store, &change, err);
-    if (rc == ERR_OK) {
-        struct store_flag *flag = &store->flags[place];
-
-        flag->version++;
-        flag->revision = store->revision;
-        flag->changed_ms = now_ms;
-        flag->archived = true;
-        for (size_t i = 0; i < store->tie_count;) {
-            if (strcmp(store->ties[i].flag, flag->key) == 0) {
-                store_tie_clear(&store->ties[i]);
-                store->tie_count--;
-                memmove(&store->ties[i], &store->ties[i + 1],
-                        (store->tie_count - i) * sizeof *store->ties);
-            } else {
-                i++;
-            }
-        }
-    }
-    return rc;
+    return set_archived(store, who, place, true, err);
 }
 
-/* ---- ties ---- */
-
-static char *tie_text(const struct tie *tie)
+enum err_code store_restore_flag(struct store *store, const struct store_actor *who,
+                                 const char *key, int64_t version, struct err *err)
 {
-    struct json *json = json_object();
-    char *text;
+    bool found;
+    size_t place = store_flag_place(store, key, &found);
 
-    json_put_text(json, "migration", tie->migration);
-    json_put_text(json, "database_id", tie->database_id);
-    json_put_text(json, "state", tie_state_name(tie->state));
-    json_put_text(json, "old", tie->old_variant);
-    json_put_text(json, "new", tie->new_variant);
-    json_put_number(json, "lease_s", (double)tie->lease_s);
-    json_put_bool(json, "held", tie->held);
-    if (tie->held) {
-        json_put_text(json, "hold_owner", tie->hold_owner != NULL ? tie->hold_owner : "");
+    if (!found || !store->flags[place].archived || store->flags[place].version != version) {
+        return refuse_version(key, err);
     }
-    text = json_print_canonical(json);
-    json_free(json);
-    return text;
-}
-
-static bool same_text(const char *a, const char *b)
-{
-    return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
-}
-
-static bool same_tie(const struct tie *a, const struct tie *b)
-{
-    return strcmp(a->flag, b->flag) == 0 && strcmp(a->old_variant, b->old_variant) == 0 &&
-           strcmp(a->new_variant, b->new_variant) == 0 && strcmp(a->label, b->label) == 0 &&
-           a->state == b->state && a->lease_s == b->lease_s && a->held == b->held &&
-           same_text(a->hold_owner, b->hold_owner) && a->hold_taken_ms == b->hold_taken_ms;
-}
-
-static void remove_tie(struct store *store, const struct tie *tie)
-{
-    size_t i = (size_t)(tie - store->ties);
-
-    store_tie_clear(&store->ties[i]);
-    store->tie_count--;
-    memmove(&store->ties[i], &store->ties[i + 1], (store->tie_count - i) * sizeof *store->ties);
-}
-
-static bool room_for_tie(struct store *store)
-{
-    size_t room = store->tie_room * 2 + 16;
-    struct tie *more;
-
-    if (store->tie_count < store->tie_room) {
-        return true;
+    if (count_in_use(store) >= LIMIT_FLAGS) {
+        return too_many(err);
     }
-    more = realloc(store->ties, room * sizeof *more);
-    if (more == NULL) {
-        return false;
-    }
-    store->ties = more;
-    store->tie_room = room;
-    return true;
-}
-
-static enum err_code commit_tie(struct store *store, const struct store_actor *who,
-                                const char *action, const struct tie *tie, const char *before,
-                                const char *after, struct err *err)
-{
-    struct database_value params[] = {database_text(store->environment),
-                                      database_text(tie->database_id),
-                                      database_text(tie->migration),
-                                      database_text(tie->flag),
-                                      database_text(tie_state_name(tie->state)),
-                                      database_text(tie->old_variant),
-                                      database_text(tie->new_variant),
-                                      database_int(tie->lease_s),
-                                      database_text(tie->label),
-                                      database_int(tie->held),
-                                      database_int(clock_wall_ms()),
-                                      database_text(tie->hold_owner),
-                                      database_int(tie->hold_taken_ms),
-                                      database_int(tie->hold_renewed_ms),
-                                      database_int(tie->sequence)};
-    struct database_statement put = {
-        "INSERT OR REPLACE INTO tie(environment, database_id, migration, flag, state, "
-        "old_variant, new_variant, lease_s, label, held, reported_ms, hold_owner, hold_taken_ms, "
-        "hold_renewed_ms, sequence) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-        "?14, ?15)",
-        params, 15};
-    struct database_statement drop = {
-        "DELETE FROM tie WHERE environment = ?1 AND database_id = ?2 AND migration = ?3", params,
-        3};
-    struct store_change change = {.who = who,
-                                  .action = action,
-                                  .flag = tie->flag,
-                                  .before = before,
-                                  .after = after,
-                                  .visible = true,
-                                  .statements = after != NULL ? &put : &drop,
-                                  .statement_count = 1};
-
-    return store_commit(store, &change, err);
-}
-
-enum err_code store_put_tie(struct store *store, const struct store_actor *who, const char *action,
-                            const struct tie *tie, struct err *err)
-{
-    const struct tie *now = store_tie(store, tie->database_id, tie->migration);
-    struct tie fresh = {0};
-    char *before, *after;
-    enum err_code rc = ERR_OK;
-
-    if (now != NULL && same_tie(now, tie)) {
-        return now->sequence == tie->sequence
-                   ? ERR_OK
-                   : store_note_tie(store, now, now->hold_renewed_ms, tie->sequence, err);
-    }
-    before = now != NULL ? tie_text(now) : NULL;
-    after = tie_text(tie);
-    if (after == NULL || !room_for_tie(store) || !store_tie_copy(&fresh, tie)) {
-        free(before);
-        free(after);
-        return err_set(err, ERR_NOMEM, "out of memory");
-    }
-    rc = commit_tie(store, who, action, &fresh, before, after, err);
-    if (rc == ERR_OK) {
-        bool found;
-        size_t place;
-
-        now = store_tie(store, fresh.database_id, fresh.migration); /* room may have moved it */
-        if (now != NULL) {
-            remove_tie(store, now);
-        }
-        place = store_tie_place(store, &fresh, &found);
-        memmove(&store->ties[place + 1], &store->ties[place],
-                (store->tie_count - place) * sizeof *store->ties);
-        store->ties[place] = fresh;
-        store->tie_count++;
-    } else {
-        store_tie_clear(&fresh);
-    }
-    free(before);
-    free(after);
-    return rc;
-}
-
-enum err_code store_note_tie(struct store *store, const struct tie *tie, int64_t renewed_ms,
-                             int64_t sequence, struct err *err)
-{
-    struct tie *own = &store->ties[tie - store->ties];
-    struct database_value params[] = {
-        database_text(store->environment), database_text(tie->database_id),
-        database_text(tie->migration), database_int(renewed_ms), database_int(sequence)};
-    struct database_statement statement = {
-        "UPDATE tie SET hold_renewed_ms = ?4, sequence = ?5 WHERE environment = ?1 AND "
-        "database_id = ?2 AND migration = ?3",
-        params, 5};
-    enum err_code rc = database_batch(
-        store->db, &(struct database_batch){.statements = &statement, .statement_count = 1}, NULL,
-        err);
-
-    if (rc == ERR_OK) {
-        own->hold_renewed_ms = renewed_ms;
-        own->sequence = sequence;
-    }
-    return rc;
-}
-
-enum err_code store_drop_tie(struct store *store, const struct store_actor *who,
-                             const struct tie *tie, struct err *err)
-{
-    char *before = tie_text(tie);
-    enum err_code rc = commit_tie(store, who, "migration.forget", tie, before, NULL, err);
-
-    free(before);
-    if (rc == ERR_OK) {
-        remove_tie(store, tie);
-    }
-    return rc;
+    return set_archived(store, who, place, false, err);
 }

@@ -5,22 +5,35 @@
 #ifndef SERVER_STORE_IMAGE_H
 #define SERVER_STORE_IMAGE_H
 
+#include "base/limits.h"
 #include "database/database.h"
 #include "server/store.h"
 
-struct store {
+struct stores {
     struct database *db;
+    struct store *at[LIMIT_ENVIRONMENTS]; /* in order of position */
+    size_t count;
+    struct store *gone; /* of environments that were dropped: nothing but their names */
+};
+
+struct store {
+    struct stores *all;
+    struct store *next_gone;
+    struct database *db; /* all's */
     char *environment;
+    bool is_default;
     int64_t epoch, revision;
-    struct store_flag *flags; /* sorted by key */
+    struct store_flag
+        *flags; /* sorted by key; each environment has the same keys, in the same places */
     size_t flag_count, flag_room;
     struct tie *ties; /* sorted by flag, then database and migration; strings are the image's own */
     size_t tie_count, tie_room;
 };
 
-/* Reads everything anew. On failure the image is as it was. */
-MUST_USE enum err_code store_load(struct store *store, struct err *err);
-void store_image_clear(struct store *store);
+/* Reads everything anew, all environments. On failure the image is as it was. A struct store keeps its
+ * place while its environment, by its name, is there. */
+MUST_USE enum err_code stores_load(struct stores *stores, struct err *err);
+void stores_clear(struct stores *stores);
 
 /* Where a key stands or would stand. */
 size_t store_flag_place(const struct store *store, const char *key, bool *found);
@@ -29,6 +42,12 @@ size_t store_tie_place(const struct store *store, const struct tie *tie, bool *f
 /* Copies tie's strings; false when out of memory. */
 bool store_tie_copy(struct tie *to, const struct tie *from);
 void store_tie_clear(struct tie *tie);
+
+/* What one of the other environments sees of a change. */
+struct store_effect {
+    struct store *store;
+    const char *before, *after; /* as below */
+};
 
 /* One change: its statements, and what the audit says about it. */
 struct store_change {
@@ -41,13 +60,17 @@ struct store_change {
     size_t guard_count;
     const struct database_statement *statements;
     size_t statement_count;
+    const char *audit_in; /* the environment of its record, if not the store's */
+    /* Other environments that see it, too. */
+    const struct store_effect *others;
+    size_t other_count;
 };
 
 /* The revision that a visible change gets. */
 int64_t store_next_revision(const struct store *store);
 
-/* Commits change, its audit record and the revision as one batch. On success the image has the new
- * revision; the caller brings in the rest. On a failure that leaves doubt the image is read anew. */
+/* Commits change, its audit records and the revisions as one batch. On success the image has the new
+ * revisions; the caller brings in the rest. On a failure that leaves doubt the image is read anew. */
 MUST_USE enum err_code store_commit(struct store *store, const struct store_change *change,
                                     struct err *err);
 

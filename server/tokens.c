@@ -78,15 +78,13 @@ struct loading {
     bool failed;
 };
 
-static void load_one(void *ctx, const char *id, const char *name, const char *role,
-                     const char *hash, int64_t created_ms)
+static void load_one(void *ctx, const struct store_token *token)
 {
     struct loading *loading = ctx;
     struct entry *entry;
     enum role found;
 
-    (void)created_ms;
-    if (!role_of(role, &found)) {
+    if (!role_of(token->role, &found)) {
         return; /* of a newer server: it may do nothing here */
     }
     if (loading->count == loading->room) {
@@ -103,16 +101,18 @@ static void load_one(void *ctx, const char *id, const char *name, const char *ro
     entry = &loading->entries[loading->count++];
     memset(entry, 0, sizeof *entry);
     entry->who.role = found;
-    snprintf(entry->who.id, sizeof entry->who.id, "%s", id);
-    snprintf(entry->who.name, sizeof entry->who.name, "%s", name);
-    snprintf(entry->hash, sizeof entry->hash, "%s", hash);
+    snprintf(entry->who.id, sizeof entry->who.id, "%s", token->id);
+    snprintf(entry->who.name, sizeof entry->who.name, "%s", token->name);
+    snprintf(entry->who.environment, sizeof entry->who.environment, "%s",
+             token->environment != NULL ? token->environment : "");
+    snprintf(entry->hash, sizeof entry->hash, "%s", token->hash);
 }
 
-enum err_code tokens_load(struct tokens *tokens, struct store *store, struct err *err)
+enum err_code tokens_load(struct tokens *tokens, struct stores *stores, struct err *err)
 {
     struct loading loading = {0};
     struct entry *old;
-    enum err_code rc = store_each_token(store, load_one, &loading, err);
+    enum err_code rc = stores_each_token(stores, load_one, &loading, err);
 
     if (rc == ERR_OK && loading.failed) {
         rc = err_set(err, ERR_NOMEM, "out of memory");
@@ -136,12 +136,12 @@ bool tokens_may_refresh(const struct tokens *tokens)
     return clock_monotonic_us() - atomic_load(&tokens->loaded_us) > REFRESH_US;
 }
 
-void tokens_refresh(struct tokens *tokens, struct store *store)
+void tokens_refresh(struct tokens *tokens, struct stores *stores)
 {
     if (tokens_may_refresh(tokens)) {
         /* before, so that failures are not repeated faster either */
         atomic_store(&tokens->loaded_us, clock_monotonic_us());
-        (void)!tokens_load(tokens, store, NULL);
+        (void)!tokens_load(tokens, stores, NULL);
     }
 }
 

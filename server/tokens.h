@@ -26,21 +26,22 @@ struct identity {
     unsigned role; /* 0: nobody */
     char id[33];
     char name[129];
+    char environment[129]; /* the one that the token is for; "": all of them */
 };
 
 struct tokens;
-struct store;
+struct stores;
 
 struct tokens *tokens_new(void); /* NULL when out of memory */
 void tokens_free(struct tokens *tokens);
 
 /* Reads the store's tokens anew; on its owner's thread. On failure the table is as it was. */
-MUST_USE enum err_code tokens_load(struct tokens *tokens, struct store *store, struct err *err);
+MUST_USE enum err_code tokens_load(struct tokens *tokens, struct stores *stores, struct err *err);
 /* The same for a token that is not known (yet), at most once a second. tokens_may_refresh(), on any
  * thread, says whether it is worth to go to the store's owner for that: strangers must not be able
  * to keep it busy. */
 bool tokens_may_refresh(const struct tokens *tokens);
-void tokens_refresh(struct tokens *tokens, struct store *store);
+void tokens_refresh(struct tokens *tokens, struct stores *stores);
 
 /* Who a token's text belongs to. False: nobody. */
 bool tokens_find(struct tokens *tokens, const char *text, struct identity *out);

@@ -84,6 +84,16 @@ static int run_init(struct cli *cli, void *ctx)
 
 /* ---- token ---- */
 
+/* NULL: the default one. */
+static enum err_code find_store(const struct stores *stores, const char *name, struct store **out,
+                                struct err *err)
+{
+    *out = name != NULL ? stores_find(stores, name) : stores_default(stores);
+    return *out != NULL
+               ? ERR_OK
+               : err_set(err, ERR_INVALID, "--environment: there is no '%.64s' in it", name);
+}
+
 static int run_token(struct cli *cli, void *ctx)
 {
     const char *url = store_url(cli);
@@ -91,7 +101,10 @@ static int run_token(struct cli *cli, void *ctx)
     const char *name = cli_option(cli, "name");
     struct store_actor who = {"flag-server token", NULL};
     char token[STORE_TOKEN_BYTES], id[33], why[ERR_MSG_BYTES];
-    struct store *store = NULL;
+    const char *environment = cli_option(cli, "environment");
+    struct stores *stores = NULL;
+    struct store *store;
+    bool everywhere;
     struct err err = {0};
     struct json *out;
     enum role known;
@@ -106,19 +119,28 @@ static int run_token(struct cli *cli, void *ctx)
     if (name[0] == '\0' || strlen(name) > LIMIT_KEY_BYTES) {
         return cli_usage(cli, "--name needs 1 to %u bytes", LIMIT_KEY_BYTES);
     }
-    if (store_open(url, &store, why, &err) == ERR_OK && why[0] == '\0' &&
-        store_make_token(store, &who, role, name, id, token, &err) == ERR_OK) {
-        store_close(store);
+    everywhere = known == ROLE_ADMIN || (environment != NULL && strcmp(environment, "*") == 0);
+    if (everywhere && (known == ROLE_SDK_SERVER || known == ROLE_SDK_CLIENT)) {
+        return cli_usage(cli, "a token of role %s is for one --environment", role);
+    }
+    if (known == ROLE_ADMIN && environment != NULL && strcmp(environment, "*") != 0) {
+        return cli_usage(cli, "an admin's token is for all environments");
+    }
+    if (stores_open(url, &stores, why, &err) == ERR_OK && why[0] == '\0' &&
+        find_store(stores, everywhere ? NULL : environment, &store, &err) == ERR_OK &&
+        store_make_token(store, &who, role, name, everywhere, id, token, &err) == ERR_OK) {
         out = json_object();
+        json_put_text(out, "environment", everywhere ? "*" : store_environment(store));
+        stores_close(stores);
         json_put_text(out, "id", id);
         json_put_text(out, "role", role);
         json_put_text(out, "name", name);
         return give_token(cli, token, out);
     }
-    if (store != NULL && why[0] != '\0') {
+    if (stores != NULL && why[0] != '\0') {
         (void)err_set(&err, ERR_DENIED, "the store cannot be written: %s", why);
     }
-    store_close(store);
+    stores_close(stores);
     return cli_fail(cli, &err);
 }
 
@@ -144,10 +166,10 @@ static int serve(struct cli *cli, struct app *app, const struct http_options *op
     bool six = strchr(shown, ':') != NULL;
     /* From here on the store is the worker's. */
     char environment[LIMIT_KEY_BYTES + 1];
-    long long revision = store_revision(app->store);
+    long long revision = store_revision(stores_default(app->stores));
     int number = 0;
 
-    snprintf(environment, sizeof environment, "%s", store_environment(app->store));
+    snprintf(environment, sizeof environment, "%s", store_environment(stores_default(app->stores)));
     if (http_start(options, &server, &err) != ERR_OK) {
         return cli_fail(cli, &err);
     }
@@ -166,7 +188,8 @@ static int serve(struct cli *cli, struct app *app, const struct http_options *op
     (void)signal(SIGINT, SIG_DFL);
     (void)pthread_sigmask(SIG_UNBLOCK, signals, NULL);
     http_stop(server);
-    log_event(LOG_INFO, "stopped", "revision=%lld", (long long)store_revision(app->store));
+    log_event(LOG_INFO, "stopped", "revision=%lld",
+              (long long)store_revision(stores_default(app->stores)));
     return 0;
 }
 
@@ -267,6 +290,8 @@ static const struct cli_option token_options[] = {
     {"store", 's', "URL", "the database that init made", false},
     {"role", 'r', "ROLE", ROLE_NAMES, false},
     {"name", 'n', "NAME", "who uses the token; stands in the audit", false},
+    {"environment", 'e', "NAME",
+     "what it is for (default: the first; \"*\": all; of an admin: all)", false},
     {"token-file", 't', "FILE", "write the token here (mode 0600), not to stdout", false},
     {0}};
 

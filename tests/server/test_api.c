@@ -20,6 +20,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "server/route.h"
+#include "tests/server/api_environments.h"
 #include "tests/server/api_schema.h"
 #include "tests/server/rig.h"
 
@@ -769,6 +770,7 @@ int main(void)
     (void)start(NULL);
     failed = cmocka_run_group_tests_name("api", tests, NULL, NULL);
     failed += api_schema_tests(&rig);
+    failed += api_environments_tests(&rig);
     failed += cmocka_run_group_tests_name("api: document", last, NULL, NULL);
     (void)stop(NULL);
     return failed;

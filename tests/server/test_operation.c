@@ -198,13 +198,23 @@ static void a_restart_keeps_everything(void **state)
 /* What the first version left behind: its tables, and a client that it wrote down. */
 static void an_older_store_is_brought_up_to_date(void **state)
 {
-    struct json *answer;
+    struct json *answer, *before = rig_call(&rig, 200, "GET", FLAGS, NULL, NULL, NULL);
 
     (void)state;
     assert_int_equal(rig_stop(&rig, SIGTERM), 0);
     sql("ALTER TABLE client DROP COLUMN kind; ALTER TABLE tie DROP COLUMN hold_owner; "
         "ALTER TABLE tie DROP COLUMN hold_taken_ms; ALTER TABLE tie DROP COLUMN hold_renewed_ms; "
-        "ALTER TABLE tie DROP COLUMN sequence; "
+        "ALTER TABLE tie DROP COLUMN sequence; ALTER TABLE token DROP COLUMN environment; "
+        "ALTER TABLE flag RENAME TO whole; "
+        "CREATE TABLE flag(environment TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, "
+        "revision INTEGER NOT NULL, changed_ms INTEGER NOT NULL, archived_ms INTEGER, document "
+        "TEXT NOT NULL, PRIMARY KEY(environment, key)); "
+        "INSERT INTO flag SELECT s.environment, s.key, s.version, s.revision, s.changed_ms, "
+        "w.archived_ms, json_patch(w.document, s.document) FROM flag_state s JOIN whole w ON w.key "
+        "= s.key; DROP TABLE whole; DROP TABLE flag_state; "
+        "ALTER TABLE environment DROP COLUMN position; "
+        "ALTER TABLE environment DROP COLUMN is_default; "
+        "ALTER TABLE environment DROP COLUMN dropped_ms; "
         "DELETE FROM d1_migrations WHERE name >= '0002'; "
         "DELETE FROM lockstep_journal WHERE migration >= '0002';");
     rig_serve(&rig, NULL);
@@ -215,6 +225,10 @@ static void an_older_store_is_brought_up_to_date(void **state)
     answer = rig_call(&rig, 200, "GET", FLAGS "/a", NULL, NULL, NULL);
     assert_non_null(json_get(answer, "tie"));
     json_free(answer);
+    answer = rig_call(&rig, 200, "GET", FLAGS, NULL, NULL, NULL);
+    assert_true(json_equal(json_get(before, "flags"), json_get(answer, "flags")));
+    json_free(answer);
+    json_free(before);
 }
 
 static int64_t events_since(int days)
@@ -404,9 +418,9 @@ static void a_change_and_its_audit_are_one(void **state)
 /* Whatever part of a change the store refuses, all of it is refused, and nothing is left. */
 static void every_statement_may_fail(void **state)
 {
-    static const char *const tables[] = {"INSERT ON flag",  "UPDATE ON environment",
-                                         "INSERT ON tie",   "INSERT ON token",
-                                         "INSERT ON audit", "INSERT ON client"};
+    static const char *const tables[] = {
+        "INSERT ON flag",  "INSERT ON flag_state", "UPDATE ON environment", "INSERT ON tie",
+        "INSERT ON token", "INSERT ON audit",      "INSERT ON client"};
     static const struct {
         const char *path, *body;
     } changes[] = {
@@ -437,7 +451,8 @@ static void every_statement_may_fail(void **state)
             if (rig.reply.status == 201 && c == 0) { /* this one did not touch the table */
                 json_free(
                     rig_call(&rig, 204, "DELETE", FLAGS "/fails", NULL, "If-Match: *\r\n", NULL));
-                sql("DROP TRIGGER fails; DELETE FROM flag WHERE key = 'fails'");
+                sql("DROP TRIGGER fails; DELETE FROM flag WHERE key = 'fails'; DELETE FROM "
+                    "flag_state WHERE key = 'fails'");
                 assert_int_equal(rig_stop(&rig, SIGTERM), 0);
                 rig_serve(&rig, NULL);
                 sql(trigger);
@@ -466,8 +481,8 @@ static void another_program_s_change_is_seen(void **state)
 
     (void)state;
     sql("UPDATE environment SET revision = revision + 1;"
-        "UPDATE flag SET version = version + 1, document = replace(document, '\"on\",\"type', "
-        "'\"off\",\"type') WHERE key = 'a'");
+        "UPDATE flag_state SET version = version + 1, document = json_set(document, '$.state', "
+        "'off') WHERE key = 'a'");
     rig_does(&rig, 200, "POST", OFREP "/a", "{\"context\":{}}");
     rig_does(&rig, 503, "POST", FLAGS, "{\"key\":\"behind\"}");
     assert_says("another program");
@@ -516,10 +531,10 @@ static void archiving_makes_room_for_flags(void **state)
     (void)state;
     assert_int_equal(rig_stop(&rig, SIGTERM), 0);
     snprintf(many, sizeof many,
-             "INSERT INTO flag(environment, key, version, revision, changed_ms, document) "
+             "INSERT INTO flag(key, version, created_ms, document) "
              "WITH RECURSIVE n(i) AS (SELECT count(*) + 1 FROM flag WHERE archived_ms IS NULL "
              "UNION ALL SELECT i + 1 FROM n WHERE i < %u) "
-             "SELECT environment, 'many-' || i, 1, revision, changed_ms, "
+             "SELECT 'many-' || i, 1, created_ms, "
              "json_set(document, '$.key', 'many-' || i) FROM n, flag WHERE key = 'a'",
              LIMIT_FLAGS);
     sql(many);
@@ -530,7 +545,8 @@ static void archiving_makes_room_for_flags(void **state)
     rig_does(&rig, 201, "POST", FLAGS, "{\"key\":\"one-more\"}");
     rig_does(&rig, 413, "POST", FLAGS, "{\"key\":\"two-more\"}");
     assert_int_equal(rig_stop(&rig, SIGTERM), 0);
-    sql("DELETE FROM flag WHERE key LIKE 'many-%'");
+    sql("DELETE FROM flag WHERE key LIKE 'many-%'; DELETE FROM flag_state WHERE key LIKE "
+        "'many-%'");
     rig_serve(&rig, NULL);
 }
 
