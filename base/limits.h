@@ -16,6 +16,14 @@
 #define LIMIT_ENVIRONMENTS 32u         /* of one server: each holds the state of every flag */
 #define LIMIT_DOMAIN_RULES 1000000u    /* domain rules of one flag */
 #define LIMIT_DOMAIN_SERVES 4096u      /* different ways in which these serve */
+#define LIMIT_SEGMENTS 1000u           /* segments of one environment */
+#define LIMIT_SEGMENT_KEYS 100000u     /* keys, and as many domains, of one segment */
+#define LIMIT_SEGMENT_DEPTH 8u         /* segments that ask segments: each takes 4 KiB of stack */
+#define LIMIT_PREREQUISITES 16u        /* of one flag */
+#define LIMIT_PREREQUISITE_FLAGS 64u   /* evaluations that one evaluation may ask for in all */
+#define LIMIT_SPLIT_RANGES 256u  /* ranges of one split: those that changes of weights leave */
+#define LIMIT_LAYERS 1000u       /* layers of one environment */
+#define LIMIT_LAYER_RANGES 1000u /* ranges of one layer */
 #define LIMIT_CONDITION_BYTES (16u << 10) /* source of one condition */
 #define LIMIT_CONTEXT_BYTES (64u << 10)   /* an evaluation context */
 #define LIMIT_MIGRATION_BYTES (16u << 20) /* one SQL file */

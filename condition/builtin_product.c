@@ -305,7 +305,7 @@ enum cel_fault cel_fn_segment(struct cel_frame *f, struct condition_value *args,
     if (!f->program->segment_fn)
         return cel_fault_text(f, "there are no segments here");
     if (!f->program->segment_fn(f->host, args[0].as.bytes, args[0].size, &inside))
-        return cel_fault_text(f, "there is no segment '%.*s'",
+        return cel_fault_text(f, "segment '%.*s' cannot be decided",
                               (int)(args[0].size > 60 ? 60 : args[0].size), args[0].as.bytes);
     args[0] = condition_bool(inside);
     return FAULT_NONE;

@@ -128,9 +128,14 @@ static void check_constants(struct cel_compiler *c, const struct cel_node *n)
     if (n->arg_count == 1 && !n->target && cel_text_is(n->name, "segment") &&
         c->env->segment_known) {
         arg = n->args[0];
-        if (arg->kind == NODE_CONST && arg->value.kind == CONDITION_STRING &&
-            !c->env->segment_known(c->env->segment_ctx, arg->value.as.bytes, arg->value.size))
+        if (arg->kind != NODE_CONST || arg->value.kind != CONDITION_STRING) {
+            if (!c->env->segment_known(c->env->segment_ctx, NULL, 0))
+                cel_fail(c, CONDITION_TYPE, arg->from, arg->to,
+                         "the name of a segment must be a constant string here");
+        } else if (!c->env->segment_known(c->env->segment_ctx, arg->value.as.bytes,
+                                          arg->value.size)) {
             cel_fail(c, CONDITION_TYPE, arg->from, arg->to, "there is no segment of this name");
+        }
     }
 }
 

@@ -222,9 +222,10 @@ condition_env_declare_function(struct condition_env *env, const char *name, bool
 
 #define CONDITION_ARGUMENTS_MAX 16u /* of a host's function */
 
-/* segment("beta") asks the host at run time whether the subject of this input is in a segment.
- * known() is asked at compile time for constant names, so that a misspelt one is an error; it may
- * be NULL. */
+/* segment("beta") asks the host at run time whether the subject of this input is in a segment; false
+ * (it does not know, or cannot tell) makes the call an error. known() is asked at compile time for
+ * constant names, so that a misspelt one is an error, and with NULL for a name that is no constant:
+ * false refuses it. known may be NULL. It must not compile anything in the same env. */
 typedef bool condition_segment_known(void *ctx, const char *name, size_t len);
 typedef bool condition_segment_fn(void *host, const char *name, size_t len, bool *in_segment);
 void condition_env_set_segments(struct condition_env *env, condition_segment_known *known,

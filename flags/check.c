@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/digest.h"
 #include "base/limits.h"
-#include "flags/model.h"
+#include "flags/judge.h"
 
 #define SALT_BYTES 8
 
@@ -96,10 +97,10 @@ enum err_code flag_complete(struct json *flag, struct err *err)
 
 /* ---- checking ---- */
 
-static const char *const known_members[] = {"key",        "type",        "description", "tags",
-                                            "state",      "variants",    "off_variant", "salt",
-                                            "split_salt", "bucket_by",   "individual",  "domains",
-                                            "rules",      "fallthrough", "tie",         "uses"};
+static const char *const known_members[] = {
+    "key",         "type",        "description", "tags",      "state",         "variants",
+    "off_variant", "salt",        "split_salt",  "bucket_by", "individual",    "domains",
+    "rules",       "fallthrough", "tie",         "uses",      "prerequisites", "layer"};
 
 /* Whether b comes from a by at most one letter missing, added, changed, or two swapped. */
 static bool one_slip(const char *a, const char *b)
@@ -121,18 +122,19 @@ static bool one_slip(const char *a, const char *b)
 /* Unknown members are kept and ignored, so that a newer program's flags pass. One that is a slip
  * of the pen away from a known member would be ignored in silence, so it is refused; so is a member
  * that stands twice. */
-static enum err_code check_members(const struct json *flag, struct err *err)
+enum err_code members_check(const struct json *object, const char *const *known, size_t count,
+                            struct err *err)
 {
-    size_t count = sizeof known_members / sizeof known_members[0];
-    bool seen[sizeof known_members / sizeof known_members[0]] = {false};
+    bool seen[32] = {false};
 
-    for (const struct json *at = json_first(flag); at != NULL; at = json_next(at)) {
+    CHECK(count <= sizeof seen);
+    for (const struct json *at = json_first(object); at != NULL; at = json_next(at)) {
         const char *key = json_key(at), *near = NULL;
         size_t i;
 
-        for (i = 0; i < count && strcmp(key, known_members[i]) != 0; i++) {
-            if (one_slip(key, known_members[i]))
-                near = known_members[i];
+        for (i = 0; i < count && strcmp(key, known[i]) != 0; i++) {
+            if (one_slip(key, known[i]))
+                near = known[i];
         }
         if (i < count && seen[i])
             return err_set(err, ERR_INVALID, "%s: stands there twice", key);
@@ -201,32 +203,27 @@ static enum err_code check_nested(const struct json *flag, struct err *err)
     return ERR_OK;
 }
 
-enum err_code flag_check(const struct json *flag, struct err *err)
+enum err_code flag_check_in(const struct json *flag, const struct flag_world *world,
+                            struct err *err)
 {
-    struct arena arena = {0};
-    struct flag compiled = {0};
-    struct key_paths paths = {0};
-    struct condition_env *env;
-    struct parse parse;
+    struct judge judge;
     enum err_code rc;
 
     if (json_kind(flag) != JSON_OBJECT)
         return err_set(err, ERR_INVALID, "a flag must be an object, not %s", kind_of(flag));
-    rc = check_members(flag, err);
+    rc = members_check(flag, known_members, sizeof known_members / sizeof known_members[0], err);
     if (rc == ERR_OK)
         rc = check_text(flag, err);
+    if (rc == ERR_OK)
+        rc = judge_init(&judge, flag, world, err);
     if (rc != ERR_OK)
         return rc;
-    env = flag_condition_env();
-    if (env == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    parse = (struct parse){&arena, env, &paths, &compiled, err};
-    rc = flag_parse(&parse, flag);
-    if (rc == ERR_OK)
-        rc = check_nested(flag, err);
-    flag_fini(&compiled);
-    condition_env_free(env);
-    key_paths_fini(&paths);
-    arena_fini(&arena);
+    rc = check_nested(flag, err);
+    judge_fini(&judge);
     return rc;
+}
+
+enum err_code flag_check(const struct json *flag, struct err *err)
+{
+    return flag_check_in(flag, NULL, err);
 }

@@ -71,7 +71,7 @@ static enum err_code make_root(struct context *ctx, const struct json *attribute
         enum err_code rc = condition_from_json(attributes, &ctx->arena, &sent, err);
 
         if (rc != ERR_OK) {
-            err_wrap(err, "context: ");
+            err_wrap(err, "context");
             return rc;
         }
     }
@@ -146,7 +146,8 @@ static enum err_code resolve(struct context *ctx, struct err *err)
     ctx->slot_count = condition_env_slot_count(rules->env);
     ctx->slots = arena_zero(&ctx->arena, ctx->slot_count + 1, sizeof *ctx->slots);
     ctx->keys = arena_zero(&ctx->arena, rules->paths.count, sizeof *ctx->keys);
-    if (ctx->slots == NULL || ctx->keys == NULL)
+    ctx->segments = arena_zero(&ctx->arena, rules->segments.count + 1, sizeof *ctx->segments);
+    if (ctx->slots == NULL || ctx->keys == NULL || ctx->segments == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     condition_slots_fill(rules->env, &ctx->root, ctx->slots, ctx->slot_count);
     for (size_t i = 0; i < rules->paths.count; i++) {

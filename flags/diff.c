@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json_order.h"
+#include "flags/reweigh.h"
 
 static const char *bucket_by(const struct json *flag)
 {
@@ -33,12 +34,15 @@ static bool covers(const struct json *weights, const struct json *other)
 static bool serve_moves(const struct json *before, const struct json *after)
 {
     const struct json *was = split_of(before), *is = split_of(after);
+    double moved;
 
-    return was != NULL && is != NULL && !(covers(was, is) && covers(is, was));
+    if (was == NULL || is == NULL || json_equal(was, is))
+        return false;
+    moved = split_moved(was, is);
+    return moved >= 0 ? moved > 0 : !(covers(was, is) && covers(is, was));
 }
 
-/* The rule of before that is rule `index` of after: by name, else by place. */
-static const struct json *same_rule(const struct json *rules, const struct json *rule, size_t index)
+const struct json *flag_same_rule(const struct json *rules, const struct json *rule, size_t index)
 {
     const char *name = json_get_text(rule, "name", NULL);
     size_t i = 0;
@@ -85,7 +89,7 @@ bool flag_reassigns(const struct json *before, const struct json *after)
         return true;
     for (const struct json *at = json_first(json_get(after, "rules")); at != NULL;
          at = json_next(at), index++) {
-        if (serve_moves(json_get(same_rule(rules, at, index), "serve"), json_get(at, "serve")))
+        if (serve_moves(json_get(flag_same_rule(rules, at, index), "serve"), json_get(at, "serve")))
             return true;
     }
     return false;

@@ -16,6 +16,9 @@
  * either. Both may be documents that flag_check() refuses. */
 bool flag_reassigns(const struct json *before, const struct json *after);
 
+/* The one of rules that is rule, which stands at index elsewhere: by name, else by place. Lent. */
+const struct json *flag_same_rule(const struct json *rules, const struct json *rule, size_t index);
+
 /* What differs, as an array of {"at", "was", "now"}: at is "state", "domains.acme.com", "rules.staff";
  * was or now is left out where there is nothing. At most max of them. New; NULL when out of memory. */
 struct json *flag_difference(const struct json *before, const struct json *after, size_t max);

@@ -1,7 +1,10 @@
 /*
  * The order of an evaluation:
  *
- *     off -> individual -> domain rule -> rules, first match -> fall-through
+ *     off -> prerequisites -> layer -> individual -> domain rule -> rules, first match -> fall-through
+ *
+ * Prerequisites and layer only take away: who is not met by the one or not in the other gets the off
+ * variant, pinned or not, so that flags of one layer never share a subject.
  *
  * A step that needs the bucket key and has none is passed over (a rule) or answers with the off
  * variant and an error (a domain rule, the fall-through: nothing stands behind them).
@@ -12,6 +15,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/lease.h"
 #include "flags/model.h"
 
 const char *flag_reason_name(enum flag_reason reason)
@@ -68,26 +72,26 @@ static void give_served(const struct flag *flag, const struct serve *serve,
 }
 
 /* Seldom, and kept out of the way of those that are often. */
-static __attribute__((noinline, cold)) void give_keyless(const struct flag *flag,
-                                                         struct decision *out)
+static __attribute__((noinline, cold)) void
+give_keyless(const struct flag *flag, const char *bucket_by, struct decision *out)
 {
     give(flag, flag->off_variant, FLAG_ERROR, out);
     out->error = FLAG_TARGETING_KEY_MISSING;
-    snprintf(
-        out->message, sizeof out->message,
-        "the context has no \"%.80s\" (a string or a whole number), which this flag buckets by",
-        flag->bucket_by);
+    snprintf(out->message, sizeof out->message,
+             "the context has no \"%.80s\" (a string or a whole number), which this %s buckets by",
+             bucket_by, bucket_by == flag->bucket_by ? "flag" : "flag's layer");
 }
 
-const struct individual *individual_find(const struct flag *flag, const struct context_key *key)
+const struct individual *individual_find(const struct individual *all, size_t count,
+                                         const struct context_key *key)
 {
-    size_t low = 0, high = flag->individual_count;
+    size_t low = 0, high = count;
 
     if (key->at == NULL)
         return NULL;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const struct individual *at = &flag->individuals[middle];
+        const struct individual *at = &all[middle];
         int order = memcmp(at->key, key->at, at->len < key->len ? at->len : key->len);
 
         if (order == 0)
@@ -106,7 +110,7 @@ enum condition_status rule_run(const struct rule *rule, struct context *ctx, boo
                                struct condition_diag *diag)
 {
     struct condition_input in = {ctx->slots, ctx->slot_count, ctx->scratch, sizeof ctx->scratch,
-                                 NULL};
+                                 ctx};
     struct condition_value value;
     enum condition_status status = condition_run(rule->when, &in, &value, diag);
 
@@ -182,7 +186,7 @@ static bool evaluate_domain(const struct flag *flag, const struct context *ctx,
     out->where = "domain";
     out->rule = domain_entry_pattern(found.table, found.entry);
     if (key->at == NULL && serve_needs_key(serve))
-        give_keyless(flag, out);
+        give_keyless(flag, flag->bucket_by, out);
     else
         give_served(flag, serve, key, FLAG_TARGETING_MATCH, out);
     return true;
@@ -191,12 +195,89 @@ static bool evaluate_domain(const struct flag *flag, const struct context *ctx,
 static bool evaluate_individual(const struct flag *flag, const struct context *ctx,
                                 struct decision *out)
 {
-    const struct individual *found = individual_find(flag, &ctx->keys[0]);
+    const struct individual *found =
+        individual_find(flag->individuals, flag->individual_count, &ctx->keys[0]);
 
     if (found == NULL)
         return false;
     out->where = "individual";
     give(flag, found->variant, FLAG_TARGETING_MATCH, out);
+    return true;
+}
+
+/* What a flag answers whose answer decides about another. Past its lease a tied one is answered as the
+ * client that asks for it is: with the safe variant, then with nothing. */
+static void evaluate_needed(const struct ruleset *rules, const struct flag *flag,
+                            struct context *ctx, struct decision *out)
+{
+    enum lease_answer may = LEASE_RULES;
+
+    if (flag->tied && (ctx->age_us != 0 || ctx->from_cache)) {
+        struct lease_terms terms = lease_terms_of(flag->lease_s);
+
+        may = lease_answer(&terms, ctx->age_us, ctx->from_cache);
+    }
+    if (may == LEASE_RULES) {
+        evaluate_flag(rules, flag, ctx, out);
+    } else if (may == LEASE_NONE || !evaluate_safe(flag, out)) {
+        begin(out);
+        out->error = FLAG_NOT_READY;
+        out->where = "lease";
+    }
+}
+
+const struct prerequisite *prerequisite_unmet(const struct ruleset *rules, const struct flag *flag,
+                                              struct context *ctx, struct decision *found)
+{
+    for (size_t i = 0; i < flag->prerequisite_count; i++) {
+        const struct prerequisite *at = &flag->prerequisites[i];
+        bool met = false;
+
+        evaluate_needed(rules, at->needs, ctx, found);
+        for (size_t v = 0; v < at->count && !met; v++)
+            met = found->value == &at->needs->variants[at->variants[v]].value;
+        if (!met)
+            return at;
+    }
+    return NULL;
+}
+
+/* Whether a prerequisite keeps everything behind it from being asked. */
+static bool evaluate_prerequisites(const struct ruleset *rules, const struct flag *flag,
+                                   struct context *ctx, struct decision *out)
+{
+    struct decision found;
+    const struct prerequisite *unmet;
+
+    if (flag->prerequisite_count == 0)
+        return false;
+    unmet = prerequisite_unmet(rules, flag, ctx, &found);
+    if (unmet == NULL)
+        return false;
+    out->where = "prerequisite";
+    out->rule = unmet->key;
+    give(flag, flag->off_variant, FLAG_DISABLED, out);
+    return true;
+}
+
+/* Whether the subject is outside what the flag has of its layer. */
+static bool evaluate_layer(const struct flag *flag, const struct context *ctx, struct decision *out)
+{
+    const struct context_key *key;
+
+    if (flag->layer.key == NULL)
+        return false;
+    key = &ctx->keys[flag->layer.key_index];
+    if (key->at != NULL && layer_part_has(&flag->layer, key, &out->bucket)) {
+        out->bucket = -1;
+        return false;
+    }
+    out->where = "layer";
+    out->rule = flag->layer.key;
+    if (key->at == NULL)
+        give_keyless(flag, flag->layer.bucket_by, out);
+    else
+        give(flag, flag->off_variant, FLAG_SPLIT, out);
     return true;
 }
 
@@ -218,13 +299,15 @@ void evaluate_flag(const struct ruleset *rules, const struct flag *flag, struct 
         return;
     }
     key = &ctx->keys[flag->key_index];
-    if ((flag->individual_count > 0 && evaluate_individual(flag, ctx, out)) ||
+    if ((flag->prerequisite_count > 0 && evaluate_prerequisites(rules, flag, ctx, out)) ||
+        (flag->layer.key != NULL && evaluate_layer(flag, ctx, out)) ||
+        (flag->individual_count > 0 && evaluate_individual(flag, ctx, out)) ||
         (flag->domains.count > 0 && evaluate_domain(flag, ctx, key, out)) ||
         evaluate_rules(flag, ctx, key, out))
         return;
     out->where = "fallthrough";
     if (key->at == NULL && serve_needs_key(&flag->fallthrough))
-        give_keyless(flag, out);
+        give_keyless(flag, flag->bucket_by, out);
     else
         give_served(flag, &flag->fallthrough, key, flag->targeted ? FLAG_DEFAULT : FLAG_STATIC,
                     out);

@@ -6,7 +6,7 @@
  *     evaluate_flag(rules, flag, &ctx, &decision);              // any number of flags
  *     context_fini(&ctx);
  *
- * Order: off; individual; domain rule; rules, first match; fall-through (DESIGN.md, flags). Without
+ * Order: off; prerequisites; layer; individual; domain rule; rules, first match; fall-through (DESIGN.md, flags). Without
  * allocation, lock or system call; safe on any thread, a context by one thread at a time.
  */
 #ifndef FLAGS_EVALUATE_H
@@ -28,8 +28,13 @@ struct context {
     struct context_key *keys; /* what flags bucket by, one a path; [0] is targetingKey */
     const char *domain;       /* canonical, or NULL when absent */
     size_t domain_len;
+    uint8_t *segments; /* what each segment was found to answer */
     bool domain_unfit; /* context.domain was given and is no domain name, so it is absent */
     int64_t now_ms;
+    /* Set by a client: how long ago the server confirmed the ruleset, and whether that was to a process
+     * before this one. A tied flag that another has as a prerequisite is answered by it (base/lease.h). */
+    int64_t age_us;
+    bool from_cache;
     char scratch[CONDITION_SCRATCH_DEFAULT] __attribute__((aligned(16)));
 };
 
@@ -85,11 +90,14 @@ struct decision {
     const struct flag_value *value; /* the same, decoded */
     enum flag_reason reason;
     enum flag_error error; /* with FLAG_ERROR (or a key that was missed on the way) */
-    const char *where;     /* "off", "individual", "domain", "rule", "fallthrough" */
-    const char *rule;      /* the domain pattern or the rule's name, or NULL */
+    const char *where;     /* "off", "prerequisite", "layer", "individual", "domain", "rule",
+                              "fallthrough" */
+    const char *rule;      /* the other flag's key, the layer, the domain pattern, the rule's name,
+                              or NULL */
     int rule_index;        /* rules: from 0; else -1 */
-    int32_t bucket;        /* the ramp's (else the split's), 0..99,999; -1 if none was asked */
-    char message[200];     /* for FLAG_ERROR; else "" */
+    int32_t
+        bucket; /* the ramp's (else the split's; where the layer decided, its own), 0..99,999; -1 if none was asked */
+    char message[200]; /* for FLAG_ERROR; else "" */
 };
 
 void evaluate_flag(const struct ruleset *rules, const struct flag *flag, struct context *ctx,

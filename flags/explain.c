@@ -91,25 +91,32 @@ static void add_node(void *ctx, uint32_t from, uint32_t to, unsigned depth,
     put(nodes->explain, node, "depth", json_number_new(depth));
 }
 
-/* Whether evaluation ends at this rule. */
-static bool explain_rule(struct explain *explain, const struct rule *rule)
+/* The condition with the values of its parts. */
+static void put_condition(struct explain *explain, struct json *made, const struct condition *when)
 {
     struct context *ctx = explain->ctx;
     struct condition_input in = {ctx->slots, ctx->slot_count, ctx->scratch, sizeof ctx->scratch,
-                                 NULL};
-    struct condition_diag diag = {0};
-    struct condition_value value;
-    bool matched = false;
-    enum condition_status status = rule_run(rule, ctx, &matched, &diag);
-    struct json *made = step(explain, rule->label, matched);
+                                 ctx};
     struct json *array = json_array();
-    struct nodes nodes = {explain, condition_source(rule->when), array};
+    struct nodes nodes = {explain, condition_source(when), array};
+    struct condition_value value;
 
     put(explain, made, "when", json_string(nodes.source));
     put(explain, made, "condition", array);
     if (!explain->failed &&
-        condition_explain(rule->when, &in, add_node, &nodes, &value, NULL) == CONDITION_NOMEM)
+        condition_explain(when, &in, add_node, &nodes, &value, NULL) == CONDITION_NOMEM)
         explain->failed = true;
+}
+
+/* Whether evaluation ends at this rule. */
+static bool explain_rule(struct explain *explain, const struct rule *rule)
+{
+    struct condition_diag diag = {0};
+    bool matched = false;
+    enum condition_status status = rule_run(rule, explain->ctx, &matched, &diag);
+    struct json *made = step(explain, rule->label, matched);
+
+    put_condition(explain, made, rule->when);
     if (status != CONDITION_OK) {
         put(explain, made, "error", json_string(diag.msg));
         put(explain, made, "on_error", json_string(rule->skip_on_error ? "skip" : "stop"));
@@ -151,6 +158,104 @@ static bool explain_domain(struct explain *explain)
     return true;
 }
 
+/* Whether evaluation ends at a prerequisite that is not met. */
+static bool explain_prerequisites(struct explain *explain)
+{
+    const struct flag *flag = explain->flag;
+    struct decision found;
+    const struct prerequisite *unmet =
+        prerequisite_unmet(explain->ctx->rules, flag, explain->ctx, &found);
+
+    for (size_t i = 0; i < flag->prerequisite_count; i++) {
+        const struct prerequisite *at = &flag->prerequisites[i];
+        struct json *wanted = json_array(), *made = append(explain, explain->steps);
+
+        put(explain, made, "step", json_string("prerequisite"));
+        put(explain, made, "matched", json_bool(at == unmet));
+        put(explain, made, "flag", json_string(at->key));
+        put(explain, made, "met", json_bool(at != unmet));
+        for (size_t v = 0; v < at->count; v++)
+            explain->failed |= json_append(wanted, json_string(at->names[v])) == NULL;
+        put(explain, made, "wanted", wanted);
+        if (at != unmet)
+            continue;
+        if (found.variant != NULL)
+            put(explain, made, "answers", json_string(found.variant));
+        put(explain, made, "because", json_string(found.rule != NULL ? found.rule : found.where));
+        put(explain, made, "variant", json_string(flag->variants[flag->off_variant].name));
+        return true;
+    }
+    return false;
+}
+
+/* Whether the subject is outside what the flag has of its layer. */
+static bool explain_layer(struct explain *explain)
+{
+    const struct flag *flag = explain->flag;
+    const struct context_key *key;
+    struct json *made;
+    int32_t bucket = 0;
+    bool inside;
+
+    if (flag->layer.key == NULL)
+        return false;
+    key = &explain->ctx->keys[flag->layer.key_index];
+    inside = key->at != NULL && layer_part_has(&flag->layer, key, &bucket);
+    made = step(explain, "layer", !inside);
+    put(explain, made, "layer", json_string(flag->layer.key));
+    put(explain, made, "bucket_by", json_string(flag->layer.bucket_by));
+    if (key->at == NULL)
+        put(explain, made, "error", json_string("TARGETING_KEY_MISSING"));
+    else
+        put(explain, made, "bucket", json_number_new((double)bucket / 1000));
+    put(explain, made, "inside", json_bool(inside));
+    if (!inside)
+        put(explain, made, "variant", json_string(flag->variants[flag->off_variant].name));
+    return !inside;
+}
+
+static void explain_segment(struct explain *explain, struct json *list,
+                            const struct segment *segment)
+{
+    struct context *ctx = explain->ctx;
+    enum segment_answer answer = segment_decide(segment, ctx);
+    struct domain_found found = {0};
+    struct json *made = append(explain, list);
+
+    put(explain, made, "segment", json_string(segment->key));
+    if (answer == SEGMENT_FAILED)
+        put(explain, made, "error", json_string("its condition failed"));
+    else
+        put(explain, made, "inside", json_bool(answer == SEGMENT_IN));
+    if (ctx->domain != NULL && segment->domains.count > 0)
+        found = domains_find(&segment->domains, ctx->domain, ctx->domain_len, NULL);
+    if (individual_find(segment->keys, segment->key_count, &ctx->keys[0]) != NULL) {
+        put(explain, made, "by", json_string("keys"));
+    } else if (found.entry != NULL) {
+        put(explain, made, "by", json_string("domains"));
+        put(explain, made, "pattern", json_string(domain_entry_pattern(found.table, found.entry)));
+    } else if (segment->when != NULL) {
+        put(explain, made, "by", json_string("when"));
+        put_condition(explain, made, segment->when);
+    }
+}
+
+/* Those that the decision asked for, and those that explaining these asks for. */
+static void explain_segments(struct explain *explain, struct json *root)
+{
+    const struct segments *segments = &explain->ctx->rules->segments;
+    struct json *list = NULL;
+
+    for (size_t i = 0; i < segments->count; i++) {
+        if (explain->ctx->segments[i] == SEGMENT_UNASKED)
+            continue;
+        list = list != NULL ? list : json_array();
+        explain_segment(explain, list, &segments->at[i]);
+    }
+    if (list != NULL)
+        put(explain, root, "segments", list);
+}
+
 static void explain_steps(struct explain *explain)
 {
     const struct flag *flag = explain->flag;
@@ -158,10 +263,11 @@ static void explain_steps(struct explain *explain)
     if (flag->unusable != NULL)
         return;
     put(explain, step(explain, "state", !flag->on), "state", json_string(flag->on ? "on" : "off"));
-    if (!flag->on)
+    if (!flag->on || explain_prerequisites(explain) || explain_layer(explain))
         return;
     if (flag->individual_count > 0) {
-        const struct individual *found = individual_find(flag, &explain->ctx->keys[0]);
+        const struct individual *found =
+            individual_find(flag->individuals, flag->individual_count, &explain->ctx->keys[0]);
         struct json *made = step(explain, "individual", found != NULL);
 
         if (found != NULL) {
@@ -204,6 +310,7 @@ struct json *evaluate_explain(const struct ruleset *rules, const struct flag *fl
         put(&explain, root, "domain", json_string(ctx->domain));
     explain_steps(&explain);
     put(&explain, root, "steps", explain.steps);
+    explain_segments(&explain, root);
     if (explain.failed) {
         json_free(root);
         return NULL;

@@ -5,9 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/str.h"
 #include "condition/bucket.h"
-#include "flags/model.h"
+#include "flags/judge.h"
 
 #define WHERE_BYTES 400 /* a domain pattern of 255, or a rule's label, and what follows */
 
@@ -53,12 +54,14 @@ static void say_served(const struct report *report, const struct serve *serve, c
     }
 }
 
-/* A condition that is a plain true or false cannot fail. Of any other nobody knows what a context
- * may lack. */
+/* A condition that is a plain true or false cannot fail, nor can the question whether a subject is in a
+ * segment that has no condition. Of any other nobody knows what a context may lack. */
 static bool cannot_fail(const struct rule *rule)
 {
     const char *source = condition_source(rule->when);
 
+    if (rule->segment != NULL)
+        return rule->segment->when == NULL;
     source += strspn(source, " \t\r\n");
     for (int i = 0; i < 2; i++) {
         const char *word = i == 0 ? "true" : "false";
@@ -90,6 +93,66 @@ static void say_domains(const struct report *report)
     }
 }
 
+/* The variants of a flag that it can answer. */
+struct reach {
+    const struct flag *flag;
+    bool can[LIMIT_VARIANTS];
+};
+
+static void mark(void *ctx, const char *variant, const char *where)
+{
+    struct reach *reach = ctx;
+    uint16_t index;
+
+    (void)where;
+    if (variant_named(reach->flag, variant, &index))
+        reach->can[index] = true;
+}
+
+static void say_all(const struct report *report);
+
+/* Whether anything behind the prerequisites can be reached. They fail where the other flag can answer
+ * anything else, and are met where it can answer one that will do. */
+static bool say_prerequisites(const struct report *report)
+{
+    const struct flag *flag = report->flag;
+
+    for (size_t i = 0; i < flag->prerequisite_count; i++) {
+        const struct prerequisite *at = &flag->prerequisites[i];
+        struct reach reach = {.flag = at->needs};
+        struct report other = {at->needs, mark, &reach};
+        char where[WHERE_BYTES];
+        bool met = false;
+
+        say_all(&other);
+        for (size_t v = 0; v < at->count; v++) {
+            met = met || reach.can[at->variants[v]];
+            reach.can[at->variants[v]] = false;
+        }
+        for (uint16_t v = 0; v < at->needs->variant_count; v++) {
+            if (!reach.can[v])
+                continue;
+            snprintf(where, sizeof where, "prerequisite %s (where it answers '%s')", at->key,
+                     at->needs->variants[v].name);
+            say(report, flag->off_variant, where);
+        }
+        if (!met)
+            return false;
+    }
+    return true;
+}
+
+static void say_layer(const struct report *report)
+{
+    const struct flag *flag = report->flag;
+    char where[WHERE_BYTES];
+
+    if (flag->layer.key == NULL)
+        return;
+    snprintf(where, sizeof where, "layer %s (outside of its part)", flag->layer.key);
+    say(report, flag->off_variant, where);
+}
+
 static void say_all(const struct report *report)
 {
     const struct flag *flag = report->flag;
@@ -99,6 +162,11 @@ static void say_all(const struct report *report)
         say(report, flag->off_variant, "off_variant");
         return;
     }
+    if (!say_prerequisites(report))
+        return;
+    say_layer(report);
+    if (flag->layer.key != NULL && flag->layer.count == 0)
+        return;
     for (size_t i = 0; i < flag->individual_count; i++) {
         snprintf(where, sizeof where, "individual %.255s", flag->individuals[i].key);
         say(report, flag->individuals[i].variant, where);
@@ -119,27 +187,24 @@ static void say_all(const struct report *report)
     say_served(report, &flag->fallthrough, "fallthrough", true);
 }
 
+enum err_code flag_outcomes_in(const struct json *flag, const struct flag_world *world,
+                               flag_outcome_fn *seen, void *ctx, struct err *err)
+{
+    struct judge judge;
+    struct report report = {&judge.flag, seen, ctx};
+    enum err_code rc = judge_init(&judge, flag, world, err);
+
+    if (rc != ERR_OK)
+        return rc;
+    say_all(&report);
+    judge_fini(&judge);
+    return ERR_OK;
+}
+
 enum err_code flag_outcomes(const struct json *flag, flag_outcome_fn *seen, void *ctx,
                             struct err *err)
 {
-    struct arena arena = {0};
-    struct flag compiled = {0};
-    struct key_paths paths = {0};
-    struct condition_env *env = flag_condition_env();
-    struct parse parse = {&arena, env, &paths, &compiled, err};
-    struct report report = {&compiled, seen, ctx};
-    enum err_code rc;
-
-    if (env == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    rc = flag_parse(&parse, flag);
-    if (rc == ERR_OK)
-        say_all(&report);
-    flag_fini(&compiled);
-    condition_env_free(env);
-    key_paths_fini(&paths);
-    arena_fini(&arena);
-    return rc;
+    return flag_outcomes_in(flag, NULL, seen, ctx, err);
 }
 
 struct outside {

@@ -17,13 +17,15 @@ const char *kind_of(const struct json *json)
     return json == NULL ? "missing" : json_kind_name(json_kind(json));
 }
 
-struct condition_env *flag_condition_env(void)
+struct condition_env *flag_condition_env(condition_segment_known *known, void *known_ctx,
+                                         condition_segment_fn *ask)
 {
     struct condition_env *env = condition_env_new();
 
     if (env == NULL)
         return NULL;
     condition_env_set_open(env, true);
+    condition_env_set_segments(env, known, known_ctx, ask);
     if (condition_env_declare(env, "now", CONDITION_TIMESTAMP) != CONDITION_OK ||
         condition_env_declare(env, "domain", CONDITION_STRING) != CONDITION_OK) {
         condition_env_free(env);
@@ -35,7 +37,7 @@ struct condition_env *flag_condition_env(void)
 /* ---- plain members ---- */
 
 /* Flag keys: [a-z0-9][a-z0-9._-]{0,127}. They stand in URLs and in OFREP paths. */
-static bool key_is_good(const char *key)
+bool key_is_good(const char *key)
 {
     size_t len = strlen(key);
 
@@ -93,8 +95,8 @@ static enum err_code parse_state(struct parse *parse, const struct json *documen
     return ERR_OK;
 }
 
-static enum err_code parse_salt(struct parse *parse, const struct json *document,
-                                const char *member, struct bucket_salt *out)
+enum err_code salt_parse(struct parse *parse, const struct json *document, const char *member,
+                         struct bucket_salt *out)
 {
     const char *salt = json_text(json_get(document, member));
 
@@ -110,42 +112,60 @@ static enum err_code parse_salt(struct parse *parse, const struct json *document
     return ERR_OK;
 }
 
+enum err_code bucket_by_parse(struct parse *parse, const struct json *document, const char **path,
+                              size_t *index)
+{
+    const struct json *by = json_get(document, "bucket_by");
+    const char *text = by == NULL ? "targetingKey" : json_text(by);
+    enum err_code rc;
+
+    if (text == NULL)
+        return err_set(parse->err, ERR_INVALID, "bucket_by: must be an attribute path, not %s",
+                       kind_of(by));
+    rc = key_paths_add(parse->paths, parse->arena, text, index, parse->err);
+    if (rc == ERR_OK)
+        *path = parse->paths->at[*index].path;
+    return rc;
+}
+
 static enum err_code parse_bucketing(struct parse *parse, const struct json *document)
 {
     struct flag *flag = parse->flag;
-    const struct json *by = json_get(document, "bucket_by");
-    const char *path = by == NULL ? "targetingKey" : json_text(by);
     enum err_code rc;
 
-    rc = parse_salt(parse, document, "salt", &flag->salt);
+    rc = salt_parse(parse, document, "salt", &flag->salt);
     if (rc == ERR_OK)
-        rc = parse_salt(parse, document, "split_salt", &flag->split_salt);
+        rc = salt_parse(parse, document, "split_salt", &flag->split_salt);
     if (rc != ERR_OK)
         return rc;
     if (strcmp(json_get_text(document, "salt", ""), json_get_text(document, "split_salt", "")) == 0)
         return err_set(parse->err, ERR_INVALID,
                        "split_salt: must differ from salt, else a ramp's first subjects would all "
                        "get the split's first variant");
-    if (path == NULL)
-        return err_set(parse->err, ERR_INVALID, "bucket_by: must be an attribute path, not %s",
-                       kind_of(by));
-    rc = key_paths_add(parse->paths, parse->arena, path, &flag->key_index, parse->err);
-    if (rc == ERR_OK)
-        flag->bucket_by = parse->paths->at[flag->key_index].path;
-    return rc;
+    return bucket_by_parse(parse, document, &flag->bucket_by, &flag->key_index);
 }
 
 /* A member that names a feature which evaluation depends on. A flag that uses one unknown here must
  * not be answered as if it did not. */
-static enum err_code parse_uses(struct parse *parse, const struct json *document)
+enum err_code uses_parse(struct parse *parse, const struct json *document)
 {
+    static const char *const known[] = {"layer", "prerequisites", "segments"};
     const struct json *uses = json_get(document, "uses");
-    const struct json *first = json_first(uses);
 
-    if (uses == NULL || (json_kind(uses) == JSON_ARRAY && first == NULL))
-        return ERR_OK;
-    return err_set(parse->err, ERR_INVALID, "uses: '%.60s' is not known to this version",
-                   json_text(first) != NULL ? json_text(first) : kind_of(uses));
+    if (uses != NULL && json_kind(uses) != JSON_ARRAY)
+        return err_set(parse->err, ERR_INVALID, "uses: '%.60s' is not known to this version",
+                       json_text(uses) != NULL ? json_text(uses) : kind_of(uses));
+    for (const struct json *at = json_first(uses); at != NULL; at = json_next(at)) {
+        const char *name = json_text(at);
+        size_t i = 0;
+
+        while (name != NULL && i < sizeof known / sizeof known[0] && strcmp(name, known[i]) != 0)
+            i++;
+        if (name == NULL || i == sizeof known / sizeof known[0])
+            return err_set(parse->err, ERR_INVALID, "uses: '%.60s' is not known to this version",
+                           name != NULL ? name : kind_of(at));
+    }
+    return ERR_OK;
 }
 
 /* ---- tie ---- */
@@ -195,9 +215,10 @@ void flag_fini(struct flag *flag)
 enum err_code flag_parse(struct parse *parse, const struct json *document)
 {
     typedef enum err_code step(struct parse * parse, const struct json *document);
-    static step *const steps[] = {parse_key,      parse_type,      parse_uses,       parse_state,
-                                  variants_parse, parse_bucketing, individual_parse, domains_parse,
-                                  rules_parse,    parse_tie};
+    static step *const steps[] = {parse_key,           parse_type,       uses_parse,
+                                  parse_state,         variants_parse,   parse_bucketing,
+                                  individual_parse,    domains_parse,    rules_parse,
+                                  prerequisites_parse, layer_part_parse, parse_tie};
     struct flag *flag = parse->flag;
     enum err_code rc = ERR_OK;
 
@@ -213,6 +234,8 @@ enum err_code flag_parse(struct parse *parse, const struct json *document)
         flag_fini(flag);
         return rc;
     }
-    flag->targeted = flag->individual_count > 0 || flag->domains.count > 0 || flag->rule_count > 0;
+    flag->targeted = flag->individual_count > 0 || flag->domains.count > 0 ||
+                     flag->rule_count > 0 || flag->prerequisite_count > 0 ||
+                     flag->layer.key != NULL;
     return ERR_OK;
 }

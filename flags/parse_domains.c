@@ -10,28 +10,28 @@
 #include "flags/model.h"
 
 /* The canonical name of a pattern without its "*."; 0: it is no domain. */
-static size_t pattern_name(const char *text, bool *wild, char name[DOMAIN_BYTES_MAX + 1])
+size_t domain_pattern(const char *text, bool *wild, char name[DOMAIN_NAME_BYTES])
 {
     const char *bare;
 
     *wild = strncmp(text, "*.", 2) == 0;
     bare = *wild ? text + 2 : text;
     return strpbrk(bare, "@:/*") == NULL
-               ? domain_canonical(bare, strlen(bare), name, DOMAIN_BYTES_MAX + 1)
+               ? domain_canonical(bare, strlen(bare), name, DOMAIN_NAME_BYTES)
                : 0;
 }
 
 const char *flag_find_domain(const struct json *flag, const char *text)
 {
     const struct json *domains = json_get(flag, "domains");
-    char wanted[DOMAIN_BYTES_MAX + 1], name[DOMAIN_BYTES_MAX + 1];
+    char wanted[DOMAIN_NAME_BYTES], name[DOMAIN_NAME_BYTES];
     bool wild, also;
-    size_t len = pattern_name(text, &wild, wanted);
+    size_t len = domain_pattern(text, &wild, wanted);
 
     if (len == 0 || json_kind(domains) != JSON_OBJECT)
         return NULL;
     for (const struct json *one = json_first(domains); one != NULL; one = json_next(one)) {
-        if (pattern_name(json_key(one), &also, name) == len && also == wild &&
+        if (domain_pattern(json_key(one), &also, name) == len && also == wild &&
             memcmp(name, wanted, len) == 0)
             return json_key(one);
     }
@@ -136,9 +136,9 @@ static enum err_code parse_domain(struct parse *parse, const struct json *member
                                   struct serve_list *serves)
 {
     const char *text = json_key(member);
-    char name[DOMAIN_BYTES_MAX + 1], at[120];
+    char name[DOMAIN_NAME_BYTES], at[120];
     bool wild;
-    size_t len = pattern_name(text, &wild, name);
+    size_t len = domain_pattern(text, &wild, name);
     struct serve serve;
     uint16_t number = 0;
     enum err_code rc;
@@ -158,11 +158,10 @@ static enum err_code parse_domain(struct parse *parse, const struct json *member
     return rc;
 }
 
-/* One table is all tables of a flag whose rules stand in its document. */
-static enum err_code keep_table(struct parse *parse, const struct domain_table *table,
-                                const struct serve_list *serves)
+enum err_code domains_of_table(struct parse *parse, const struct domain_table *table,
+                               const struct serve *serves, uint32_t serve_count,
+                               struct domains *out)
 {
-    struct domains *domains = &parse->flag->domains;
     struct {
         const struct domain_table *only;
         struct domain_table table;
@@ -175,13 +174,13 @@ static enum err_code keep_table(struct parse *parse, const struct domain_table *
         return no_memory(parse->err);
     kept->table = *table;
     kept->only = &kept->table;
-    *domains = (struct domains){.tables = &kept->only,
-                                .table_count = 1,
-                                .count = table->count,
-                                .any_exact = table->any_exact,
-                                .any_wild = table->any_wild,
-                                .serves = serves->at,
-                                .serve_count = serves->count};
+    *out = (struct domains){.tables = &kept->only,
+                            .table_count = 1,
+                            .count = table->count,
+                            .any_exact = table->any_exact,
+                            .any_wild = table->any_wild,
+                            .serves = serves,
+                            .serve_count = serve_count};
     return ERR_OK;
 }
 
@@ -206,7 +205,7 @@ enum err_code domains_parse(struct parse *parse, const struct json *document)
     if (rc == ERR_OK)
         rc = domain_table_seal(&table, parse->arena, &names, parse->err);
     if (rc == ERR_OK)
-        rc = keep_table(parse, &table, &serves);
+        rc = domains_of_table(parse, &table, serves.at, serves.count, &parse->flag->domains);
     buf_fini(&names);
     free(serves.slots);
     return rc;

@@ -8,38 +8,90 @@
 #include "base/limits.h"
 #include "flags/model.h"
 
-static enum err_code parse_when(struct parse *parse, const struct json *when, const char *at,
-                                struct rule *rule)
+/* Every segment that the condition names must be one that can be asked. */
+static enum err_code take_segments(struct parse *parse, const char *at, bool *reads_now)
 {
-    const char *source = json_text(when);
+    struct segments *segments = parse->segments;
+
+    for (size_t i = 0; segments->any_asked && i < segments->count; i++) {
+        const struct segment *segment = &segments->at[i];
+
+        if (!segments->asked[i])
+            continue;
+        if (segment->unusable != NULL)
+            return err_set(parse->err, ERR_INVALID, "%s: segment '%.80s' cannot be used: %.300s",
+                           at, segment->key, segment->unusable);
+        *reads_now = *reads_now || segment->reads_now;
+    }
+    return ERR_OK;
+}
+
+static enum err_code compile(struct parse *parse, const char *source, const char *at,
+                             struct condition **out, bool *reads_now)
+{
     struct condition_diag diag = {0};
     enum condition_status status;
     const char *type;
+
+    if (parse->segments->any_asked) {
+        memset(parse->segments->asked, 0, parse->segments->count * sizeof *parse->segments->asked);
+        parse->segments->any_asked = false;
+    }
+    status = condition_compile(parse->env, source, strlen(source), out, &diag);
+    if (status == CONDITION_NOMEM)
+        return no_memory(parse->err);
+    if (status != CONDITION_OK)
+        return err_set(parse->err, ERR_INVALID, "%s: line %u, column %u: %s%s%s%s", at, diag.line,
+                       diag.column, diag.msg, diag.hint[0] != '\0' ? " (" : "", diag.hint,
+                       diag.hint[0] != '\0' ? ")" : "");
+    type = condition_result_type(*out);
+    if (strcmp(type, "bool") != 0 && strcmp(type, "dyn") != 0)
+        return err_set(parse->err, ERR_INVALID, "%s: gives %.40s; it must give true or false", at,
+                       type);
+    *reads_now = *reads_now || condition_reads(*out, "now");
+    return parse->flag != NULL ? take_segments(parse, at, reads_now) : ERR_OK;
+}
+
+enum err_code when_parse(struct parse *parse, const struct json *when, const char *at,
+                         struct condition **out, bool *reads_now)
+{
+    const char *source = json_text(when);
     size_t len;
 
     if (source == NULL)
         return err_set(parse->err, ERR_INVALID,
-                       "%s.when: %s; it must be a condition such as \"plan == 'pro'\"", at,
+                       "%s: %s; it must be a condition such as \"plan == 'pro'\"", at,
                        kind_of(when));
     len = strlen(source);
     if (len > LIMIT_CONDITION_BYTES)
-        return err_set(parse->err, ERR_LIMIT, "%s.when: %zu bytes; at most %u are allowed", at, len,
+        return err_set(parse->err, ERR_LIMIT, "%s: %zu bytes; at most %u are allowed", at, len,
                        LIMIT_CONDITION_BYTES);
-    status = condition_compile(parse->env, source, len, &rule->when, &diag);
-    if (status == CONDITION_NOMEM)
-        return no_memory(parse->err);
-    if (status != CONDITION_OK)
-        return err_set(parse->err, ERR_INVALID, "%s.when: line %u, column %u: %s%s%s%s", at,
-                       diag.line, diag.column, diag.msg, diag.hint[0] != '\0' ? " (" : "",
-                       diag.hint, diag.hint[0] != '\0' ? ")" : "");
-    type = condition_result_type(rule->when);
-    if (strcmp(type, "bool") != 0 && strcmp(type, "dyn") != 0)
+    return compile(parse, source, at, out, reads_now);
+}
+
+/* "segment": "beta" is the condition segment("beta"). */
+static enum err_code parse_whom(struct parse *parse, const struct json *json, const char *at,
+                                struct rule *rule)
+{
+    const struct json *when = json_get(json, "when"), *segment = json_get(json, "segment");
+    const char *name = json_text(segment);
+    char where[64], source[LIMIT_KEY_BYTES + 16];
+
+    snprintf(where, sizeof where, "%s.%s", at, segment != NULL ? "segment" : "when");
+    if (segment == NULL)
+        return when_parse(parse, when, where, &rule->when, &parse->flag->reads_now);
+    if (when != NULL)
         return err_set(parse->err, ERR_INVALID,
-                       "%s.when: gives %.40s; a rule's condition must give true or false", at,
-                       type);
-    if (condition_reads(rule->when, "now"))
-        parse->flag->reads_now = true;
-    return ERR_OK;
+                       "%s: stands beside \"when\"; write one of them, or segment(\"...\") in the "
+                       "condition",
+                       where);
+    if (name == NULL || !key_is_good(name) ||
+        segment_find(parse->segments, name, strlen(name)) == NULL)
+        return err_set(parse->err, ERR_INVALID, "%s: there is no segment '%.80s'", where,
+                       name != NULL ? name : kind_of(segment));
+    snprintf(source, sizeof source, "segment(\"%s\")", name);
+    rule->segment = segment_find(parse->segments, name, strlen(name));
+    return compile(parse, source, where, &rule->when, &parse->flag->reads_now);
 }
 
 static enum err_code parse_rule_name(struct parse *parse, const struct json *json, size_t index,
@@ -92,7 +144,7 @@ static enum err_code parse_rule(struct parse *parse, const struct json *json, si
     rc = serve_parse(parse, json_get(json, "serve"), where, false, &rule->serve);
     if (rc != ERR_OK)
         return rc;
-    return parse_when(parse, json_get(json, "when"), at, rule);
+    return parse_whom(parse, json, at, rule);
 }
 
 enum err_code rules_parse(struct parse *parse, const struct json *document)

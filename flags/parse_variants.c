@@ -111,11 +111,25 @@ static int compare_individuals(const void *a, const void *b)
     return (x->len > y->len) - (x->len < y->len);
 }
 
+bool individuals_sort(struct individual *all, size_t count, const char **twice)
+{
+    if (count > 0)
+        qsort(all, count, sizeof *all, compare_individuals);
+    for (size_t i = 1; i < count; i++) {
+        if (compare_individuals(&all[i - 1], &all[i]) == 0) {
+            *twice = all[i].key;
+            return false;
+        }
+    }
+    return true;
+}
+
 enum err_code individual_parse(struct parse *parse, const struct json *document)
 {
     const struct json *object = json_get(document, "individual");
     size_t count = json_count(object), n = 0;
     struct individual *all;
+    const char *twice;
 
     if (object == NULL)
         return ERR_OK;
@@ -147,12 +161,8 @@ enum err_code individual_parse(struct parse *parse, const struct json *document)
         if (all[n].key == NULL)
             return no_memory(parse->err);
     }
-    qsort(all, n, sizeof *all, compare_individuals);
-    for (size_t i = 1; i < n; i++) {
-        if (compare_individuals(&all[i - 1], &all[i]) == 0)
-            return err_set(parse->err, ERR_INVALID, "individual: '%.80s' stands there twice",
-                           all[i].key);
-    }
+    if (!individuals_sort(all, n, &twice))
+        return err_set(parse->err, ERR_INVALID, "individual: '%.80s' stands there twice", twice);
     parse->flag->individuals = all;
     parse->flag->individual_count = n;
     return ERR_OK;

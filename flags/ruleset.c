@@ -74,7 +74,7 @@ static enum err_code add_flag(struct ruleset *rules, const struct json *document
 {
     struct flag *flag = &rules->flags[rules->count];
     struct err why = {0};
-    struct parse parse = {&rules->arena, rules->env, &rules->paths, flag, &why};
+    struct parse parse = {&rules->arena, rules->env, &rules->paths, &rules->segments, flag, &why};
     enum err_code rc = flag_parse(&parse, document);
     const char *key = json_text(json_get(document, "key"));
 
@@ -134,7 +134,8 @@ static enum err_code read_header(struct ruleset *rules, const struct json *docum
     return rules->environment != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "out of memory");
 }
 
-static enum err_code build(struct ruleset *rules, const struct json *document, struct err *err)
+static enum err_code build(struct ruleset *rules, const struct json *document, bool whole,
+                           struct err *err)
 {
     const struct json *flags = json_get(document, "flags");
     size_t count, targeting;
@@ -146,29 +147,34 @@ static enum err_code build(struct ruleset *rules, const struct json *document, s
     if (count > LIMIT_FLAGS)
         return err_set(err, ERR_LIMIT, "ruleset: %zu flags; at most %u are allowed", count,
                        LIMIT_FLAGS);
-    rules->env = flag_condition_env();
+    rules->env = flag_condition_env(segment_known, &rules->segments, segment_ask);
     rules->flags = arena_zero(&rules->arena, count + 1, sizeof *rules->flags);
     if (rules->env == NULL || rules->flags == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     rules->seed = (uint32_t)(random_unit() * 4294967296.0);
     rc = key_paths_add(&rules->paths, &rules->arena, "targetingKey", &targeting, err);
+    if (rc == ERR_OK)
+        rc = segments_parse(rules, json_get(document, "segments"), err);
     for (const struct json *at = json_first(flags); rc == ERR_OK && at != NULL; at = json_next(at))
         rc = add_flag(rules, at, err);
     if (rc == ERR_OK)
         rc = sort_flags(rules, err);
     if (rc == ERR_OK)
         rc = index_flags(rules, err);
+    if (rc == ERR_OK && whole)
+        rc = prerequisites_link(rules, NULL, err);
     return rc;
 }
 
-enum err_code ruleset_build(const struct json *document, struct ruleset **out, struct err *err)
+static enum err_code make(const struct json *document, bool whole, struct ruleset **out,
+                          struct err *err)
 {
     struct ruleset *rules = calloc(1, sizeof *rules);
     enum err_code rc;
 
     if (rules == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
-    rc = build(rules, document, err);
+    rc = build(rules, document, whole, err);
     if (rc != ERR_OK) {
         ruleset_free(rules);
         return rc;
@@ -177,12 +183,24 @@ enum err_code ruleset_build(const struct json *document, struct ruleset **out, s
     return ERR_OK;
 }
 
+enum err_code ruleset_build(const struct json *document, struct ruleset **out, struct err *err)
+{
+    return make(document, true, out, err);
+}
+
+enum err_code ruleset_build_unlinked(const struct json *document, struct ruleset **out,
+                                     struct err *err)
+{
+    return make(document, false, out, err);
+}
+
 void ruleset_free(struct ruleset *rules)
 {
     if (rules == NULL)
         return;
     for (size_t i = 0; i < rules->count; i++)
         flag_fini(&rules->flags[i]);
+    segments_fini(&rules->segments);
     condition_env_free(rules->env);
     key_paths_fini(&rules->paths);
     arena_fini(&rules->arena);

@@ -38,20 +38,30 @@ static enum err_code parse_context(const char *text, struct json **out, struct e
     return json_parse(text, len, out, err);
 }
 
+/* How long ago the server confirmed the ruleset; false: that is not known. */
+static bool age_of(const lockstep_client *client, int64_t *age_us, bool *from_cache)
+{
+    int64_t confirmed_us = atomic_load(&client->confirmed_us);
+
+    *from_cache = confirmed_us == NEVER;
+    if (*from_cache)
+        confirmed_us = client->cached_us;
+    *age_us = confirmed_us == NEVER ? -1 : boot_us() - confirmed_us;
+    return confirmed_us != NEVER;
+}
+
 /* A tied flag may only be answered from a ruleset that the server confirmed within the lease: the
  * schema may have moved on meanwhile. */
 static enum lease_answer may_answer(const lockstep_client *client, const struct flag *flag)
 {
     struct lease_terms terms = lease_terms_of(flag_lease_s(flag));
-    int64_t confirmed_us = atomic_load(&client->confirmed_us);
-    bool from_cache = confirmed_us == NEVER;
+    int64_t age_us;
+    bool from_cache;
 
     if (terms.lease_us == 0)
         return LEASE_RULES;
-    if (from_cache)
-        confirmed_us = client->cached_us;
-    return confirmed_us == NEVER ? LEASE_NONE
-                                 : lease_answer(&terms, boot_us() - confirmed_us, from_cache);
+    return age_of(client, &age_us, &from_cache) ? lease_answer(&terms, age_us, from_cache)
+                                                : LEASE_NONE;
 }
 
 static void decide(lockstep_client *client, const struct ruleset *rules, const char *key,
@@ -90,6 +100,7 @@ static void decide(lockstep_client *client, const struct ruleset *rules, const c
         refuse(out, FLAG_INVALID_CONTEXT, err.msg);
         return;
     }
+    (void)age_of(client, &ctx.age_us, &ctx.from_cache); /* for tied flags that this one asks for */
     evaluate_flag(rules, flag, &ctx, out);
     context_fini(&ctx);
 }

@@ -208,7 +208,8 @@ static void host_functions(void **state)
 
 static bool known(void *ctx, const char *name, size_t len)
 {
-    (void)ctx;
+    if (name == NULL)
+        return ctx == NULL; /* a name that is no constant */
     return len == 4 && memcmp(name, "beta", 4) == 0;
 }
 
@@ -239,7 +240,12 @@ static void segments(void **state)
     condition_free(cond);
     cond = must_compile(env, "segment(x)");
     assert_int_equal(condition_run(cond, &in, &out, &diag), CONDITION_EVAL);
+    assert_string_equal(diag.msg, "segment 'gamma' cannot be decided");
     condition_free(cond);
+    condition_env_set_segments(env, known, &in, in_segment);
+    assert_int_equal(compile_status(env, "segment(x)", &diag), CONDITION_TYPE);
+    assert_string_equal(diag.msg, "the name of a segment must be a constant string here");
+    condition_free(must_compile(env, "segment('beta')"));
     condition_env_free(env);
 }
 

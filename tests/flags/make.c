@@ -40,13 +40,21 @@ struct json *make_flag(const char *members)
     return flag;
 }
 
-struct ruleset *make_rules_of(struct json *const *flags)
+struct ruleset *make_rules_with_of(const char *members, struct json *const *flags)
 {
     struct json *document = make_json("{'format':1,'environment':'test','epoch':1,'revision':1}");
-    struct json *array = json_array();
+    struct json *array = json_array(), *more;
+    char *object = malloc(strlen(members) + 3);
     struct ruleset *rules = NULL;
     struct err err = {0};
 
+    assert_non_null(object);
+    snprintf(object, strlen(members) + 3, "{%s}", members);
+    more = make_json(object);
+    free(object);
+    for (struct json *at = json_first(more); at != NULL; at = json_next(at))
+        assert_non_null(json_put(document, json_key(at), json_copy(at)));
+    json_free(more);
     for (; *flags != NULL; flags++)
         assert_non_null(json_append(array, *flags));
     assert_non_null(json_put(document, "flags", array));
@@ -54,6 +62,11 @@ struct ruleset *make_rules_of(struct json *const *flags)
         fail_msg("%s", err.msg);
     json_free(document);
     return rules;
+}
+
+struct ruleset *make_rules_of(struct json *const *flags)
+{
+    return make_rules_with_of("", flags);
 }
 
 struct decision decide(const struct ruleset *rules, const char *key, const char *context)

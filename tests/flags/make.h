@@ -24,6 +24,10 @@ struct json *make_flag(const char *members);
 /* A ruleset of these documents (the last is NULL; they are freed), epoch 1, revision 1. */
 struct ruleset *make_rules_of(struct json *const *flags);
 #define make_rules(...) make_rules_of((struct json *const[]){__VA_ARGS__})
+/* The same with more members, such as "'segments':[...]". */
+struct ruleset *make_rules_with_of(const char *members, struct json *const *flags);
+#define make_rules_with(members, ...)                                                              \
+    make_rules_with_of(members, (struct json *const[]){__VA_ARGS__})
 /* Evaluates the flag "f" (or key) and gives the decision; lent by rules. */
 struct decision decide(const struct ruleset *rules, const char *key, const char *context);
 /* "on SPLIT domain acme.com TARGETING_KEY_MISSING": variant, reason, where, rule, error. */

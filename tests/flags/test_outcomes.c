@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "flags/world.h"
 
 struct seen {
     bool a, b, c, off;
@@ -53,8 +54,16 @@ static const char *random_serve(uint32_t *random)
     return PICK(random, serves);
 }
 
-static struct json *random_flag(uint32_t *random)
+#define SEGMENTS                                                                                   \
+    "[{'key':'staff','keys':['u1'],'domains':['acme.com']},{'key':'beta','when':'plan == `pro` "   \
+    "|| "                                                                                          \
+    "segment(`staff`)'}]"
+
+static struct json *random_flag(uint32_t *random, bool asks)
 {
+    static const char *const segments[] = {"staff", "beta"};
+    static const char *const wanted[] = {"['a']", "['a','b']", "['off']", "['a','b','c','off']"};
+    static const char *const ranges[] = {"[]", "[[0,50]]", "[[20,40],[60,80]]", "[[0,100]]"};
     static const char *const conditions[] = {
         "plan == `pro`",
         "level > 3",
@@ -66,6 +75,8 @@ static struct json *random_flag(uint32_t *random)
         "level > 3 || plan == `pro`",
         "  true ",
         "!false",
+        "segment(`staff`)",
+        "segment(`beta`) || level > 3",
     };
     static const char *const domains[] = {"acme.com", "*.acme.com", "com", "*.com", "a.acme.com"};
     static const char *const keys[] = {"u1", "u2", "u3", "u4"};
@@ -81,11 +92,19 @@ static struct json *random_flag(uint32_t *random)
         buf_print(&text, ",'domains':{'%s':%s}", PICK(random, domains),
                   next_number(random) % 4 == 0 ? "{'rules':true}" : random_serve(random));
     buf_text(&text, ",'rules':[");
-    for (uint32_t i = 0, n = next_number(random) % 3; i < n; i++)
-        buf_print(&text, "%s{'when':'%s','serve':%s,'on_error':'%s'}", i > 0 ? "," : "",
-                  PICK(random, conditions), random_serve(random),
+    for (uint32_t i = 0, n = next_number(random) % 3; i < n; i++) {
+        bool segment = next_number(random) % 6 == 0;
+
+        buf_print(&text, "%s{'%s':'%s','serve':%s,'on_error':'%s'}", i > 0 ? "," : "",
+                  segment ? "segment" : "when",
+                  segment ? PICK(random, segments) : PICK(random, conditions), random_serve(random),
                   next_number(random) % 2 ? "skip" : "stop");
+    }
     buf_print(&text, "],'fallthrough':%s", random_serve(random));
+    if (asks && next_number(random) % 2)
+        buf_print(&text, ",'prerequisites':[{'flag':'g','variants':%s}]", PICK(random, wanted));
+    if (asks && next_number(random) % 3 == 0)
+        buf_print(&text, ",'layer':{'key':'l','salt':'l','ranges':%s}", PICK(random, ranges));
     flag = make_flag(text.at);
     buf_fini(&text);
     return flag;
@@ -106,20 +125,31 @@ static const char *random_context(uint32_t *random, char out[200])
     return out;
 }
 
+static const struct json *find_g(void *ctx, const char *key)
+{
+    return strcmp(key, "g") == 0 ? ctx : NULL;
+}
+
 static void no_answer_is_missed(void **state)
 {
+    struct json *segments = make_json(SEGMENTS);
     uint32_t random = 20260101;
     unsigned answers = 0, sharp = 0;
 
     (void)state;
     for (int round = 0; round < 1500; round++) {
-        struct json *flag = random_flag(&random);
-        struct json *copy = json_copy(flag);
-        struct ruleset *rules = make_rules(flag, NULL);
+        struct json *flag = random_flag(&random, true), *other = random_flag(&random, false);
+        struct json *copy = json_copy(flag), *copy_of_other;
+        struct flag_world world = {.segments = segments, .flag = find_g};
+        struct ruleset *rules;
         struct seen seen = {0};
         struct err err = {0};
 
-        if (flag_outcomes(copy, note, &seen, &err) != ERR_OK)
+        json_put_text(other, "key", "g");
+        copy_of_other = json_copy(other);
+        world.ctx = copy_of_other;
+        rules = make_rules_with("'segments':" SEGMENTS, flag, other, NULL);
+        if (flag_outcomes_in(copy, &world, note, &seen, &err) != ERR_OK)
             fail_msg("%s", err.msg);
         sharp += !(seen.a && seen.b && seen.c && seen.off);
         for (int i = 0; i < 40; i++) {
@@ -137,8 +167,10 @@ static void no_answer_is_missed(void **state)
         }
         buf_fini(&seen.text);
         ruleset_free(rules);
+        json_free(copy_of_other);
         json_free(copy);
     }
+    json_free(segments);
     assert_int_equal(answers, 60000);
     assert_true(sharp > 1000); /* naming everything always would be no use */
 }

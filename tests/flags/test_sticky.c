@@ -188,6 +188,78 @@ static void flags_and_ramp_and_split_are_independent(void **state)
     }
 }
 
+/* What a reader of the wire, or another server that was given the export, makes of the flag. */
+static void export_and_import_change_nobody(void **state)
+{
+    static const char *const forms[] = {
+        "'fallthrough':{'ramp':{'percent':33.333,'variant':'on'}}",
+        "'variants':{'on':true,'off':false},'fallthrough':{'split':{'on':[[10,20],[50,90]],'off':[["
+        "0,10],[20,50],[90,100]]}}",
+        "'domains':{'acme.com':{'ramp':{'percent':12.5,'split':{'on':70,'off':30}}}}",
+        "'layer':{'key':'l','salt':'x','ranges':[[0,20],[40,61.5]]},'fallthrough':{'variant':'on'}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        struct json *flag = make_flag(forms[i]);
+        char *wire = json_print_canonical(flag), *members;
+        unsigned char *before = answers(forms[i], MAILS, "{'domain':'acme.com'}"), *after;
+
+        wire[strlen(wire) - 1] = '\0';
+        members = wire + 1; /* of {...}: takes the place of every member */
+        after = answers(members, MAILS, "{'domain':'acme.com'}");
+        assert_true(count(before) > 0 && count(before) < SUBJECTS);
+        assert_memory_equal(before, after, SUBJECTS);
+        free(before);
+        free(after);
+        free(wire);
+        json_free(flag);
+    }
+}
+
+/* Pausing is the state, or a percentage of 0: what comes back is what was there. */
+static void a_pause_changes_nobody(void **state)
+{
+    const char *ramp = "'fallthrough':{'ramp':{'percent':40,'variant':'on'}}";
+    unsigned char *first = answers(ramp, NUMBERS, "{}"), *again;
+    unsigned char *off = answers("'state':'off','fallthrough':{'ramp':{'percent':40,'variant':'on'}"
+                                 "}",
+                                 NUMBERS, "{}");
+    unsigned char *none =
+        answers("'fallthrough':{'ramp':{'percent':0,'variant':'on'}}", NUMBERS, "{}");
+
+    (void)state;
+    assert_int_equal(count(off), 0);
+    assert_int_equal(count(none), 0);
+    again = answers(ramp, NUMBERS, "{}");
+    assert_memory_equal(first, again, SUBJECTS);
+    free(first);
+    free(off);
+    free(none);
+    free(again);
+}
+
+/* The layer's bucket says nothing about the ramp's or the split's inside it. */
+static void a_layer_is_independent_of_what_is_in_it(void **state)
+{
+    (void)state;
+    for (int names = NUMBERS; names <= DOMAINS; names++) {
+        unsigned char *layer = answers("'layer':{'key':'l','salt':'x','ranges':[[0,30]]},"
+                                       "'fallthrough':{'variant':'on'}",
+                                       (enum names)names, "{}");
+        unsigned char *ramp = answers("'fallthrough':{'ramp':{'percent':30,'variant':'on'}}",
+                                      (enum names)names, "{}");
+        unsigned char *split =
+            answers("'fallthrough':{'split':{'on':30,'off':70}}", (enum names)names, "{}");
+
+        assert_true(chi_square(layer, ramp) < 15.1);
+        assert_true(chi_square(layer, split) < 15.1);
+        free(layer);
+        free(ramp);
+        free(split);
+    }
+}
+
 static void thousandths_are_exact(void **state)
 {
     unsigned char *set =
@@ -210,6 +282,9 @@ int main(void)
         cmocka_unit_test(lowering_takes_back_what_came_last),
         cmocka_unit_test(a_split_stays_while_its_ramp_grows),
         cmocka_unit_test(flags_and_ramp_and_split_are_independent),
+        cmocka_unit_test(export_and_import_change_nobody),
+        cmocka_unit_test(a_pause_changes_nobody),
+        cmocka_unit_test(a_layer_is_independent_of_what_is_in_it),
         cmocka_unit_test(thousandths_are_exact),
     };
 

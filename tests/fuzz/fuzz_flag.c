@@ -1,5 +1,6 @@
 /*
- * A flag's document and, behind a byte 0xff, an evaluation context. What flag_check() takes a ruleset
+ * A flag's document (or a ruleset, where "flags" is an array, or a layer, where it is anything else) and,
+ * behind a byte 0xff, an evaluation context. What flag_check() takes a ruleset
  * can use; whatever is evaluated, the answer is one of flag_outcomes(), and the document gives the
  * same answer after it has travelled as canonical JSON.
  */
@@ -12,7 +13,10 @@
 #include "base/json.h"
 #include "flags/diff.h"
 #include "flags/evaluate.h"
+#include "flags/layer.h"
+#include "flags/reweigh.h"
 #include "flags/ruleset.h"
+#include "flags/world.h"
 
 #define NOW_MS INT64_C(1767225600000)
 
@@ -172,6 +176,130 @@ static void check_flag(struct json *flag, const struct json *attributes)
     }
 }
 
+/* ---- a whole ruleset, with segments, prerequisites and layers ---- */
+
+static void ask_all(const struct ruleset *rules, const struct json *attributes)
+{
+    static struct context ctx;
+    struct err err = {0};
+
+    if (context_init(&ctx, rules, attributes, NOW_MS, &err) != ERR_OK) {
+        return;
+    }
+    for (size_t i = 0; i < ruleset_count(rules); i++) {
+        const struct flag *flag = ruleset_at(rules, i);
+        struct decision decision;
+
+        evaluate_flag(rules, flag, &ctx, &decision);
+        CHECK((decision.variant != NULL) == (flag_unusable(flag) == NULL));
+        check_explain(rules, flag, &ctx, &decision);
+    }
+    context_fini(&ctx);
+}
+
+static const struct json *find_flag(void *ctx, const char *key)
+{
+    for (const struct json *at = json_first(ctx); at != NULL; at = json_next(at)) {
+        if (strcmp(json_get_text(at, "key", ""), key) == 0) {
+            return at;
+        }
+    }
+    return NULL;
+}
+
+static void see_name(void *ctx, enum flag_name_kind kind, const char *key)
+{
+    (void)ctx;
+    CHECK(kind == NAMES_FLAG || kind == NAMES_SEGMENT);
+    CHECK(key != NULL);
+}
+
+/* What is checked in the world of its ruleset can be used in it, and answers what it said it could. */
+static void check_in_world(struct json *document, const struct ruleset *rules)
+{
+    const struct json *segments = json_get(document, "segments");
+    struct flag_world world = {.segments = json_kind(segments) == JSON_ARRAY ? segments : NULL,
+                               .flag = find_flag,
+                               .ctx = json_get(document, "flags")};
+    static struct context ctx;
+    struct err err = {0};
+
+    CHECK(context_init(&ctx, rules, NULL, NOW_MS, &err) == ERR_OK);
+    for (const struct json *at = json_first(world.ctx); at != NULL; at = json_next(at)) {
+        const char *key = json_text(json_get(at, "key"));
+        const struct flag *flag = key != NULL ? ruleset_find(rules, key) : NULL;
+        struct wanted wanted = {.variant = ""};
+        struct decision decision;
+
+        CHECK(flag_names(at, see_name, NULL, &err) == ERR_OK);
+        if (flag_check_in(at, &world, &err) != ERR_OK || flag == NULL) {
+            continue;
+        }
+        if (flag_unusable(flag) != NULL) {
+            fuzz_fail("flag_check_in() takes what cannot be used: %s", flag_unusable(flag));
+        }
+        evaluate_flag(rules, flag, &ctx, &decision);
+        wanted.variant = decision.variant;
+        CHECK(flag_outcomes_in(at, &world, see, &wanted, &err) == ERR_OK && wanted.found);
+    }
+    for (const struct json *at = json_first(world.segments); at != NULL; at = json_next(at)) {
+        CHECK(segment_check(at, &world, &err) == ERR_OK || err.msg[0] != 0);
+    }
+    context_fini(&ctx);
+}
+
+static void check_ruleset(struct json *document, const struct json *attributes)
+{
+    struct ruleset *rules = NULL;
+    struct err err = {0};
+
+    if (ruleset_build(document, &rules, &err) != ERR_OK) {
+        CHECK(err.code != ERR_OK && err.msg[0] != '\0');
+        return;
+    }
+    ask_all(rules, NULL);
+    if (attributes != NULL) {
+        ask_all(rules, attributes);
+    }
+    check_in_world(document, rules);
+    ruleset_free(rules);
+}
+
+/* ---- layers, and splits that change ---- */
+
+static void check_layer(struct json *layer)
+{
+    struct json *before = json_copy(layer);
+    struct err err = {0};
+
+    if (layer_check(layer, &err) == ERR_OK) {
+        const struct json *first = json_first(json_get(layer, "flags"));
+        char key[200];
+
+        snprintf(key, sizeof key, "%s", first != NULL ? json_key(first) : "new");
+        if (layer_resize(layer, key, 12.5, &err) == ERR_OK) {
+            CHECK(layer_check(layer, &err) == ERR_OK);
+            CHECK(!(layer_moved(before, layer) > 0));
+        }
+        json_free(layer_part_json(layer, key));
+    } else {
+        CHECK(err.msg[0] != '\0');
+        (void)layer_moved(before, layer);
+    }
+    json_free(before);
+}
+
+static void check_reweighed(const struct json *flag, const struct json *other)
+{
+    struct json *after = json_copy(flag);
+    struct err err = {0};
+    bool good = flag_check(flag, &err) == ERR_OK;
+
+    CHECK(flag_keep_ranges(other, after));
+    CHECK(!good || flag_check(after, &err) == ERR_OK);
+    json_free(after);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str document, context;
@@ -180,8 +308,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_halves(data, size, &document, &context);
     flag = parse(document);
     attributes = context.len > 0 ? parse(context) : NULL;
-    if (flag != NULL) {
+    if (flag != NULL && json_kind(json_get(flag, "flags")) == JSON_ARRAY) {
+        check_ruleset(flag, attributes);
+    } else if (flag != NULL && json_get(flag, "flags") != NULL) {
+        check_layer(flag);
+    } else if (flag != NULL) {
         check_flag(flag, attributes);
+        check_reweighed(flag, attributes);
     }
     json_free(flag);
     json_free(attributes);
