@@ -2,7 +2,8 @@
  * plan - what apply would do, as a value: the entries of migrate_plan()'s report, and their digests.
  *
  * A phase's digest covers the migration's file, the generated statements, the gate's text, the states
- * it leads from and to, and the schema of the table as the application has it. It does not cover
+ * it leads from and to, and the schema of the table as the application has it: with its constraints,
+ * indexes, and the views and triggers that name it. It does not cover
  * counts, times, or what a flag answers. "covers" has a digest of each, so that a difference has a
  * name.
  */

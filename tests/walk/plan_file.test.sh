@@ -88,6 +88,21 @@ sql "CREATE TRIGGER mine AFTER DELETE ON person BEGIN DELETE FROM used; END"
 exits "a trigger" 3 "$m" apply --plan "$work/plan.json" --to contracted
 says "a trigger: said" "*contract: not as it was planned: the application changed the schema*"
 sql "DROP TRIGGER mine"
+# differs WHAT DO UNDO: each closes the plan, and taking it back opens it
+differs() {
+    sql "$2"
+    exits "$1" 3 "$m" apply --plan "$work/plan.json" --to contracted
+    says "$1: said" "*contract: not as it was planned:*the application changed the schema*"
+    sql "$3"
+}
+differs "an index" "CREATE INDEX by_age ON person(age)" "DROP INDEX by_age"
+differs "a view" "CREATE VIEW old AS SELECT age FROM person" "DROP VIEW old"
+differs "a CHECK" "PRAGMA writable_schema=1; UPDATE sqlite_master SET sql = replace(sql, 'age INTEGER', 'age INTEGER CHECK(age > 0)') WHERE name = 'person'" \
+    "PRAGMA writable_schema=1; UPDATE sqlite_master SET sql = replace(sql, ' CHECK(age > 0)', '') WHERE name = 'person'"
+differs "a DEFAULT" "PRAGMA writable_schema=1; UPDATE sqlite_master SET sql = replace(sql, 'age INTEGER', 'age INTEGER DEFAULT 1') WHERE name = 'person'" \
+    "PRAGMA writable_schema=1; UPDATE sqlite_master SET sql = replace(sql, ' DEFAULT 1', '') WHERE name = 'person'"
+sql "CREATE VIEW elsewhere_too AS SELECT x FROM elsewhere; CREATE TABLE elsewhere(x); CREATE INDEX there ON elsewhere(x)"
+exits "what names other tables is no change" 0 "$m" apply --plan "$work/plan.json" --to contracted --wait 3s
 exits "back to pending" 0 "$m" rollback
 exits "a plan that begins elsewhere" 0 "$m" plan 0002 --out "$work/whole.json"
 exits "in-sync again" 0 "$m" apply 0002 --to in-sync
