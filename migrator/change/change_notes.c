@@ -4,6 +4,7 @@
 #include "migrator/change/change_parts.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "migrator/sql/default_value.h"
 
@@ -66,6 +67,62 @@ static void note_old_inserts(const struct change *change, struct json *notes, st
                               "computed: each counts as a write of old code, and contract "
                               "asks for --override-gate old-writes-idle --reason TEXT",
                               change->drop_old[i]));
+    }
+}
+
+static bool is_kept(const struct change *change, const char *column)
+{
+    const struct phased *phased = change->phased;
+
+    for (size_t i = 0; i < phased->add_count; i++) {
+        if (strcasecmp(phased->add[i].name, column) == 0) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < phased->drop_count; i++) {
+        if (strcasecmp(change->drop_now[i], column) == 0 ||
+            strcasecmp(phased->drop[i].name, column) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_read_back(const struct phased *phased, const char *added)
+{
+    bool is = false;
+
+    for (size_t i = 0; i < phased->drop_count; i++) {
+        is = is ||
+             (phased->drop[i].reverse != NULL && expression_uses(phased->drop[i].reverse, added));
+    }
+    return is;
+}
+
+/* Two writers of one value: what a column that stays says, and what new code wrote. */
+static void note_kept(const struct change *change, struct json *notes, struct arena *arena)
+{
+    const struct phased *phased = change->phased;
+
+    for (size_t i = 0; i < phased->add_count; i++) {
+        const struct phased_add *add = &phased->add[i];
+        for (size_t k = 0; add->forward != NULL && k < change->shape.count; k++) {
+            const char *column = change->shape.columns[k].name;
+            if (!is_kept(change, column) || !expression_uses(add->forward, column)) {
+                continue;
+            }
+            add_note(notes,
+                     is_read_back(phased, add->name)
+                         ? arena_print(arena,
+                                       "%s is made from %s too, which stays: once new code has "
+                                       "written %s itself, an UPDATE of %s leaves it as it is, for "
+                                       "the old columns still follow from it",
+                                       add->name, column, add->name, column)
+                         : arena_print(arena,
+                                       "%s is made from %s, which stays: until contract an UPDATE "
+                                       "of %s makes %s anew, also over what new code wrote there",
+                                       add->name, column, column, add->name));
+        }
     }
 }
 
@@ -143,6 +200,7 @@ void change_notes(const struct change *change, enum mig_state from, struct json 
     }
     if (from < MIG_CONTRACTED) {
         note_old_inserts(change, notes, arena);
+        note_kept(change, notes, arena);
         note_way_back(change, notes, arena);
     }
     for (size_t i = 0; i < change->phased->alter_count && from < MIG_CONTRACTED; i++) {

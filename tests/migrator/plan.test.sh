@@ -142,5 +142,22 @@ echo "CREATE TABLE extra(id INTEGER PRIMARY KEY)" >migrations/0002_note.sql
 plan odd.db
 same "odd schema: plan" 0 $?
 same "odd schema: all phases" "$four" "$(phases 0003_split)"
+# A column that stays and is read by forward: which of two writers wins.
+kept() { # FILE: its notes, and what is in the row after new code wrote the new column, then the other one
+    rm -rf kept.db* kept
+    mkdir -p kept/0001_kept
+    cat >kept/0001_kept/migration.json
+    sqlite3 kept.db "CREATE TABLE t(id INTEGER PRIMARY KEY, first TEXT, last TEXT); INSERT INTO t(first, last) VALUES('a', 'b')"
+    kept=$("$m" plan -d kept.db -m kept -e test)
+    "$m" apply -d kept.db -m kept -e test --to in-sync >/dev/null 2>&1
+    sqlite3 kept.db "UPDATE t SET whole = 'aX'; UPDATE t SET last = 'c'"
+    same "$1" "$2" "$(sqlite3 kept.db "SELECT whole FROM t")"
+}
+kept "kept: what forward gives wins" ac <<<'{"table": "t", "add": {"whole": {"type": "TEXT"}}, "forward": {"whole": "first || last"}}'
+has "kept: said" "*whole is made from last, which stays: until contract an UPDATE of last makes whole anew*" "$kept"
+kept "kept: what new code wrote wins" aX <<<'{"table": "t", "add": {"whole": {"type": "TEXT"}}, "forward": {"whole": "first || last"},
+    "drop": ["first"], "reverse": {"first": "substr(whole, 1, 1)"}}'
+has "kept: said" "*whole is made from last too, which stays: once new code has written whole itself, an UPDATE of last leaves it*" "$kept"
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
