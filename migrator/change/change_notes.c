@@ -99,30 +99,35 @@ static bool is_read_back(const struct phased *phased, const char *added)
     return is;
 }
 
-/* Two writers of one value: what a column that stays says, and what new code wrote. */
+/* Two writers of one value: columns that stay, and what new code wrote. */
 static void note_kept(const struct change *change, struct json *notes, struct arena *arena)
 {
     const struct phased *phased = change->phased;
 
     for (size_t i = 0; i < phased->add_count; i++) {
         const struct phased_add *add = &phased->add[i];
+        const char *kept = NULL;
         for (size_t k = 0; add->forward != NULL && k < change->shape.count; k++) {
             const char *column = change->shape.columns[k].name;
-            if (!is_kept(change, column) || !expression_uses(add->forward, column)) {
-                continue;
+            if (is_kept(change, column) && expression_uses(add->forward, column)) {
+                kept = kept != NULL ? arena_print(arena, "%s or %s", kept, column) : column;
             }
-            add_note(notes,
-                     is_read_back(phased, add->name)
-                         ? arena_print(arena,
-                                       "%s is made from %s too, which stays: once new code has "
-                                       "written %s itself, an UPDATE of %s leaves it as it is, for "
-                                       "the old columns still follow from it",
-                                       add->name, column, add->name, column)
-                         : arena_print(arena,
-                                       "%s is made from %s, which stays: until contract an UPDATE "
-                                       "of %s makes %s anew, also over what new code wrote there",
-                                       add->name, column, column, add->name));
         }
+        if (kept == NULL) {
+            continue;
+        }
+        add_note(
+            notes,
+            is_read_back(phased, add->name)
+                ? arena_print(arena,
+                              "%s hangs on %s too, which stays: once new code has written %s "
+                              "itself, an UPDATE of %s leaves it as it is, for the old columns "
+                              "still follow from it",
+                              add->name, kept, add->name, kept)
+                : arena_print(arena,
+                              "%s is made from what stays: until contract an UPDATE of %s "
+                              "makes %s anew, also over what new code wrote there",
+                              add->name, kept, add->name));
     }
 }
 

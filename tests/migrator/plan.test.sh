@@ -154,10 +154,10 @@ kept() { # FILE: its notes, and what is in the row after new code wrote the new 
     same "$1" "$2" "$(sqlite3 kept.db "SELECT whole FROM t")"
 }
 kept "kept: what forward gives wins" ac <<<'{"table": "t", "add": {"whole": {"type": "TEXT"}}, "forward": {"whole": "first || last"}}'
-has "kept: said" "*whole is made from last, which stays: until contract an UPDATE of last makes whole anew*" "$kept"
+has "kept: said" "*whole is made from what stays: until contract an UPDATE of first or last makes whole anew*" "$kept"
 kept "kept: what new code wrote wins" aX <<<'{"table": "t", "add": {"whole": {"type": "TEXT"}}, "forward": {"whole": "first || last"},
     "drop": ["first"], "reverse": {"first": "substr(whole, 1, 1)"}}'
-has "kept: said" "*whole is made from last too, which stays: once new code has written whole itself, an UPDATE of last leaves it*" "$kept"
+has "kept: said" "*whole hangs on last too, which stays: once new code has written whole itself, an UPDATE of last leaves it*" "$kept"
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
