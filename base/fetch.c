@@ -204,6 +204,13 @@ static bool add_header(struct curl_slist **lines, const char *name, const char *
     return ok;
 }
 
+/* curl would make up a type of its own. */
+static bool add_line_of_type(struct curl_slist **lines, const char *type)
+{
+    return *type == '\0' ? add_line(lines, "Content-Type:")
+                         : add_header(lines, "Content-Type", type);
+}
+
 /* A line end inside a value would smuggle in a header of its own. */
 static bool one_line(const char *value)
 {
@@ -215,7 +222,7 @@ static enum err_code make_headers(const struct fetch_request *request, struct cu
 {
     struct buf bearer = {0};
     bool ok = one_line(request->bearer) && one_line(request->if_none_match) &&
-              one_line(request->if_match);
+              one_line(request->if_match) && one_line(request->body_type);
 
     for (size_t i = 0; request->headers != NULL && request->headers[i] != NULL; i++) {
         ok = ok && one_line(request->headers[i]);
@@ -229,7 +236,9 @@ static enum err_code make_headers(const struct fetch_request *request, struct cu
     }
     ok = ok && add_header(lines, "If-None-Match", request->if_none_match) &&
          add_header(lines, "If-Match", request->if_match) &&
-         add_header(lines, "Content-Type", request->body != NULL ? "application/json" : NULL) &&
+         (request->body == NULL ||
+          add_line_of_type(lines,
+                           request->body_type != NULL ? request->body_type : "application/json")) &&
          add_line(lines, "Expect:") && /* or curl waits a second for 100 Continue */
          add_line(lines, "Accept: application/json");
     for (size_t i = 0; request->headers != NULL && request->headers[i] != NULL; i++) {
@@ -251,6 +260,7 @@ static bool set_options(struct fetch *fetch, struct exchange *exchange, struct c
     SET(CURLOPT_URL, request->url);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS); /* where TLS agrees on it; else 1.1 */
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
     SET(CURLOPT_USERAGENT, "lockstep/" LOCKSTEP_VERSION);

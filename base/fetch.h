@@ -30,7 +30,8 @@ struct fetch_request {
     const char *if_none_match;  /* header value or NULL */
     const char *if_match;       /* header value or NULL */
     const char *const *headers; /* more lines "Name: value", NULL-terminated; or NULL */
-    const char *body;           /* JSON; NULL for none */
+    const char *body;           /* NULL for none */
+    const char *body_type;      /* Content-Type; NULL: application/json; "": is not sent */
     size_t body_len;
     long timeout_ms;           /* whole exchange; 0: 10,000 */
     size_t reply_bytes_max;    /* 0: LIMIT_REPLY_BYTES */

@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/digest.h"
 #include "database/d1.h"
@@ -117,6 +118,20 @@ static enum err_code split_name(const char *name, char **account, const char **d
     return *account != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "out of memory");
 }
 
+/* A service on this machine is none of Cloudflare's, and allows what it likes. */
+static bool is_local(const char *api)
+{
+    static const char *const hosts[] = {"127.", "localhost", "[::1]"};
+    const char *host = strstr(api, "://");
+
+    for (size_t i = 0; host != NULL && i < sizeof hosts / sizeof hosts[0]; i++) {
+        if (strncasecmp(host + 3, hosts[i], strlen(hosts[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum err_code set_up(struct d1 *d1, const struct database_options *options,
                             const char *account, const char *database, struct err *err)
 {
@@ -137,6 +152,12 @@ static enum err_code set_up(struct d1 *d1, const struct database_options *option
     d1->call.fetch = fetch_new();
     d1->call.token = strdup(options->token != NULL ? options->token : "");
     d1->call.base = buf_take(&base);
+    if (options->requests > 0 || !is_local(api)) {
+        d1->call.budget = d1_budget_of(options->token, options->requests);
+        if (d1->call.budget == NULL) {
+            return err_set(err, ERR_NOMEM, "out of memory");
+        }
+    }
     d1->read_only = options->read_only;
     (void)random_hex((D1_SESSION_BYTES - 1) / 2, d1->session);
     if (d1->call.fetch == NULL || d1->call.token == NULL || d1->call.base == NULL) {

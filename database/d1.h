@@ -23,6 +23,7 @@ struct d1 {
     bool read_only, prepared;
     char session[D1_SESSION_BYTES];
     int64_t number; /* of the last batch that was carried out */
+    int64_t given;  /* the last number given to a batch: each has one of its own */
     struct known_query known[D1_KNOWN_QUERIES];
     size_t known_count;
 };

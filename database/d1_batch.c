@@ -1,5 +1,6 @@
 #include "database/d1.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,37 +64,83 @@ static bool changes_rows(const char *sql)
     return false;
 }
 
+/* "CREATE UNIQUE INDEX name ...": up to the name. false: no object whose text the schema keeps as it
+ * was sent (IF NOT EXISTS may find another one there, AS SELECT leaves a text of its own). */
+static bool read_create(const char *sql, struct sql_token *kind, struct sql_token *name,
+                        bool *unique, struct str *rest)
+{
+    static const char *const kinds[] = {"TABLE", "INDEX", "VIEW", "TRIGGER"};
+    struct sql_scan scan = sql_scan_start(str_of(sql));
+    struct sql_token token;
+    bool known = false;
+
+    if (!sql_scan_next(&scan, &token) || !sql_token_is(&token, "CREATE") ||
+        !sql_scan_next(&scan, kind)) {
+        return false;
+    }
+    *unique = sql_token_is(kind, "UNIQUE");
+    if (*unique && !sql_scan_next(&scan, kind)) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        known = known || sql_token_is(kind, kinds[i]);
+    }
+    if (!known || !sql_scan_next(&scan, name) || sql_token_is(name, "IF")) {
+        return false;
+    }
+    rest->at = name->text.at;
+    for (bool first = true; sql_scan_next(&scan, &token); first = false) {
+        if (first && (sql_token_punct(&token, '.') ||
+                      (sql_token_is(kind, "TABLE") && sql_token_is(&token, "AS")))) {
+            return false;
+        }
+        rest->len = (size_t)(token.text.at + token.text.len - rest->at);
+    }
+    return rest->len > 0;
+}
+
+static void add_bare_name(const struct sql_token *name, struct buf *out)
+{
+    for (size_t i = 0; i < name->text.len; i++) {
+        bool quote = name->kind == SQL_QUOTED && (i == 0 || i + 1 == name->text.len);
+        if (!quote) {
+            buf_char(out, name->text.at[i]);
+            i += name->kind == SQL_QUOTED && name->text.at[i] == '"' ? 1 : 0;
+        }
+    }
+}
+
 /* What a CREATE left in the schema must be what was sent: the service takes scripts apart by rules
  * of its own, and has cut triggers in two. */
 static enum err_code add_read_back(struct outgoing *out, const char *sql, size_t number)
 {
-    struct sql_scan scan = sql_scan_start(str_of(sql));
-    struct sql_token create, kind, name;
+    struct sql_token kind, name;
+    struct str rest = {0};
     struct database_value params[2];
-    struct buf bare = {0};
+    struct buf bare = {0}, text = {0};
+    bool unique = false;
     enum err_code rc;
 
-    if (!sql_scan_next(&scan, &create) || !sql_token_is(&create, "CREATE") ||
-        !sql_scan_next(&scan, &kind) || !sql_token_is(&kind, "TRIGGER") ||
-        !sql_scan_next(&scan, &name) || sql_token_is(&name, "IF")) {
+    if (!read_create(sql, &kind, &name, &unique, &rest)) {
         return ERR_OK;
     }
-    for (size_t i = 0; i < name.text.len; i++) {
-        bool quote = name.kind == SQL_QUOTED && (i == 0 || i + 1 == name.text.len);
-        if (!quote) {
-            buf_char(&bare, name.text.at[i]);
-            i += name.kind == SQL_QUOTED && name.text.at[i] == '"' ? 1 : 0;
-        }
+    add_bare_name(&name, &bare);
+    buf_text(&text, unique ? "CREATE UNIQUE " : "CREATE ");
+    for (size_t i = 0; i < kind.text.len; i++) {
+        buf_char(&text, (char)toupper((unsigned char)kind.text.at[i]));
     }
+    buf_char(&text, ' ');
+    buf_add(&text, rest.at, rest.len);
     params[0] = database_text(buf_cstr(&bare));
-    params[1] = database_text_n(name.text.at, strlen(name.text.at));
-    rc = buf_failed(&bare)
+    params[1] = database_text_n(buf_cstr(&text), text.len);
+    rc = buf_failed(&bare) || buf_failed(&text)
              ? err_set(out->err, ERR_NOMEM, "out of memory")
              : add_guard(out, "read-back", number,
-                         "(SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = ?1) = "
-                         "'CREATE TRIGGER ' || ?2",
+                         "(SELECT substr(sql, 1, length(?2)) FROM sqlite_master WHERE lower(name) "
+                         "= lower(?1)) = ?2",
                          params, 2);
     buf_fini(&bare);
+    buf_fini(&text);
     return rc;
 }
 
@@ -135,7 +182,7 @@ static enum err_code build_body(struct outgoing *out)
 {
     struct database_value counted[] = {database_text(out->d1->session),
                                        database_int(out->d1->number)};
-    struct database_value next[] = {counted[0], database_int(out->d1->number + 1)};
+    struct database_value next[] = {counted[0], database_int(++out->d1->given)};
     const struct database_batch *batch = out->batch;
     enum err_code rc;
 
@@ -210,8 +257,8 @@ static enum err_code explain_refusal(const struct outgoing *out, enum err_code r
     }
     if (marked(err->msg, "read-back", &number) && number < batch->statement_count) {
         return err_set(err, ERR_CONFLICT,
-                       "D1 has taken a trigger apart: what its schema holds is not what was sent; "
-                       "nothing was changed: %.120s",
+                       "D1 has taken a statement apart: what its schema holds is not what was "
+                       "sent; nothing was changed: %.120s",
                        batch->statements[number].sql);
     }
     if (!marked(err->msg, "guard", &number) || number >= batch->before_count + batch->after_count) {
@@ -221,6 +268,14 @@ static enum err_code explain_refusal(const struct outgoing *out, enum err_code r
                                          : &batch->after[number - batch->before_count];
     return err_set(err, guard->code != ERR_OK ? guard->code : ERR_CONFLICT, "%s",
                    guard->refusal != NULL ? guard->refusal : guard->condition);
+}
+
+/* What the engine itself took, where that is told; duration has the way within the service, too. */
+static double duration_of(const struct json *meta)
+{
+    double duration_ms = json_number(json_get(meta, "duration"), 0);
+
+    return json_number(json_get(json_get(meta, "timings"), "sql_duration_ms"), duration_ms);
 }
 
 static void take_result(const struct outgoing *out, const struct json *reply,
@@ -233,7 +288,7 @@ static void take_result(const struct outgoing *out, const struct json *reply,
     result->changes = 0;
     for (const struct json *one = json_first(list); one != NULL; one = json_next(one), item++) {
         int64_t changes = 0;
-        duration_ms += json_number(json_get(json_get(one, "meta"), "duration"), 0);
+        duration_ms += duration_of(json_get(one, "meta"));
         while (statement < out->batch->statement_count && out->changes_of[statement] == SIZE_MAX) {
             if (result->statement_changes != NULL) {
                 result->statement_changes[statement] = 0;
@@ -263,33 +318,84 @@ static void result_unknown(const struct outgoing *out, struct database_batch_res
     }
 }
 
-/* After all tries: was the batch carried out? false: no, or nobody can say. Asked once only. */
-static bool was_carried_out(struct d1 *d1)
+/* The number of the last batch of this session that was carried out. Where the way is known to be
+ * broken it is asked once only. */
+static bool ask_number(struct d1 *d1, bool broken, int64_t *number)
 {
     struct database_value session = database_text(d1->session);
     struct buf body = {0};
     struct json *reply = NULL;
     struct err unused = {0};
     enum d1_fate fate;
-    int64_t wait_ms, number = -1;
-    bool done = d1_wire_item("SELECT number FROM lockstep_session WHERE session = ?1", &session, 1,
-                             &body, &unused) == ERR_OK &&
-                d1_call_once(&d1->call, "POST", d1->path, &body, &reply, &fate, &wait_ms,
-                             &unused) == ERR_OK &&
-                json_int(json_first(json_first(json_get(
-                             json_get(json_first(json_get(reply, "result")), "results"), "rows"))),
-                         &number) &&
-                number == d1->number + 1;
+    int64_t wait_ms;
+    enum err_code rc = d1_wire_item("SELECT max(number) FROM lockstep_session WHERE session = ?1",
+                                    &session, 1, &body, &unused);
+    bool told;
 
+    if (rc == ERR_OK && broken) {
+        rc = d1_call_once(&d1->call, "POST", d1->path, &body, &reply, &fate, &wait_ms, &unused);
+    } else if (rc == ERR_OK) {
+        rc = d1_call_again(&d1->call, "POST", d1->path, &body, &reply, &unused);
+    }
+    told = rc == ERR_OK &&
+           json_int(json_first(json_first(json_get(
+                        json_get(json_first(json_get(reply, "result")), "results"), "rows"))),
+                    number);
     buf_fini(&body);
     json_free(reply);
-    return done;
+    return told;
+}
+
+/* The answer of a batch that may have been carried out is lost, or a copy of it was refused: what
+ * does the database say? */
+static enum err_code find_out(struct outgoing *out, bool broken,
+                              struct database_batch_result *result)
+{
+    struct d1 *d1 = out->d1;
+    int64_t number = 0;
+
+    if (!ask_number(d1, broken, &number)) {
+        return ERR_BUSY; /* nobody can say */
+    }
+    if (number == d1->given) {
+        result_unknown(out, result);
+        d1->number = number;
+        return ERR_OK;
+    }
+    if (number != d1->number) { /* one that was given up came late, and before this one */
+        d1->number = number;
+        return err_set(out->err, ERR_CONFLICT,
+                       "a request that D1 had not answered was carried out late, and this one was "
+                       "not; run the command again: it goes on from what the database says");
+    }
+    return ERR_STALE; /* it was not */
+}
+
+/* rc: what the last try said. too_long: the service broke it off. */
+static enum err_code settle(struct outgoing *out, enum err_code rc, bool too_long,
+                            struct database_batch_result *result)
+{
+    struct err said = *out->err;
+    enum err_code found = find_out(out, d1_call_passing(rc) && !too_long, result);
+
+    if (found == ERR_OK || found == ERR_CONFLICT) {
+        return found;
+    }
+    *out->err = said;
+    if (too_long && found == ERR_STALE) {
+        out->err->code = ERR_TIMEOUT;
+        return ERR_TIMEOUT;
+    }
+    err_wrap(out->err, "whether the last step was carried out is not known; run the command "
+                       "again: it goes on from what the database says");
+    out->err->code = d1_call_passing(rc) ? rc : ERR_IO;
+    return out->err->code;
 }
 
 static enum err_code send_batch(struct outgoing *out, struct database_batch_result *result)
 {
     struct d1 *d1 = out->d1;
-    bool unknown = false, repeated = false;
+    bool unknown = false, repeated = false, too_long = false;
     enum err_code rc = ERR_OK;
 
     for (unsigned try = 1; try <= D1_TRIES; try++) {
@@ -301,28 +407,23 @@ static enum err_code send_batch(struct outgoing *out, struct database_batch_resu
         if (rc == ERR_OK) {
             take_result(out, reply, result);
             json_free(reply);
-            d1->number++;
+            d1->number = d1->given;
             return ERR_OK;
         }
         if (!d1_call_passing(rc)) {
             rc = explain_refusal(out, rc, &repeated, out->err);
             break;
         }
-        unknown = unknown || fate == D1_UNKNOWN;
+        unknown = unknown || fate != D1_ANSWERED;
+        too_long = fate == D1_TOO_LONG && out->batch->hold_max_us > 0;
+        if (too_long) {
+            break; /* as it is it would take as long again: whoever made it can make it smaller */
+        }
         if (try < D1_TRIES) {
             d1_call_wait(try + 1, wait_ms);
         }
     }
-    if (repeated || (unknown && d1_call_passing(rc) && was_carried_out(d1))) {
-        result_unknown(out, result);
-        d1->number++;
-        return ERR_OK;
-    }
-    if (unknown && d1_call_passing(rc)) { /* a refusal is none of a batch that was carried out */
-        err_wrap(out->err, "whether the last step was carried out is not known; run the command "
-                           "again: it goes on from what the database says");
-    }
-    return rc;
+    return repeated || (unknown && d1_call_passing(rc)) ? settle(out, rc, too_long, result) : rc;
 }
 
 enum err_code d1_batch(struct database *db, const struct database_batch *batch,

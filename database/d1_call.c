@@ -22,8 +22,18 @@ static const char *const passing[] = {
     "internal error",
     "starting up D1 DB",
     "client disconnected",
-    "storage operation exceeded timeout",
 };
+
+/* And when it was asked for too much at once. */
+static const char *const too_long[] = {
+    "exceeded timeout",
+    "exceeded its CPU time limit",
+    "exceeded its memory limit",
+    "timed out",
+};
+
+/* Codes of a refusal for the rate; the last is that of Cloudflare's API as a whole. */
+static const double rate_codes[] = {7429, 10429, 971};
 
 bool d1_call_passing(enum err_code rc)
 {
@@ -43,29 +53,36 @@ void d1_call_wait(unsigned next, int64_t wait_ms)
     clock_sleep_us((wait_ms < D1_RATE_WAIT_MS ? wait_ms : D1_RATE_WAIT_MS) * 1000);
 }
 
-/* Keeps within the API's requests in five minutes: over them, every call is refused for as long. */
+/* Keeps within what the service allows, steadily: over it, every call is refused for minutes. */
 static void keep_budget(struct d1_call *call)
 {
-    int64_t oldest = call->sent_ms[call->sent_at];
-    int64_t now = clock_monotonic_us() / 1000;
+    int64_t wait_us = call->budget != NULL ? d1_budget_take(call->budget, clock_monotonic_us()) : 0;
 
-    if (oldest != 0 && now - oldest < D1_WINDOW_MS) {
-        clock_sleep_us((D1_WINDOW_MS - (now - oldest)) * 1000);
-        now = clock_monotonic_us() / 1000;
+    if (wait_us > 0) {
+        clock_sleep_us(wait_us);
     }
-    call->sent_ms[call->sent_at] = now != 0 ? now : 1;
-    call->sent_at = (call->sent_at + 1) % D1_WINDOW_REQUESTS;
-    call->requests++;
 }
 
-static bool is_passing(const char *message)
+static bool says_one_of(const char *message, const char *const *pieces, size_t count)
 {
-    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++) {
-        if (strcasestr(message, passing[i]) != NULL) {
+    for (size_t i = 0; i < count; i++) {
+        if (strcasestr(message, pieces[i]) != NULL) {
             return true;
         }
     }
     return false;
+}
+
+static bool over_rate(const struct fetch_reply *got, const struct json *error)
+{
+    double code = json_number(json_get(error, "code"), 0);
+
+    for (size_t i = 0; i < sizeof rate_codes / sizeof rate_codes[0]; i++) {
+        if (code == rate_codes[i]) {
+            return true;
+        }
+    }
+    return got->status == 429;
 }
 
 /* The engine's own refusal as ours. */
@@ -101,7 +118,7 @@ static enum err_code judge(const struct fetch_reply *got, const struct json *doc
     if (message == NULL) {
         message = got->status == 200 ? "an answer that is none of D1's" : "no reason was given";
     }
-    if (got->status == 429) {
+    if (over_rate(got, first)) {
         *wait_ms = got->retry_after_s > 0 ? got->retry_after_s * 1000 : 0;
         return err_set(err, ERR_RATE, "D1: too many requests (1,200 in five minutes are allowed)");
     }
@@ -115,7 +132,11 @@ static enum err_code judge(const struct fetch_reply *got, const struct json *doc
     if (got->status == 404) {
         return err_set(err, ERR_NOT_FOUND, "D1: %.300s", message);
     }
-    if (got->status >= 500 || is_passing(message)) {
+    if (says_one_of(message, too_long, sizeof too_long / sizeof too_long[0])) {
+        *fate = D1_TOO_LONG;
+        return err_set(err, ERR_BUSY, "D1 (HTTP %ld): %.300s", got->status, message);
+    }
+    if (got->status >= 500 || says_one_of(message, passing, sizeof passing / sizeof passing[0])) {
         *fate = D1_UNKNOWN;
         return err_set(err, ERR_BUSY, "D1 (HTTP %ld): %.300s", got->status, message);
     }
@@ -151,7 +172,8 @@ enum err_code d1_call_once(struct d1_call *call, const char *method, const char 
                     &got, err);
     buf_fini(&url);
     if (rc) {
-        *fate = D1_UNKNOWN; /* cut off: before it arrived, or before its answer did */
+        /* Cut off: before it arrived, or before its answer did. */
+        *fate = rc == ERR_TIMEOUT ? D1_TOO_LONG : D1_UNKNOWN;
         err_wrap(err, "D1");
         return rc;
     }

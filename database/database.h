@@ -36,6 +36,7 @@ struct database_options {
     int busy_timeout_ms; /* how long a statement waits for another's lock; 0: 5,000 */
     const char *token;   /* engines behind HTTP */
     const char *api;     /* the API's base URL; NULL: the engine's own */
+    unsigned requests;   /* in five minutes, where a service counts them; 0: what it allows */
     bool wal;            /* SQLite: write-ahead logging; for a store of our own alone */
 };
 
@@ -157,7 +158,9 @@ struct database_batch {
     size_t statement_count;
     const struct database_guard *after;
     size_t after_count;
-    int64_t hold_max_us; /* what runs for longer is undone with ERR_TIMEOUT; 0: no such bound */
+    /* What runs for longer is undone with ERR_TIMEOUT; 0: no such bound. A service has a bound of
+     * its own (D1: 30 s): what it broke off is ERR_TIMEOUT then, and not tried again as it is. */
+    int64_t hold_max_us;
     /* One of many that can be done again: COMMIT need not wait for the disk. What is relaxed may be
      * gone after a power cut, in whole batches from the end, until somebody's batch or checkpoint
      * has synced; nothing is ever torn, and nothing of others' goes. SQLite: synchronous = NORMAL in

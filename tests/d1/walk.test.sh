@@ -110,6 +110,17 @@ peer sql "UPDATE lockstep_meta SET value = '2020-01-01' || substr(value, 11) WHE
 exits "the third day" 0 migrate apply --to in-sync --rows-written-per-day 200
 says "all rows are there" '*verified 500 rows: 0 differ*'
 
+# ---- batches follow the time that D1 reports, and one that it breaks off is cut ----
+
+start_peer
+exits "plain, and then slow" 0 migrate apply 0001_init.sql
+exits "dual-writing, and then slow" 0 migrate apply --to dual-writing
+peer slow 2 700
+exits "a backfill of slow rows" 0 migrate apply --to in-sync
+says "all of them are there" '*verified 500 rows: 0 differ*'
+longest=$(peer longest)
+same "no call came near the bound: $longest ms" yes "$([ "$longest" -le 400 ] && echo yes)"
+
 # ---- faults on the way: nothing is lost, nothing done twice ----
 
 start_peer

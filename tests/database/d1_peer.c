@@ -1,329 +1,13 @@
-#include "tests/database/d1_peer.h"
+#include "tests/database/d1_peer_inside.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <sqlite3.h>
-
-#include "base/buf.h"
-#include "base/json.h"
-#include "base/utf8.h"
-#include "database/database.h"
-
-#define FAULTS_MAX 64
-#define HEAD_BYTES 16384
-#define PAST_MAX 16
-
-struct d1_peer {
-    int listener, connection;
-    char api[80], token[64];
-    pthread_t thread;
-    pthread_mutex_t lock;
-    sqlite3 *db;
-    enum d1_fault faults[FAULTS_MAX];
-    unsigned fault_count, requests;
-    bool stopping, split_trigger, no_past;
-    struct {
-        unsigned char *bytes;
-        sqlite3_int64 len;
-    } past[PAST_MAX]; /* bookmarks: the whole database as it was */
-    size_t past_count;
-};
-
-static void need(bool good, const char *what)
-{
-    if (!good) {
-        perror(what);
-        abort();
-    }
-}
-
-/* ---- the engine ---- */
-
-static void unhex(sqlite3_context *context, int count, sqlite3_value **values)
-{
-    const unsigned char *text = sqlite3_value_text(values[0]);
-    size_t len = text != NULL ? strlen((const char *)text) / 2 : 0;
-    char *bytes = malloc(len + 1);
-
-    (void)count;
-    need(bytes != NULL, "malloc");
-    for (size_t i = 0; i < len; i++) {
-        unsigned byte = 0;
-        need(sscanf((const char *)text + 2 * i, "%2x", &byte) == 1, "unhex");
-        bytes[i] = (char)byte;
-    }
-    sqlite3_result_blob64(context, bytes, len, free);
-}
-
-static bool own_work;
-
-/* What workerd's authorizer refuses. */
-static int authorize(void *ctx, int action, const char *a, const char *b, const char *c,
-                     const char *d)
-{
-    static const char *const allowed[] = {"table_list",          "table_info",
-                                          "table_xinfo",         "foreign_key_list",
-                                          "index_info",          "index_list",
-                                          "index_xinfo",         "foreign_key_check",
-                                          "quick_check",         "optimize",
-                                          "data_version",        "foreign_keys",
-                                          "defer_foreign_keys",  "recursive_triggers",
-                                          "legacy_alter_table",  "ignore_check_constraints",
-                                          "case_sensitive_like", "reverse_unordered_selects"};
-
-    (void)ctx, (void)c, (void)d;
-    if (own_work) {
-        return SQLITE_OK;
-    }
-    switch (action) {
-    case SQLITE_READ: return strncmp(a, "_cf_", 4) == 0 ? SQLITE_DENY : SQLITE_OK;
-    case SQLITE_TRANSACTION:
-    case SQLITE_SAVEPOINT:
-    case SQLITE_ATTACH:
-    case SQLITE_DETACH:
-    case SQLITE_CREATE_TEMP_TABLE:
-    case SQLITE_CREATE_TEMP_TRIGGER:
-    case SQLITE_CREATE_TEMP_VIEW:
-    case SQLITE_CREATE_TEMP_INDEX: return SQLITE_DENY;
-    case SQLITE_PRAGMA:
-        if (b != NULL && strncmp(b, "_cf_", 4) == 0) {
-            return SQLITE_DENY;
-        }
-        for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
-            if (strcasecmp(a, allowed[i]) == 0) {
-                return SQLITE_OK;
-            }
-        }
-        return SQLITE_DENY;
-    default: return SQLITE_OK;
-    }
-}
-
-static void open_engine(struct d1_peer *peer)
-{
-    need(sqlite3_open(":memory:", &peer->db) == SQLITE_OK, "sqlite3_open");
-    need(sqlite3_exec(peer->db, "PRAGMA foreign_keys = ON; CREATE TABLE _cf_METADATA(key, value)",
-                      NULL, NULL, NULL) == SQLITE_OK,
-         "foreign_keys");
-    sqlite3_limit(peer->db, SQLITE_LIMIT_SQL_LENGTH, 100000);
-    sqlite3_limit(peer->db, SQLITE_LIMIT_COLUMN, 100);
-    sqlite3_limit(peer->db, SQLITE_LIMIT_EXPR_DEPTH, 100);
-    sqlite3_limit(peer->db, SQLITE_LIMIT_COMPOUND_SELECT, 5);
-    sqlite3_limit(peer->db, SQLITE_LIMIT_VARIABLE_NUMBER, 100);
-    sqlite3_limit(peer->db, SQLITE_LIMIT_TRIGGER_DEPTH, 10);
-    need(sqlite3_create_function(peer->db, "unhex", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
-                                 unhex, NULL, NULL) == SQLITE_OK,
-         "unhex");
-    need(sqlite3_set_authorizer(peer->db, authorize, NULL) == SQLITE_OK, "authorizer");
-}
-
-static void own(struct d1_peer *peer, const char *sql)
-{
-    own_work = true;
-    need(sqlite3_exec(peer->db, sql, NULL, NULL, NULL) == SQLITE_OK, sql);
-    own_work = false;
-}
-
-static void add_text(struct buf *out, const char *at, size_t len)
-{
-    struct buf whole = {0};
-    char *quoted;
-
-    for (size_t i = 0; i < len;) {
-        size_t piece = utf8_sequence(at + i, len - i);
-        if (piece == 1 && at[i] == '\0') {
-            buf_text(&whole, "(NUL)"); /* a driver must not depend on it */
-        } else if (piece > 0) {
-            buf_add(&whole, at + i, piece);
-        } else {
-            buf_text(&whole, "\xef\xbf\xbd");
-            piece = 1;
-        }
-        i += piece;
-    }
-    quoted = json_quote(buf_cstr(&whole), whole.len);
-    need(quoted != NULL, "json_quote");
-    buf_text(out, quoted);
-    free(quoted);
-    buf_fini(&whole);
-}
-
-static void add_column(sqlite3_stmt *stmt, int i, struct buf *out)
-{
-    const unsigned char *blob = sqlite3_column_blob(stmt, i);
-
-    switch (sqlite3_column_type(stmt, i)) {
-    case SQLITE_INTEGER:
-    case SQLITE_FLOAT: buf_print(out, "%.17g", sqlite3_column_double(stmt, i)); break;
-    case SQLITE_TEXT:
-        add_text(out, (const char *)sqlite3_column_text(stmt, i),
-                 (size_t)sqlite3_column_bytes(stmt, i));
-        break;
-    case SQLITE_BLOB:
-        buf_char(out, '[');
-        for (int k = 0; k < sqlite3_column_bytes(stmt, i); k++) {
-            buf_print(out, "%s%d", k > 0 ? "," : "", blob[k]);
-        }
-        buf_char(out, ']');
-        break;
-    default: buf_text(out, "null");
-    }
-}
-
-static const char *bind_params(sqlite3_stmt *stmt, const struct json *params)
-{
-    int i = 0;
-
-    if (sqlite3_bind_parameter_count(stmt) != (int)json_count(params)) {
-        return "Wrong number of parameter bindings for SQL query.";
-    }
-    for (const struct json *value = json_first(params); value != NULL; value = json_next(value)) {
-        i++;
-        if (json_kind(value) == JSON_NUMBER) {
-            need(sqlite3_bind_double(stmt, i, json_number(value, 0)) == SQLITE_OK, "bind");
-        } else if (json_kind(value) == JSON_STRING) {
-            need(sqlite3_bind_text(stmt, i, json_text(value), -1, SQLITE_TRANSIENT) == SQLITE_OK,
-                 "bind");
-        }
-    }
-    return NULL;
-}
-
-/* One statement; false with the message in *said. */
-static bool run_one(struct d1_peer *peer, const char *sql, const struct json *params,
-                    struct buf *out, struct buf *said)
-{
-    sqlite3_stmt *stmt = NULL;
-    const char *tail = NULL, *wrong;
-    int rc, columns, rows = 0;
-
-    if (sqlite3_prepare_v2(peer->db, sql, -1, &stmt, &tail) != SQLITE_OK) {
-        buf_print(said, "%s: SQLITE_ERROR", sqlite3_errmsg(peer->db));
-        return false;
-    }
-    if (stmt == NULL) {
-        buf_text(said, "No SQL statements detected.");
-        return false;
-    }
-    wrong = bind_params(stmt, params);
-    if (tail != NULL && *tail != '\0') {
-        wrong = "params with multiple statements is not supported";
-    }
-    if (wrong != NULL) {
-        buf_text(said, wrong);
-        sqlite3_finalize(stmt);
-        return false;
-    }
-    columns = sqlite3_column_count(stmt);
-    buf_text(out, "{\"results\":{\"columns\":[");
-    for (int i = 0; i < columns; i++) {
-        buf_text(out, i > 0 ? "," : "");
-        add_text(out, sqlite3_column_name(stmt, i), strlen(sqlite3_column_name(stmt, i)));
-    }
-    buf_text(out, "],\"rows\":[");
-    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        buf_text(out, rows++ > 0 ? ",[" : "[");
-        for (int i = 0; i < columns; i++) {
-            buf_text(out, i > 0 ? "," : "");
-            add_column(stmt, i, out);
-        }
-        buf_char(out, ']');
-    }
-    buf_text(out, "]},\"success\":true,\"meta\":{\"duration\":0.25}}");
-    if (rc != SQLITE_DONE) {
-        buf_print(said, "%s: %s", sqlite3_errmsg(peer->db),
-                  (rc & 0xff) == SQLITE_CONSTRAINT ? "SQLITE_CONSTRAINT" : "SQLITE_ERROR");
-    }
-    sqlite3_finalize(stmt);
-    return rc == SQLITE_DONE;
-}
-
-/* A trigger whose text was cut up on its way. */
-static char *with_cut_trigger(const char *sql)
-{
-    static const char from[] = "BEGIN SELECT 1; SELECT 2; END", to[] = "BEGIN SELECT 1; END";
-    const char *at = strstr(sql, from);
-    struct buf out = {0};
-
-    buf_add(&out, sql, at != NULL ? (size_t)(at - sql) : strlen(sql));
-    buf_text(&out, at != NULL ? to : "");
-    buf_text(&out, at != NULL ? at + strlen(from) : "");
-    return buf_take(&out);
-}
-
-static bool run_all(struct d1_peer *peer, const struct json *body, struct buf *out,
-                    struct buf *said)
-{
-    const struct json *item =
-        json_get(body, "batch") != NULL ? json_first(json_get(body, "batch")) : body;
-    bool good = true, first = true;
-
-    own(peer, "BEGIN");
-    while (good && item != NULL) {
-        const char *sql = json_get_text(item, "sql", "");
-        char *cut = peer->split_trigger ? with_cut_trigger(sql) : strdup(sql);
-        buf_text(out, first ? "" : ",");
-        good = run_one(peer, cut, json_get(item, "params"), out, said);
-        free(cut);
-        first = false;
-        item = item != body ? json_next(item) : NULL;
-    }
-    own_work = true;
-    if (good && sqlite3_exec(peer->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
-        buf_print(said, "%s: SQLITE_CONSTRAINT", sqlite3_errmsg(peer->db));
-        good = false;
-    }
-    if (!good && sqlite3_get_autocommit(peer->db) == 0) {
-        own(peer, "ROLLBACK");
-    }
-    own_work = false;
-    return good;
-}
-
-/* ---- Time Travel ---- */
-
-static void forget_past(struct d1_peer *peer)
-{
-    while (peer->past_count > 0) {
-        sqlite3_free(peer->past[--peer->past_count].bytes);
-    }
-}
-
-static size_t mark_past(struct d1_peer *peer)
-{
-    size_t i = peer->past_count;
-
-    need(i < PAST_MAX, "too many bookmarks");
-    own_work = true;
-    peer->past[i].bytes = sqlite3_serialize(peer->db, "main", &peer->past[i].len, 0);
-    own_work = false;
-    need(peer->past[i].bytes != NULL, "sqlite3_serialize");
-    return peer->past_count++;
-}
-
-static void travel_to(struct d1_peer *peer, size_t i)
-{
-    unsigned char *copy = sqlite3_malloc64((sqlite3_uint64)peer->past[i].len);
-
-    need(copy != NULL, "sqlite3_malloc64");
-    memcpy(copy, peer->past[i].bytes, (size_t)peer->past[i].len);
-    need(sqlite3_close(peer->db) == SQLITE_OK, "sqlite3_close");
-    open_engine(peer);
-    own_work = true;
-    need(sqlite3_deserialize(peer->db, "main", copy, peer->past[i].len, peer->past[i].len,
-                             SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_RESIZEABLE) ==
-             SQLITE_OK,
-         "sqlite3_deserialize");
-    own_work = false;
-}
 
 /* ---- HTTP ---- */
 
@@ -356,57 +40,96 @@ static void answer_error(int fd, int status, int code, const char *message, cons
     struct buf body = {0};
 
     buf_print(&body, "{\"result\":[],\"errors\":[{\"code\":%d,\"message\":", code);
-    add_text(&body, message, strlen(message));
+    d1_peer_text(&body, message, strlen(message));
     buf_text(&body, "}],\"messages\":[],\"success\":false}");
     answer(fd, status, more, &body, false);
     buf_fini(&body);
 }
 
-static enum d1_fault next_fault(struct d1_peer *peer)
+static enum d1_fault next_fault(enum d1_fault *faults, unsigned *count)
 {
-    enum d1_fault fault = D1_FAULT_NONE;
+    enum d1_fault fault = *count > 0 ? faults[0] : D1_FAULT_NONE;
 
-    if (peer->fault_count > 0) {
-        fault = peer->faults[0];
-        peer->fault_count--;
-        memmove(peer->faults, peer->faults + 1, peer->fault_count * sizeof *peer->faults);
+    if (*count > 0) {
+        --*count;
+        memmove(faults, faults + 1, *count * sizeof *faults);
     }
     return fault;
 }
 
-/* false: the connection ends here. */
-static bool answer_raw(struct d1_peer *peer, int fd, const char *text, size_t len)
+/* Faults that leave nothing done; *goes_on: whether the connection stays. false: none of them. */
+static bool fails_before(int fd, enum d1_fault fault, bool *goes_on)
 {
-    enum d1_fault fault = next_fault(peer);
-    struct buf out = {0}, said = {0};
-    struct json *body = NULL;
-    struct err err;
-    bool good, goes_on = true;
-
-    peer->requests++;
+    *goes_on = fault != D1_FAULT_CUT_BEFORE;
     switch (fault) {
     case D1_FAULT_429:
     case D1_FAULT_429_WAIT:
         answer_error(fd, 429, 10429, "Rate limited",
                      fault == D1_FAULT_429 ? "" : "retry-after: 1\r\n");
         return true;
+    case D1_FAULT_7429: answer_error(fd, 400, 7429, "Rate limited", ""); return true;
     case D1_FAULT_500_BEFORE: answer_error(fd, 500, 7500, "internal error", ""); return true;
     case D1_FAULT_7400: answer_error(fd, 400, 7400, "The request is malformed", ""); return true;
     case D1_FAULT_OVERLOADED:
         answer_error(fd, 400, 7500, "D1 DB is overloaded. Too many requests queued.", "");
         return true;
-    case D1_FAULT_CUT_BEFORE: return false;
-    default: break;
+    case D1_FAULT_LATE:
+    case D1_FAULT_TOO_LONG:
+        answer_error(fd, 400, 7500,
+                     "D1 DB storage operation exceeded timeout which caused object to be reset.",
+                     "");
+        return true;
+    case D1_FAULT_CUT_BEFORE: return true;
+    default: return false;
     }
-    need(json_parse(text, len, &body, &err) == ERR_OK, "the request's body");
+}
+
+/* What was given up by who sent it, and was under way all the time. */
+static void run_late(struct d1_peer *peer)
+{
+    struct buf out = {0}, said = {0};
+    struct json *body = NULL;
+    struct err err;
+
+    if (peer->late == NULL || --peer->late_in > 0) {
+        return;
+    }
+    d1_peer_need(json_parse(peer->late, strlen(peer->late), &body, &err) == ERR_OK, "a late body");
+    (void)d1_peer_batch(peer, body, &out, &said);
+    json_free(body);
+    buf_fini(&out);
+    buf_fini(&said);
+    free(peer->late);
+    peer->late = NULL;
+}
+
+/* false: the connection ends here. */
+static bool answer_raw(struct d1_peer *peer, int fd, const char *text, size_t len)
+{
+    enum d1_fault fault = next_fault(peer->faults, &peer->fault_count);
+    struct buf out = {0}, said = {0};
+    struct json *body = NULL;
+    struct err err;
+    bool good, goes_on = true;
+
+    peer->requests++;
+    run_late(peer);
+    if (fault == D1_FAULT_LATE) {
+        peer->late = strndup(text, len);
+        peer->late_in = 2;
+    }
+    if (fails_before(fd, fault, &goes_on)) {
+        return goes_on;
+    }
+    d1_peer_need(json_parse(text, len, &body, &err) == ERR_OK, "the request's body");
     peer->split_trigger = fault == D1_FAULT_SPLIT_TRIGGER;
     buf_text(&out, "{\"result\":[");
-    good = run_all(peer, body, &out, &said);
+    good = d1_peer_batch(peer, body, &out, &said);
     if (fault == D1_FAULT_TWICE) {
         buf_clear(&out);
         buf_clear(&said);
         buf_text(&out, "{\"result\":[");
-        good = run_all(peer, body, &out, &said);
+        good = d1_peer_batch(peer, body, &out, &said);
     }
     buf_text(&out, "],\"errors\":[],\"messages\":[],\"success\":true}");
     if (fault == D1_FAULT_500_AFTER) {
@@ -419,9 +142,131 @@ static bool answer_raw(struct d1_peer *peer, int fd, const char *text, size_t le
         answer(fd, 200, "", &out, fault == D1_FAULT_HALF_ANSWER);
         goes_on = fault != D1_FAULT_HALF_ANSWER;
     }
+    d1_peer_check_settings(peer);
     json_free(body);
     buf_fini(&out);
     buf_fini(&said);
+    return goes_on;
+}
+
+/* ---- import ---- */
+
+static void run_script(struct d1_peer *peer)
+{
+    buf_clear(&peer->import.said);
+    peer->import.carried_out +=
+        d1_peer_script(peer, buf_cstr(&peer->import.script), &peer->import.said);
+    peer->import.active = true;
+    peer->import.polls = POLLS;
+}
+
+static void add_progress(struct d1_peer *peer, struct buf *out)
+{
+    bool done = peer->import.active && peer->import.polls == 0;
+
+    buf_text(out, "{\"result\":{\"type\":\"import\",");
+    if (!peer->import.active) {
+        buf_text(out, "\"success\":false,\"error\":\"Not currently importing anything.\"");
+    } else if (!done) {
+        buf_text(out, "\"success\":true,\"at_bookmark\":\"at-1\",\"messages\":[\"Processed 1 "
+                      "query.\"],\"status\":\"active\"");
+        peer->import.polls--;
+    } else if (peer->import.said.len > 0) {
+        buf_text(out, "\"success\":false,\"at_bookmark\":\"at-1\",\"status\":\"error\",\"error\":");
+        d1_peer_text(out, buf_cstr(&peer->import.said), peer->import.said.len);
+    } else {
+        buf_text(out, "\"success\":true,\"at_bookmark\":\"at-1\",\"status\":\"complete\","
+                      "\"result\":{\"final_bookmark\":\"at-2\",\"num_queries\":1}");
+    }
+    peer->import.active = peer->import.active && !done;
+    buf_text(out, "},\"errors\":[],\"messages\":[],\"success\":true}");
+}
+
+/* One step; 400 with nothing done if it is none. */
+static bool take_step(struct d1_peer *peer, const struct json *body, struct buf *out)
+{
+    const char *action = json_get_text(body, "action", ""), *etag = json_get_text(body, "etag", "");
+    bool uploaded = *etag != '\0' && strcmp(etag, peer->import.etag) == 0;
+
+    if (strcmp(action, "init") == 0 && !uploaded && strlen(etag) == 32) {
+        buf_print(out,
+                  "{\"result\":{\"success\":true,\"filename\":\"%s.sql\",\"upload_url\":\"%.*s/"
+                  "upload/%s?X-Amz-Signature=a-secret-of-its-own\"},\"success\":true}",
+                  etag, (int)(strstr(peer->api, "/client") - peer->api), peer->api, etag);
+        return true;
+    }
+    if (strcmp(action, "ingest") == 0 && uploaded &&
+        strncmp(json_get_text(body, "filename", ""), etag, 32) == 0) {
+        run_script(peer);
+    } else if (strcmp(action, "init") == 0 && uploaded) {
+        run_script(peer);
+    } else if (strcmp(action, "poll") != 0 ||
+               strcmp(json_get_text(body, "current_bookmark", ""), "at-1") != 0) {
+        return false;
+    }
+    add_progress(peer, out);
+    return true;
+}
+
+static bool answer_import(struct d1_peer *peer, int fd, const char *text, size_t len)
+{
+    enum d1_fault fault = next_fault(peer->import.faults, &peer->import.fault_count);
+    struct buf out = {0};
+    struct json *body = NULL;
+    struct err err;
+    bool goes_on = true, good;
+
+    if (fails_before(fd, fault, &goes_on)) {
+        return goes_on;
+    }
+    d1_peer_need(json_parse(text, len, &body, &err) == ERR_OK, "the import's body");
+    good = take_step(peer, body, &out);
+    if (fault == D1_FAULT_TWICE) {
+        buf_clear(&out);
+        good = take_step(peer, body, &out);
+    }
+    json_free(body);
+    if (fault == D1_FAULT_500_AFTER) {
+        answer_error(fd, 500, 7500, "internal error", "");
+    } else if (fault == D1_FAULT_CUT_AFTER) {
+        goes_on = false;
+    } else if (!good) {
+        answer_error(fd, 400, 7400, "The request is malformed", "");
+    } else {
+        answer(fd, 200, "", &out, fault == D1_FAULT_HALF_ANSWER);
+        goes_on = fault != D1_FAULT_HALF_ANSWER;
+    }
+    buf_fini(&out);
+    d1_peer_check_settings(peer);
+    return goes_on;
+}
+
+/* The object store's side: whoever has the URL may put the file there; the token is not for it. */
+static bool take_upload(struct d1_peer *peer, int fd, const char *head, const char *body,
+                        size_t len)
+{
+    enum d1_fault fault = next_fault(peer->import.faults, &peer->import.fault_count);
+    struct buf none = {0};
+    char hex[MD5_HEX_BYTES], etag[60];
+    bool goes_on = true;
+
+    d1_peer_need(strcasestr(head, "authorization:") == NULL,
+                 "the token travels to the object store");
+    if (fails_before(fd, fault, &goes_on)) {
+        return goes_on;
+    }
+    buf_clear(&peer->import.script);
+    buf_add(&peer->import.script, body, fault == D1_FAULT_TWICE ? len / 2 : len);
+    md5_hex(buf_cstr(&peer->import.script), peer->import.script.len, hex);
+    (void)snprintf(peer->import.etag, sizeof peer->import.etag, "%s", hex);
+    (void)snprintf(etag, sizeof etag, "etag: \"%s\"\r\n", hex);
+    if (fault == D1_FAULT_500_AFTER) {
+        answer_error(fd, 500, 0, "we encountered an internal error", "");
+    } else if (fault == D1_FAULT_CUT_AFTER) {
+        goes_on = false;
+    } else {
+        answer(fd, 200, etag, &none, false);
+    }
     return goes_on;
 }
 
@@ -432,11 +277,11 @@ static void answer_travel(struct d1_peer *peer, int fd, const char *what)
 
     if (strncmp(what, "bookmark ", 9) == 0) {
         buf_print(&out, "{\"result\":{\"bookmark\":\"mark-%zu\"},\"success\":true}",
-                  mark_past(peer));
+                  d1_peer_mark_past(peer));
     } else if (sscanf(what, "restore?bookmark=mark-%zu", &number) == 1 &&
                number < peer->past_count) {
-        size_t undo = mark_past(peer);
-        travel_to(peer, number);
+        size_t undo = d1_peer_mark_past(peer);
+        d1_peer_travel_to(peer, number);
         buf_print(&out,
                   "{\"result\":{\"bookmark\":\"mark-%zu\",\"previous_bookmark\":\"mark-%zu\"},"
                   "\"success\":true}",
@@ -458,11 +303,17 @@ static bool serve_one(struct d1_peer *peer, int fd, const char *head, const char
     char expected[120];
 
     (void)snprintf(expected, sizeof expected, "uthorization: Bearer %s\r\n", peer->token);
+    if (strncmp(head, "PUT /upload/", 12) == 0) {
+        return take_upload(peer, fd, head, body, len);
+    }
     if (strstr(head, expected) == NULL) {
         answer_error(fd, 403, 10000, "Authentication error", "");
     } else if (strncmp(head, "POST /client/v4/accounts/acc/d1/database/", 41) == 0 &&
                strncmp(head + 41, id, 36) == 0 && strncmp(head + 77, "/raw ", 5) == 0) {
         return answer_raw(peer, fd, body, len);
+    } else if (strncmp(head, "POST /client/v4/accounts/acc/d1/database/", 41) == 0 &&
+               strncmp(head + 41, id, 36) == 0 && strncmp(head + 77, "/import ", 8) == 0) {
+        return answer_import(peer, fd, body, len);
     } else if (!peer->no_past && (at = strstr(head, "/time_travel/")) != NULL) {
         answer_travel(peer, fd, at + strlen("/time_travel/"));
     } else if (strncmp(head, "GET /client/v4/accounts/acc/d1/database?name=", 45) == 0 ||
@@ -508,7 +359,7 @@ static void serve(struct d1_peer *peer, int fd)
         if (len + HEAD_BYTES + 1 > room) {
             room = (room + HEAD_BYTES) * 2;
             text = realloc(text, room);
-            need(text != NULL, "realloc");
+            d1_peer_need(text != NULL, "realloc");
         }
         got = recv(fd, text + len, HEAD_BYTES, 0);
         goes_on = got > 0;
@@ -530,6 +381,7 @@ static void *run(void *ctx)
         int fd = accept(peer->listener, NULL, NULL);
         pthread_mutex_lock(&peer->lock);
         peer->connection = peer->stopping ? -1 : fd;
+        peer->connections++;
         pthread_mutex_unlock(&peer->lock);
         if (fd < 0 || peer->stopping) {
             break;
@@ -548,18 +400,19 @@ struct d1_peer *d1_peer_start(const char *token)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof address;
 
-    need(peer != NULL, "calloc");
+    d1_peer_need(peer != NULL, "calloc");
     (void)snprintf(peer->token, sizeof peer->token, "%s", token);
-    open_engine(peer);
+    d1_peer_open(peer);
     peer->listener = socket(AF_INET, SOCK_STREAM, 0);
-    need(peer->listener >= 0, "socket");
-    need(bind(peer->listener, (struct sockaddr *)&address, sizeof address) == 0, "bind");
-    need(listen(peer->listener, 8) == 0, "listen");
-    need(getsockname(peer->listener, (struct sockaddr *)&address, &len) == 0, "getsockname");
+    d1_peer_need(peer->listener >= 0, "socket");
+    d1_peer_need(bind(peer->listener, (struct sockaddr *)&address, sizeof address) == 0, "bind");
+    d1_peer_need(listen(peer->listener, 8) == 0, "listen");
+    d1_peer_need(getsockname(peer->listener, (struct sockaddr *)&address, &len) == 0,
+                 "getsockname");
     (void)snprintf(peer->api, sizeof peer->api, "http://127.0.0.1:%d/client/v4",
                    ntohs(address.sin_port));
-    need(pthread_mutex_init(&peer->lock, NULL) == 0, "mutex");
-    need(pthread_create(&peer->thread, NULL, run, peer) == 0, "thread");
+    d1_peer_need(pthread_mutex_init(&peer->lock, NULL) == 0, "mutex");
+    d1_peer_need(pthread_create(&peer->thread, NULL, run, peer) == 0, "thread");
     return peer;
 }
 
@@ -569,10 +422,13 @@ void d1_peer_stop(struct d1_peer *peer)
     peer->stopping = true;
     pthread_mutex_unlock(&peer->lock);
     (void)shutdown(peer->listener, SHUT_RDWR);
-    need(pthread_join(peer->thread, NULL) == 0, "join");
+    d1_peer_need(pthread_join(peer->thread, NULL) == 0, "join");
     close(peer->listener);
-    forget_past(peer);
-    need(sqlite3_close(peer->db) == SQLITE_OK, "sqlite3_close");
+    d1_peer_forget_past(peer);
+    buf_fini(&peer->import.script);
+    buf_fini(&peer->import.said);
+    free(peer->late);
+    d1_peer_need(sqlite3_close(peer->db) == SQLITE_OK, "sqlite3_close");
     pthread_mutex_destroy(&peer->lock);
     free(peer);
 }
@@ -585,18 +441,23 @@ const char *d1_peer_api(const struct d1_peer *peer)
 void d1_peer_clear(struct d1_peer *peer)
 {
     pthread_mutex_lock(&peer->lock);
-    need(sqlite3_close(peer->db) == SQLITE_OK, "sqlite3_close");
-    open_engine(peer);
-    forget_past(peer);
-    peer->no_past = false;
-    peer->fault_count = 0;
+    d1_peer_need(sqlite3_close(peer->db) == SQLITE_OK, "sqlite3_close");
+    d1_peer_open(peer);
+    d1_peer_forget_past(peer);
+    peer->no_past = peer->alters = peer->settings = false;
+    peer->fault_count = peer->import.fault_count = peer->import.carried_out = 0;
+    peer->import.active = false;
+    peer->import.etag[0] = '\0';
+    peer->ms_per_row = peer->longest_ms = peer->call_ms_max = 0;
+    free(peer->late);
+    peer->late = NULL;
     pthread_mutex_unlock(&peer->lock);
 }
 
 void d1_peer_fault(struct d1_peer *peer, enum d1_fault fault)
 {
     pthread_mutex_lock(&peer->lock);
-    need(peer->fault_count < FAULTS_MAX, "too many faults");
+    d1_peer_need(peer->fault_count < FAULTS_MAX, "too many faults");
     peer->faults[peer->fault_count++] = fault;
     pthread_mutex_unlock(&peer->lock);
 }
@@ -621,6 +482,60 @@ void d1_peer_forget_travel(struct d1_peer *peer)
 void d1_peer_run(struct d1_peer *peer, const char *sql)
 {
     pthread_mutex_lock(&peer->lock);
-    own(peer, sql);
+    d1_peer_own(peer, sql);
+    pthread_mutex_unlock(&peer->lock);
+}
+
+unsigned d1_peer_connections(struct d1_peer *peer)
+{
+    unsigned connections;
+
+    pthread_mutex_lock(&peer->lock);
+    connections = peer->connections;
+    pthread_mutex_unlock(&peer->lock);
+    return connections;
+}
+
+void d1_peer_slow(struct d1_peer *peer, double ms_per_row, double call_ms_max)
+{
+    pthread_mutex_lock(&peer->lock);
+    peer->ms_per_row = ms_per_row;
+    peer->call_ms_max = call_ms_max;
+    peer->longest_ms = 0;
+    pthread_mutex_unlock(&peer->lock);
+}
+
+double d1_peer_longest_ms(struct d1_peer *peer)
+{
+    double longest;
+
+    pthread_mutex_lock(&peer->lock);
+    longest = peer->longest_ms;
+    pthread_mutex_unlock(&peer->lock);
+    return longest;
+}
+
+void d1_peer_fault_import(struct d1_peer *peer, enum d1_fault fault)
+{
+    pthread_mutex_lock(&peer->lock);
+    d1_peer_need(peer->import.fault_count < FAULTS_MAX, "too many faults");
+    peer->import.faults[peer->import.fault_count++] = fault;
+    pthread_mutex_unlock(&peer->lock);
+}
+
+unsigned d1_peer_imports(struct d1_peer *peer)
+{
+    unsigned carried_out;
+
+    pthread_mutex_lock(&peer->lock);
+    carried_out = peer->import.carried_out;
+    pthread_mutex_unlock(&peer->lock);
+    return carried_out;
+}
+
+void d1_peer_alters(struct d1_peer *peer)
+{
+    pthread_mutex_lock(&peer->lock);
+    peer->alters = true;
     pthread_mutex_unlock(&peer->lock);
 }

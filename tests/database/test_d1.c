@@ -192,6 +192,7 @@ static void bounds_at_and_past_them(void **state)
 static const enum d1_fault passing[] = {
     D1_FAULT_429,       D1_FAULT_500_BEFORE, D1_FAULT_500_AFTER,   D1_FAULT_CUT_BEFORE,
     D1_FAULT_CUT_AFTER, D1_FAULT_OVERLOADED, D1_FAULT_HALF_ANSWER, D1_FAULT_TWICE,
+    D1_FAULT_7429,      D1_FAULT_TOO_LONG,
 };
 
 static void a_query_is_asked_again(void **state)
@@ -262,6 +263,60 @@ static void what_nobody_knows_is_said(void **state)
     assert_int_equal(suite_number(*state, "SELECT 5"), 5);
 }
 
+/* What D1 broke off is not sent again as it is, where a smaller piece may do. */
+static void what_took_too_long_is_given_back(void **state)
+{
+    struct database_statement insert = {"INSERT INTO t VALUES(1)", NULL, 0};
+    struct database_batch batch = {
+        .statements = &insert, .statement_count = 1, .hold_max_us = 12000};
+    struct database_batch_result result = {0};
+    unsigned before;
+
+    assert_int_equal(suite_run(*state, "CREATE TABLE t(a)"), ERR_OK);
+    before = d1_peer_requests(peer);
+    d1_peer_fault(peer, D1_FAULT_TOO_LONG);
+    assert_int_equal(database_batch(*state, &batch, &result, &suite_err), ERR_TIMEOUT);
+    assert_int_equal(d1_peer_requests(peer) - before, 2); /* and whether it was carried out */
+    assert_int_equal(suite_number(*state, "SELECT count(*) FROM t"), 0);
+    d1_peer_slow(peer, 40, 30000);
+    assert_int_equal(database_batch(*state, &batch, &result, &suite_err), ERR_OK);
+    assert_in_range(result.hold_us, 80000, 90000); /* two rows, ours too; not what the way took */
+}
+
+/* One that was given up comes late: then the next one is not taken for it. */
+static void a_late_batch_is_not_taken_for_the_next(void **state)
+{
+    struct database_statement insert = {"INSERT INTO t VALUES('late')", NULL, 0};
+    struct database_batch batch = {
+        .statements = &insert, .statement_count = 1, .hold_max_us = 12000};
+
+    assert_int_equal(suite_run(*state, "CREATE TABLE t(a)"), ERR_OK);
+    d1_peer_fault(peer, D1_FAULT_LATE);
+    assert_int_equal(database_batch(*state, &batch, NULL, &suite_err), ERR_TIMEOUT);
+    insert.sql = "INSERT INTO t VALUES('next')";
+    assert_int_equal(database_batch(*state, &batch, NULL, &suite_err), ERR_CONFLICT);
+    assert_non_null(strstr(suite_err.msg, "late"));
+    assert_int_equal(suite_number(*state, "SELECT count(*) FROM t WHERE a = 'late'"), 1);
+    assert_int_equal(database_batch(*state, &batch, NULL, &suite_err), ERR_OK);
+    assert_int_equal(suite_number(*state, "SELECT count(*) FROM t"), 2);
+}
+
+/* Each request on the connection that the first one made, but where it was cut. */
+static void one_connection_is_kept(void **state)
+{
+    unsigned before = d1_peer_connections(peer);
+
+    assert_int_equal(suite_run(*state, "CREATE TABLE t(a)"), ERR_OK);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(suite_number(*state, "SELECT count(*) FROM t"), i);
+        assert_int_equal(suite_run(*state, "INSERT INTO t VALUES(1)"), ERR_OK);
+    }
+    assert_int_equal(d1_peer_connections(peer) - before, 0); /* made when it was opened */
+    d1_peer_fault(peer, D1_FAULT_CUT_AFTER);
+    assert_int_equal(suite_run(*state, "INSERT INTO t VALUES(1)"), ERR_OK);
+    assert_int_equal(d1_peer_connections(peer) - before, 1);
+}
+
 static void a_trigger_cut_up_on_its_way_is_refused(void **state)
 {
     assert_int_equal(suite_run(*state, "CREATE TABLE t(a)"), ERR_OK);
@@ -269,7 +324,7 @@ static void a_trigger_cut_up_on_its_way_is_refused(void **state)
     assert_int_equal(
         suite_run(*state, "CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT 1; SELECT 2; END"),
         ERR_CONFLICT);
-    assert_non_null(strstr(suite_err.msg, "taken a trigger apart"));
+    assert_non_null(strstr(suite_err.msg, "taken a statement apart"));
     assert_int_equal(
         suite_number(*state, "SELECT count(*) FROM sqlite_master WHERE type = 'trigger'"), 0);
 }
@@ -370,6 +425,9 @@ int main(void)
         TEST(no_batch_is_applied_twice_or_lost),
         TEST(a_refusal_stays_one),
         TEST(what_nobody_knows_is_said),
+        TEST(what_took_too_long_is_given_back),
+        TEST(a_late_batch_is_not_taken_for_the_next),
+        TEST(one_connection_is_kept),
         TEST(a_trigger_cut_up_on_its_way_is_refused),
         TEST(a_query_is_one_request),
         TEST(the_past_can_be_put_back),

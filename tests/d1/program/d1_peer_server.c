@@ -6,19 +6,45 @@
  *     fault NUMBER    adds an enum d1_fault to the queue
  *     no-travel       there is no Time Travel from now on
  *     requests        answers how many there were
+ *     connections     and on how many connections
+ *     slow MS MAX     each changed row takes MS; a call that takes more than MAX is broken off
+ *     longest         answers how many ms the longest call took since
+ *     import-fault N  the same as fault, for the steps of an import
+ *     imports         answers how many files were carried out
+ *     alters          ALTER COLUMN ... NOT NULL works from now on
  *
  * It ends with its input.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/database/d1_peer.h"
 
+/* A question: true if it was one. */
+static bool answer(struct d1_peer *peer, const char *line)
+{
+    if (strcmp(line, "requests") == 0) {
+        printf("%u\n", d1_peer_requests(peer));
+    } else if (strcmp(line, "connections") == 0) {
+        printf("%u\n", d1_peer_connections(peer));
+    } else if (strcmp(line, "imports") == 0) {
+        printf("%u\n", d1_peer_imports(peer));
+    } else if (strcmp(line, "longest") == 0) {
+        printf("%.0f\n", d1_peer_longest_ms(peer));
+    } else {
+        return false;
+    }
+    (void)fflush(stdout);
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     struct d1_peer *peer = d1_peer_start(argc > 1 ? argv[1] : "secret");
     char line[20000];
+    double ms, max_ms;
 
     printf("%s\n", d1_peer_api(peer));
     (void)fflush(stdout);
@@ -30,9 +56,13 @@ int main(int argc, char **argv)
             d1_peer_fault(peer, (enum d1_fault)strtol(line + 6, NULL, 10));
         } else if (strcmp(line, "no-travel") == 0) {
             d1_peer_forget_travel(peer);
-        } else if (strcmp(line, "requests") == 0) {
-            printf("%u\n", d1_peer_requests(peer));
-            (void)fflush(stdout);
+        } else if (strncmp(line, "import-fault ", 13) == 0) {
+            d1_peer_fault_import(peer, (enum d1_fault)strtol(line + 13, NULL, 10));
+        } else if (sscanf(line, "slow %lf %lf", &ms, &max_ms) == 2) {
+            d1_peer_slow(peer, ms, max_ms);
+        } else if (strcmp(line, "alters") == 0) {
+            d1_peer_alters(peer);
+        } else if (answer(peer, line)) {
             continue;
         }
         puts("done");
