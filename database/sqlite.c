@@ -39,7 +39,6 @@ static enum err_code code_of(int extended)
     case SQLITE_CANTOPEN: return ERR_DENIED;
     case SQLITE_FULL: return ERR_FULL;
     case SQLITE_NOTADB:
-    case SQLITE_CORRUPT:
     case SQLITE_ERROR:
     case SQLITE_AUTH:
     case SQLITE_MISMATCH:
@@ -70,7 +69,8 @@ enum err_code sqlite_error(sqlite3 *sqlite, const char *what, struct err *err)
     if ((extended & 0xff) == SQLITE_NOTADB) {
         text = "this is no SQLite database";
     } else if ((extended & 0xff) == SQLITE_CORRUPT) {
-        text = "this SQLite database is damaged (PRAGMA integrity_check tells where)";
+        text = "the database file is damaged (PRAGMA integrity_check tells where): keep a copy of "
+               "it, and restore it from a recovery point or a backup";
     } else if (code == ERR_BUSY) {
         text = "the database is locked by another process; try again when it is done";
     } else if (code == ERR_FULL) {

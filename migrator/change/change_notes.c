@@ -119,12 +119,12 @@ static void note_kept(const struct change *change, struct json *notes, struct ar
         add_note(
             notes,
             is_read_back(phased, add->name)
-                ? arena_print(arena,
+                ? arena_print(arena, /* lint: not SQL */
                               "%s hangs on %s too, which stays: once new code has written %s "
                               "itself, an UPDATE of %s leaves it as it is, for the old columns "
                               "still follow from it",
                               add->name, kept, add->name, kept)
-                : arena_print(arena,
+                : arena_print(arena, /* lint: not SQL */
                               "%s is made from what stays: until contract an UPDATE of %s "
                               "makes %s anew, also over what new code wrote there",
                               add->name, kept, add->name));

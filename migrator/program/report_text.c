@@ -375,12 +375,21 @@ void report_print_verify(const struct json *report)
 {
     for (const struct json *m = json_first(json_get(report, "migrations")); m; m = json_next(m)) {
         const struct json *v = json_get(m, "verify");
+        if (v == NULL) {
+            printf("%s (%s): could not be verified\n", text(m, "name"), text(m, "state"));
+            continue;
+        }
         printf("%s (%s): %.0f rows, %.0f differ, %.0f outside valid_old, %.0f cannot be made from "
                "the new shape again: %s\n",
                text(m, "name"), text(m, "state"), number(v, "rows"), number(v, "mismatches"),
                number(v, "invalid"), number(v, "lost"),
                json_is_true(json_get(v, "clean")) ? "clean" : "NOT CLEAN");
         print_samples(v, "    ");
+        if (json_get(v, "damage") != NULL) {
+            printf("    the database file is damaged: %s\n", text(v, "damage"));
+        } else if (json_get(v, "sound") == NULL) {
+            printf("    the file itself was not checked: that would keep writers out too long\n");
+        }
     }
     if (json_count(json_get(report, "migrations")) == 0) {
         printf("nothing to verify: no migration keeps two shapes\n");

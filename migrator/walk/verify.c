@@ -261,6 +261,14 @@ static enum err_code all_rows(struct pass *p)
     return rc;
 }
 
+/* What the engine found, without its headline. */
+static const char *finding(const char *text)
+{
+    const char *end = strncmp(text, "***", 3) == 0 ? strchr(text, '\n') : NULL;
+
+    return end != NULL ? end + 1 : text;
+}
+
 static enum err_code quick_check(struct pass *p)
 {
     struct database_rows *rows = NULL;
@@ -274,7 +282,7 @@ static enum err_code quick_check(struct pass *p)
     p->out->file_checked = true;
     p->out->sound = text != NULL && strcmp(text, "ok") == 0;
     if (!p->out->sound) {
-        (void)json_put_text(p->out->document, "damage", text != NULL ? text : "");
+        (void)json_put_text(p->out->document, "damage", text != NULL ? finding(text) : "");
     }
     database_rows_free(rows);
     return ERR_OK;
@@ -338,7 +346,8 @@ enum err_code verify_run(struct migrate *m, size_t index, const struct change *c
     struct json *samples_by_hand;
     enum err_code rc;
 
-    *out = (struct verification){.sound = true, .at_ms = clock_wall_ms()};
+    *out = (struct verification){
+        .sound = true, .at_ms = clock_wall_ms(), .lost_accepted = change->phased->lossy};
     out->document = json_object();
     pass.keys = json_array();
     pass.shown = json_array();
@@ -381,7 +390,7 @@ enum err_code verify_run(struct migrate *m, size_t index, const struct change *c
     }
     out->mismatches += by_hand;
     out->clean = out->mismatches == 0 && out->violators == 0 && out->sound &&
-                 (out->lost == 0 || change->phased->lossy);
+                 (out->lost == 0 || out->lost_accepted);
     out->duration_ms = clock_wall_ms() - out->at_ms;
     describe(&pass);
     if (own > 0) {
@@ -430,8 +439,15 @@ void verify_say(const struct verification *result, char *out, size_t size)
     struct buf text = {0};
     const struct json *sample = json_first(json_get(result->document, "samples"));
 
+    if (!result->sound) { /* whatever else was found may follow from it */
+        const char *damage = json_get_text(result->document, "damage", "");
+        buf_print(&text,
+                  "the database file is damaged (%.*s): keep a copy of it, and restore it from a "
+                  "recovery point or a backup",
+                  (int)(strcspn(damage, "\n") < 80 ? strcspn(damage, "\n") : 80), damage);
+    }
     if (result->mismatches > 0) {
-        buf_print(&text, "%lld of %lld rows differ in the two shapes",
+        buf_print(&text, "%s%lld of %lld rows differ in the two shapes", text.len > 0 ? "; " : "",
                   (long long)result->mismatches, (long long)result->rows);
     }
     if (result->violators > 0) {
@@ -442,14 +458,11 @@ void verify_say(const struct verification *result, char *out, size_t size)
         buf_print(&text, "%s%lld rows are outside valid_old", text.len > 0 ? "; " : "",
                   (long long)result->invalid);
     }
-    if (!result->clean && result->lost > 0) {
+    if (result->lost > 0 && !result->lost_accepted) {
         buf_print(&text,
                   "%s%lld rows could not be made from the new shape again (\"lossy\": true "
                   "accepts that)",
                   text.len > 0 ? "; " : "", (long long)result->lost);
-    }
-    if (!result->sound) {
-        buf_print(&text, "%sthe database file is damaged", text.len > 0 ? "; " : "");
     }
     for (int i = 0; sample != NULL && i < 5; sample = json_next(sample), i++) {
         buf_print(&text, "%s%s", i == 0 ? " (keys " : ", ", json_text(sample));

@@ -23,6 +23,7 @@ struct verification {
     int64_t rows, mismatches;  /* neither does new follow from old nor old from new */
     int64_t invalid;           /* outside valid_old */
     int64_t lost;              /* old cannot be made from new again */
+    bool lost_accepted;        /* "lossy" */
     int64_t violators;         /* of the constraints that the added columns shall get */
     int64_t broken_references; /* rows of this table whose foreign key finds nothing; for people */
     bool sound;                /* by the engine's own quick check; true where it was not asked */
