@@ -80,9 +80,11 @@ static int add_plain(const struct random_case *c, struct buf *out)
 }
 
 /* The writer's columns, and the other side's behind them if other is set. */
-static void read_rows(sqlite3 *app, const struct random_case *c, bool new_side, bool other,
+static void read_rows(sqlite3 *app, const struct random_case *given, bool new_side, bool other,
                       struct rows *out)
 {
+    struct random_case own = random_case_of(given, new_side);
+    const struct random_case *c = &own;
     struct buf sql = {0}, writer = {0};
     sqlite3_stmt *query;
     int split;
@@ -134,14 +136,21 @@ static bool same_rows(const struct rows *a, const struct rows *b)
 /* For people: what a failure shows. */
 static void show(sqlite3 *app, const struct random_case *c, struct buf *out)
 {
-    struct buf sql = {0};
-    char *rows;
-
-    random_case_spell(c, 0, "SELECT * FROM $t ORDER BY id, part", &sql);
-    rows = app_rows(app, buf_cstr(&sql));
-    buf_text(out, rows);
-    free(rows);
-    buf_fini(&sql);
+    for (int side = 0; side < 2; side++) {
+        struct random_case own = random_case_of(c, side);
+        struct buf sql = {0}, find = {0};
+        char *rows;
+        buf_text(&find, "SELECT count(*) FROM sqlite_master WHERE name = ");
+        buf_sql_text(&find, str_of(own.table));
+        if ((side == 0 || c->kind == KIND_RENAME_TABLE) && app_number(app, buf_cstr(&find)) > 0) {
+            random_case_spell(&own, 0, "SELECT * FROM $t ORDER BY id, part", &sql);
+            rows = app_rows(app, buf_cstr(&sql));
+            buf_text(out, rows);
+            free(rows);
+        }
+        buf_fini(&find);
+        buf_fini(&sql);
+    }
 }
 
 static void fail_case(sqlite3 *app, sqlite3 *model, const struct random_case *c, const char *sql,
@@ -191,15 +200,17 @@ static void copy_values(sqlite3 *from, const char *select, sqlite3 *to, const ch
 }
 
 /* The same rows in a table that never had another shape. */
-static sqlite3 *model_of(sqlite3 *app, const struct random_case *c, bool new_side, bool loose)
+static sqlite3 *model_of(sqlite3 *app, const struct random_case *given, bool new_side, bool loose)
 {
+    struct random_case own = random_case_of(given, new_side);
+    const struct random_case *c = &own;
     sqlite3 *model = app_open(":memory:");
     struct buf columns = {0}, select = {0}, insert = {0};
     sqlite3_stmt *count;
     int values;
 
     app_run(model, c->utf16 ? "PRAGMA encoding = 'UTF-16le'" : "PRAGMA encoding = 'UTF-8'");
-    random_case_table(model, c, new_side, loose);
+    random_case_table(model, given, new_side, loose);
     (void)add_plain(c, &columns);
     buf_text(&columns, ", ");
     random_case_columns(c, new_side, &columns);
@@ -216,10 +227,15 @@ static sqlite3 *model_of(sqlite3 *app, const struct random_case *c, bool new_sid
     buf_char(&insert, ')');
     copy_values(app, buf_cstr(&select), model, buf_cstr(&insert));
     app_run(model, "DELETE FROM log");
+    if (loose) {
+        random_case_fill(model, c);
+    }
     if (c->key == KEY_AUTOINCREMENT) {
         app_run(model, "DELETE FROM sqlite_sequence");
-        copy_values(app, "SELECT * FROM sqlite_sequence", model,
-                    "INSERT INTO sqlite_sequence VALUES(?, ?)");
+        buf_clear(&select);
+        buf_text(&select, "SELECT * FROM sqlite_sequence WHERE name = ");
+        buf_sql_text(&select, str_of(c->table));
+        copy_values(app, buf_cstr(&select), model, "INSERT INTO sqlite_sequence VALUES(?, ?)");
     }
     app_run(app, "DELETE FROM log");
     buf_fini(&columns);
@@ -248,6 +264,23 @@ static void check_consistent(sqlite3 *app, const struct random_case *c, enum sta
     buf_fini(&query);
 }
 
+/* A renamed table and the other one hold the same rows, also when the old one is set aside. */
+static void check_mirror(sqlite3 *app, const struct random_case *c, bool new_side, enum stage stage,
+                         const struct rows *after, const char *sql)
+{
+    static struct rows other;
+    struct random_case own = random_case_of(c, !new_side);
+
+    if (stage == ASIDE) {
+        snprintf(own.table, sizeof own.table, "lockstep_7_%.30s", c->table);
+    }
+    read_rows(app, &own, false, false, &other);
+    if (!same_rows(after, &other)) {
+        fail_case(app, NULL, c, sql, "the two tables differ");
+    }
+    rows_free(&other);
+}
+
 /* What the writer's side did not change is as it was in the other. */
 static void check_untouched(sqlite3 *app, const struct random_case *c, const struct rows *before,
                             const struct rows *after, const char *sql)
@@ -270,7 +303,7 @@ static void compare(sqlite3 *app, sqlite3 *model, const struct random_case *c, b
                     enum stage stage, const char *sql)
 {
     static struct rows before, after, wanted;
-    bool other = stage == TOGETHER;
+    bool columns = c->kind == KIND_COLUMNS, other = columns && stage == TOGETHER;
     int code, code_wanted;
 
     read_rows(app, c, new_side, other, &before);
@@ -296,8 +329,10 @@ static void compare(sqlite3 *app, sqlite3 *model, const struct random_case *c, b
     if (other) {
         check_untouched(app, c, &before, &after, sql);
     }
-    if (stage == TOGETHER || stage == ASIDE) {
+    if (columns && (stage == TOGETHER || stage == ASIDE)) {
         check_consistent(app, c, stage, sql);
+    } else if (c->kind == KIND_RENAME_TABLE && (stage == TOGETHER || stage == ASIDE)) {
+        check_mirror(app, c, new_side, stage, &after, sql);
     }
     rows_free(&before);
     rows_free(&after);
@@ -318,11 +353,11 @@ static void same_text(sqlite3 *a, sqlite3 *b, const struct random_case *c, const
 }
 
 /* No row may be left that contract would refuse. */
-static void mend(sqlite3 *app, const struct random_case *c)
+static void mend(sqlite3 *app, const struct random_case *c, bool violators_alone)
 {
     struct buf sql = {0};
 
-    random_case_mend(c, &sql);
+    random_case_mend(c, violators_alone, &sql);
     app_run(app, "PRAGMA recursive_triggers = 0");
     app_run(app, buf_cstr(&sql));
     buf_fini(&sql);
@@ -333,12 +368,21 @@ static void write_for_a_while(sqlite3 *app, const struct random_case *c, enum si
 {
     for (unsigned i = 0; i < batches; i++) {
         bool new_side = side == BOTH ? random_below(2) : side == NEW;
+        bool loose = stage == TOGETHER || stage == FILLING ||
+                     (stage == ASIDE && c->kind == KIND_RENAME_TABLE);
         bool recursive = random_below(2), keys = random_below(2);
         sqlite3 *model;
-        if (new_side && stage == TOGETHER && c->operation_count > 1) {
-            mend(app, c); /* else one operation's new columns come back when another's are mended */
+        if (!random_case_has(c, new_side)) {
+            if (side != BOTH) {
+                return; /* code of that side has no table to write */
+            }
+            new_side = !new_side;
         }
-        model = model_of(app, c, new_side, stage == TOGETHER || stage == FILLING);
+        if (new_side && stage == TOGETHER && c->operation_count > 1) {
+            mend(app, c,
+                 false); /* else one operation's new columns come back when another's are mended */
+        }
+        model = model_of(app, c, new_side, loose && c->kind != KIND_CREATE_TABLE);
         set_pragmas(app, recursive, keys);
         set_pragmas(model, recursive, keys);
         for (unsigned k = 0; k < BATCH; k++) {
@@ -374,12 +418,16 @@ static void move(const struct walk *w, bool forward, const char *to)
     assert_string_equal(play_state(w->db, folder, NAME), to);
 }
 
-static char *side_rows(const struct walk *w, bool new_side)
+static char *rows_text(sqlite3 *app, const struct random_case *c, bool new_side)
 {
     static struct rows rows;
     struct buf out = {0};
 
-    read_rows(w->app, w->c, new_side, false, &rows);
+    buf_text(&out, "");
+    if (!random_case_has(c, new_side)) {
+        return buf_take(&out);
+    }
+    read_rows(app, c, new_side, false, &rows);
     for (size_t i = 0; i < rows.count; i++) {
         for (size_t k = 0; k < rows.at[i].writer.len; k++) {
             buf_print(&out, "%02x", (unsigned char)rows.at[i].writer.at[k]);
@@ -388,6 +436,31 @@ static char *side_rows(const struct walk *w, bool new_side)
     }
     rows_free(&rows);
     return buf_take(&out);
+}
+
+static char *side_rows(const struct walk *w, bool new_side)
+{
+    return rows_text(w->app, w->c, new_side);
+}
+
+/* Old code's rows as they must be behind the last step back. */
+static char *rows_to_come(const struct walk *w)
+{
+    struct buf sql = {0};
+    sqlite3 *model;
+    char *rows;
+
+    if (!random_case_has(w->c, false)) {
+        return rows_text(w->app, w->c, false);
+    }
+    model = model_of(w->app, w->c, false, true);
+    random_case_way_back(w->c, &sql);
+    app_run(model, "PRAGMA foreign_keys = 0");
+    app_run(model, buf_cstr(&sql));
+    rows = rows_text(model, w->c, false);
+    app_close(model);
+    buf_fini(&sql);
+    return rows;
 }
 
 static void same_taken(const struct walk *w, const char *what, char *got, char *wanted)
@@ -406,6 +479,9 @@ static void index_new(const struct walk *w, bool make)
 {
     struct buf sql = {0}, columns = {0};
 
+    if (w->c->kind != KIND_COLUMNS) {
+        return;
+    }
     random_case_columns(w->c, true, &columns);
     random_case_spell(w->c, 0, make ? "CREATE INDEX by_new ON $t(" : "DROP INDEX IF EXISTS by_new",
                       &sql);
@@ -417,25 +493,38 @@ static void index_new(const struct walk *w, bool make)
     buf_fini(&columns);
 }
 
+static void check_index(const struct walk *w, const char *name, bool wanted)
+{
+    char sql[120];
+
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM sqlite_master WHERE name = '%s'", name);
+    if ((app_number(w->app, sql) > 0) != wanted) {
+        fail_case(w->app, NULL, w->c, name, wanted ? "this index is missing" : "it is still there");
+    }
+}
+
 static void forth_and_back(const struct walk *w, char *schema)
 {
     char *rows;
 
     move(w, true, "dual-writing");
     write_for_a_while(w->app, w->c, OLD, FILLING, 1);
+    mend(w->app, w->c, true);
     move(w, true, "in-sync");
+    check_index(w, "made", w->c->make_index);
+    check_index(w, "by_note", w->c->drop_index);
     if (random_below(2) &&
         w->c->key != KEY_WITHOUT_ROWID) { /* there the order of a scan hangs on it */
         index_new(w, true);
     }
     write_for_a_while(w->app, w->c, BOTH, TOGETHER, 4);
-    mend(w->app, w->c);
+    mend(w->app, w->c, false);
     move(w, true, "contracted");
     write_for_a_while(w->app, w->c, NEW, ASIDE, 2);
     move(w, false, "in-sync");
     write_for_a_while(w->app, w->c, BOTH, TOGETHER, 1);
     index_new(w, false);
-    rows = side_rows(w, false);
+    rows = rows_to_come(w);
     move(w, false, "pending");
     same_taken(w, "rows of old code after the way back", side_rows(w, false), rows);
     same_taken(w, "schema after the way back", app_schema(w->app), schema);
@@ -443,16 +532,23 @@ static void forth_and_back(const struct walk *w, char *schema)
 
 static void to_the_end(const struct walk *w)
 {
-    char *rows, *text;
+    char *rows, *text, *log;
 
     write_for_a_while(w->app, w->c, OLD, ALONE, 1);
-    mend(w->app, w->c);
+    mend(w->app, w->c, false);
     move(w, true, "in-sync");
     move(w, true, "contracted");
     write_for_a_while(w->app, w->c, NEW, ASIDE, 1);
     rows = side_rows(w, true);
+    log = app_rows(w->app, "SELECT * FROM log");
     move(w, true, "purged");
     same_taken(w, "rows of new code after purge", side_rows(w, true), rows);
+    same_taken(w, "what triggers wrote during purge", app_rows(w->app, "SELECT * FROM log"), log);
+    check_index(w, "made", w->c->make_index);
+    check_index(w, "by_note", false);
+    text = app_rows(w->app, "SELECT count(*) FROM sqlite_master WHERE name LIKE 'lockstep_7_%'");
+    assert_string_equal(text, "0\n");
+    free(text);
     text = app_rows(w->app, "PRAGMA integrity_check");
     assert_string_equal(text, "ok\n");
     free(text);
@@ -479,10 +575,50 @@ static void check_fresh(const struct walk *w)
     remove_file(db);
     app = app_open(db);
     random_case_table(app, w->c, false, false);
+    app_run(app, "CREATE TABLE keep(n INTEGER)");
     PLAY(play_apply(db, scratch(FOLDER), NULL, &play_err));
     assert_string_equal(play_state(db, scratch(FOLDER), NAME), "purged");
     same_taken(w, "schema of a fresh database", app_schema(app), app_schema(w->app));
     app_close(app);
+}
+
+/* How often each operation was walked. */
+static struct {
+    const char *name;
+    unsigned walked;
+} tally[64];
+
+static void count_walked(const char *name)
+{
+    size_t i = 0;
+
+    while (i < COUNT(tally) - 1 && tally[i].name != NULL && strcmp(tally[i].name, name) != 0) {
+        i++;
+    }
+    tally[i].name = name;
+    tally[i].walked++;
+}
+
+static void count_case(const struct random_case *c)
+{
+    static const char *const kinds[] = {NULL, "rename of a table", "drop of a table",
+                                        "making of a table"};
+
+    if (c->kind != KIND_COLUMNS) {
+        count_walked(kinds[c->kind]);
+        return;
+    }
+    for (unsigned i = 0; i < c->operation_count; i++) {
+        if (c->operations[i].is->spelled != SPELLED_NOTHING) {
+            count_walked(c->operations[i].is->name);
+        }
+    }
+    if (c->make_index) {
+        count_walked("making of an index");
+    }
+    if (c->drop_index) {
+        count_walked("drop of an index");
+    }
 }
 
 /* false: the migration was refused, and nothing was changed. */
@@ -510,6 +646,8 @@ static bool one_case(unsigned number)
     app_run(w.app, c.utf16 ? "PRAGMA encoding = 'UTF-16le'" : "PRAGMA encoding = 'UTF-8'");
     app_run(w.app, RANDOM_PICK(files));
     random_case_table(w.app, &c, false, false);
+    app_run(w.app,
+            "CREATE TABLE keep(n INTEGER); INSERT INTO keep VALUES(1)"); /* it is not fresh */
     write_for_a_while(w.app, &c, OLD, ALONE, 1);
     schema = app_schema(w.app);
     rc = play_apply(db, scratch(FOLDER), "expanded", &err);
@@ -526,6 +664,7 @@ static bool one_case(unsigned number)
     to_the_end(&w);
     check_fresh(&w);
     app_close(w.app);
+    count_case(&c);
     return true;
 }
 
@@ -555,6 +694,10 @@ static void any_table_migration_and_writer(void **state)
             refused++;
         }
         assert_true(refused <= 20 + walked);
+    }
+    for (size_t i = 0; i < COUNT(tally) && tally[i].name != NULL; i++) {
+        print_message("%-22s %5u\n", tally[i].name, tally[i].walked);
+        assert_true(cases < CASES_FULL || tally[i].walked >= 50);
     }
     print_message("%u cases walked, %u refused\n", walked, refused);
 }
