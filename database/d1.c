@@ -214,11 +214,15 @@ static enum err_code d1_probe(struct database *db, struct database_capabilities 
     *out = (struct database_capabilities){
         .engine = "d1",
         .bookmarks = true,
-        .params_max = D1_PARAMS_MAX,
-        .statement_bytes_max = D1_STATEMENT_BYTES_MAX,
-        .columns_max = D1_COLUMNS_MAX,
+        .bounds = d1_bounds,
     };
     return d1_probe_alters(&d1_of(db)->call, d1_of(db)->path, out, err);
+}
+
+static enum err_code d1_check(struct database *db, const char *sql, struct err *err)
+{
+    (void)db;
+    return d1_rules_check(sql, false, err);
 }
 
 static enum err_code d1_bookmark(struct database *db, char *out, size_t size, struct err *err)
@@ -241,6 +245,7 @@ const struct database_engine database_engine_d1 = {
     .open = d1_open,
     .close = d1_close,
     .probe = d1_probe,
+    .check = d1_check,
     .query = d1_query,
     .batch = d1_batch,
     .bookmark = d1_bookmark,

@@ -2,9 +2,22 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-#include "database/database.h"
 #include "database/sql_scan.h"
+
+const struct database_bounds d1_bounds = {
+    .params = D1_PARAMS_MAX,
+    .statement_bytes = D1_STATEMENT_BYTES_MAX,
+    .columns = D1_COLUMNS_MAX,
+    .value_bytes = D1_VALUE_BYTES_MAX,
+    .expression_depth = D1_EXPRESSION_DEPTH_MAX,
+    .compound_select = D1_COMPOUND_SELECT_MAX,
+    .function_args = D1_FUNCTION_ARGS_MAX,
+    .program_ops = D1_PROGRAM_OPS_MAX,
+    .trigger_depth = D1_TRIGGER_DEPTH_MAX,
+    .like_pattern_bytes = D1_LIKE_PATTERN_BYTES_MAX,
+};
 
 static bool is_one_of(const struct sql_token *token, const char *const *words)
 {
@@ -87,15 +100,85 @@ static enum err_code check_words(const char *sql, bool reading_only, struct err 
     return ERR_OK;
 }
 
+/* "name(" where it is no name that the statement gives to something of its own. */
+static bool calls(const struct sql_token *before, const struct sql_token *token,
+                  const struct sql_token *next)
+{
+    static const char *const naming[] = {"TABLE", "INTO", "EXISTS", "REFERENCES", "ON",
+                                         "VIEW",  "WITH", "AS",     "RECURSIVE",  NULL};
+
+    return token->kind == SQL_WORD && sql_token_punct(next, '(') && !is_one_of(before, naming) &&
+           !sql_token_punct(before, '.');
+}
+
+static enum err_code refuse_word(const struct sql_token *token, const char *what, struct err *err)
+{
+    return err_set(err, ERR_INVALID, "D1 does not allow %s %.*s", what,
+                   (int)(token->text.len < 60 ? token->text.len : 60), token->text.at);
+}
+
+/* What the engine's authorizer or limits refuse inside a statement that is good by its first word. */
+static enum err_code check_inside(const char *sql, struct err *err)
+{
+    static const char *const functions[] = {"sqlite_version",
+                                            "sqlite_source_id",
+                                            "sqlite_compileoption_get",
+                                            "sqlite_compileoption_used",
+                                            "sqlite_offset",
+                                            "load_extension",
+                                            "subtype",
+                                            "power",
+                                            "soundex",
+                                            "median",
+                                            "percentile",
+                                            NULL};
+    static const char *const modules[] = {"fts5", "fts5vocab", NULL};
+    struct sql_scan scan = sql_scan_start(str_of(sql));
+    struct sql_token before = {0}, token = {0}, next;
+    bool virtual = false;
+
+    for (bool more = sql_scan_next(&scan, &token); more; before = token, token = next) {
+        size_t quote = token.kind == SQL_QUOTED ? 1 : 0;
+        more = sql_scan_next(&scan, &next);
+        next = more ? next : (struct sql_token){0};
+        virtual = virtual || (sql_token_is(&before, "CREATE") && sql_token_is(&token, "VIRTUAL"));
+        if (virtual && sql_token_is(&before, "USING") && !is_one_of(&token, modules)) {
+            return refuse_word(&token, "virtual tables of", err);
+        }
+        if (calls(&before, &token, &next) && is_one_of(&token, functions)) {
+            return refuse_word(&token, "the function", err);
+        }
+        if ((token.kind == SQL_WORD || quote == 1) && token.text.len > 4 + quote &&
+            strncasecmp(token.text.at + quote, "_cf_", 4) == 0) {
+            return refuse_word(&token, "the name", err);
+        }
+        if ((sql_token_is(&before, "LIKE") || sql_token_is(&before, "GLOB")) &&
+            *token.text.at == '\'' && token.text.len - 2 > D1_LIKE_PATTERN_BYTES_MAX) {
+            return err_set(err, ERR_LIMIT,
+                           "a pattern of %zu bytes; D1 takes %u: compare pieces with substr() or "
+                           "instr(): %.60s",
+                           token.text.len - 2, D1_LIKE_PATTERN_BYTES_MAX, token.text.at);
+        }
+    }
+    return ERR_OK;
+}
+
 enum err_code d1_rules_check(const char *sql, bool reading, struct err *err)
 {
     struct str *pieces = NULL;
     size_t count = 0;
-    enum err_code rc = database_split(str_of(sql), &pieces, &count, err);
+    size_t bytes = strlen(sql);
+    enum err_code rc;
 
+    if (bytes > D1_STATEMENT_BYTES_MAX) {
+        return err_set(err, ERR_LIMIT, "a statement of %zu bytes; D1 takes %u", bytes,
+                       D1_STATEMENT_BYTES_MAX);
+    }
+    rc = database_split(str_of(sql), &pieces, &count, err);
     free(pieces);
     if (rc == ERR_OK && count > 1) {
         rc = err_set(err, ERR_INVALID, "two statements in one: %.80s", sql);
     }
-    return rc ? rc : check_words(sql, reading, err);
+    rc = rc ? rc : check_words(sql, reading, err);
+    return rc ? rc : check_inside(sql, err);
 }

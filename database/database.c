@@ -109,6 +109,14 @@ void database_pretend(struct database *db, const struct database_capabilities *c
 {
     db->capabilities = *capabilities;
     db->probed = true;
+    if (db->engine->bound != NULL) {
+        db->engine->bound(db, &capabilities->bounds);
+    }
+}
+
+enum err_code database_check(struct database *db, const char *sql, struct err *err)
+{
+    return db->engine->check(db, sql, err);
 }
 
 /* ---- rows ---- */

@@ -57,6 +57,20 @@ bool database_remote(const struct database *db);
 
 /* ---- capabilities: probed, never guessed from a version ---- */
 
+/* What a statement may need at most; 0: the engine tells of no such bound. */
+struct database_bounds {
+    unsigned params;             /* bound parameters */
+    unsigned statement_bytes;    /* of its text */
+    unsigned columns;            /* of a table, index or result */
+    unsigned value_bytes;        /* of a text, a blob or a row */
+    unsigned expression_depth;   /* of an expression's tree */
+    unsigned compound_select;    /* terms of UNION ALL and the like */
+    unsigned function_args;      /* of one call */
+    unsigned program_ops;        /* instructions that it compiles to, without its triggers' */
+    unsigned trigger_depth;      /* triggers that fire triggers */
+    unsigned like_pattern_bytes; /* right of LIKE or GLOB */
+};
+
 struct database_capabilities {
     const char *engine; /* "sqlite" */
     int engine_version; /* 3040001, or 0 if the engine hides it; for messages alone */
@@ -68,14 +82,14 @@ struct database_capabilities {
     bool writable_schema; /* a maintenance connection may edit sqlite_master */
     bool own_collations;  /* an application may bring some, and indexes compare by them */
     bool readers_block;   /* who reads keeps writers out (SQLite without a write-ahead log) */
-    unsigned params_max, statement_bytes_max, columns_max;
+    struct database_bounds bounds;
 };
 /* Probes on first use (scratch objects that are rolled back); lent until close. */
 MUST_USE enum err_code database_probe(struct database *db, const struct database_capabilities **out,
                                       struct err *err);
 
-/* From here on the probe answers with these: what is tried out in this database is meant for
- * another one. */
+/* From here on the probe answers with these, and what they bound is refused: what is tried out in
+ * this database is meant for another one. */
 void database_pretend(struct database *db, const struct database_capabilities *capabilities);
 
 /* ---- values and rows ---- */
@@ -113,6 +127,11 @@ static inline struct database_value database_text_n(const char *at, size_t len)
 {
     return (struct database_value){DATABASE_TEXT, {.bytes = {at, len}}};
 }
+
+/* Whether the engine takes this statement, as the schema is at this moment, without running it.
+ * ERR_INVALID or ERR_LIMIT with the reason. An engine behind HTTP is not asked: it answers with what is
+ * known of it. */
+MUST_USE enum err_code database_check(struct database *db, const char *sql, struct err *err);
 
 struct database_rows; /* a whole result; owned by the caller */
 

@@ -24,6 +24,8 @@ struct database_engine {
                            struct database_rows *rows, struct err *err);
     enum err_code (*batch)(struct database *db, const struct database_batch *batch,
                            struct database_batch_result *result, struct err *err);
+    enum err_code (*check)(struct database *db, const char *sql, struct err *err);
+    void (*bound)(struct database *db, const struct database_bounds *bounds); /* NULL: cannot */
     enum err_code (*maintenance)(struct database *db, const struct database_maintenance *work,
                                  struct err *err); /* NULL: cannot */
     enum err_code (*snapshot)(struct database *db, const char *path, struct database_copied *copied,

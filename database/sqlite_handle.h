@@ -87,5 +87,7 @@ enum err_code sqlite_restore(const char *path, const char *copy, const char *con
 void sqlite_users(const char *path, char *out, size_t size);
 /* sqlite_probe.c */
 enum err_code sqlite_probe(struct database *db, struct database_capabilities *out, struct err *err);
+enum err_code sqlite_check(struct database *db, const char *sql, struct err *err);
+void sqlite_bound(struct database *db, const struct database_bounds *bounds);
 
 #endif

@@ -1,6 +1,8 @@
 /*
  * Capabilities, found by trying on scratch objects in a transaction that is rolled back.
  */
+#include <limits.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "database/sqlite_handle.h"
@@ -63,6 +65,60 @@ static bool readers_block(struct sqlite_handle *handle)
     return !wal;
 }
 
+/* Which bound of ours is which of SQLite's. Texts and rows are bound by one number there. */
+static const struct {
+    size_t offset;
+    int limit;
+} limits[] = {
+#define LIMIT(field, limit)                                                                        \
+    {                                                                                              \
+        offsetof(struct database_bounds, field), SQLITE_LIMIT_##limit                              \
+    }
+    LIMIT(params, VARIABLE_NUMBER),
+    LIMIT(statement_bytes, SQL_LENGTH),
+    LIMIT(columns, COLUMN),
+    LIMIT(value_bytes, LENGTH),
+    LIMIT(expression_depth, EXPR_DEPTH),
+    LIMIT(compound_select, COMPOUND_SELECT),
+    LIMIT(function_args, FUNCTION_ARG),
+    LIMIT(program_ops, VDBE_OP),
+    LIMIT(trigger_depth, TRIGGER_DEPTH),
+    LIMIT(like_pattern_bytes, LIKE_PATTERN_LENGTH),
+#undef LIMIT
+};
+
+static struct database_bounds bounds_of(sqlite3 *sqlite)
+{
+    struct database_bounds out = {0};
+
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        *(unsigned *)((char *)&out + limits[i].offset) =
+            (unsigned)sqlite3_limit(sqlite, limits[i].limit, -1);
+    }
+    return out;
+}
+
+void sqlite_bound(struct database *db, const struct database_bounds *bounds)
+{
+    struct sqlite_handle *handle = (struct sqlite_handle *)db;
+
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        unsigned most = *(const unsigned *)((const char *)bounds + limits[i].offset);
+        bool own = most == 0 || most > INT_MAX; /* SQLite takes no more than it was built for */
+        (void)sqlite3_limit(handle->sqlite, limits[i].limit, own ? INT_MAX : (int)most);
+    }
+}
+
+enum err_code sqlite_check(struct database *db, const char *sql, struct err *err)
+{
+    struct sqlite_handle *handle = (struct sqlite_handle *)db;
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(handle->sqlite, sql, -1, &stmt, NULL);
+
+    sqlite3_finalize(stmt);
+    return rc == SQLITE_OK ? ERR_OK : sqlite_error(handle->sqlite, NULL, err);
+}
+
 enum err_code sqlite_probe(struct database *db, struct database_capabilities *out, struct err *err)
 {
     struct sqlite_handle *handle = (struct sqlite_handle *)db;
@@ -78,9 +134,7 @@ enum err_code sqlite_probe(struct database *db, struct database_capabilities *ou
         .writable_schema = true,
         .own_collations = true,
         .readers_block = readers_block(handle),
-        .params_max = (unsigned)sqlite3_limit(handle->sqlite, SQLITE_LIMIT_VARIABLE_NUMBER, -1),
-        .statement_bytes_max = (unsigned)sqlite3_limit(handle->sqlite, SQLITE_LIMIT_SQL_LENGTH, -1),
-        .columns_max = (unsigned)sqlite3_limit(handle->sqlite, SQLITE_LIMIT_COLUMN, -1),
+        .bounds = bounds_of(handle->sqlite),
     };
     if (!handle->read_only) {
         enum err_code rc;

@@ -19,6 +19,7 @@
 #include "migrator/arrow/touched.h"
 #include "migrator/change/table_change.h"
 #include "migrator/folder/handwritten.h"
+#include "migrator/plan/plan_bounds.h"
 #include "migrator/plan/plan_cost.h"
 #include "migrator/plan/plan_file.h"
 #include "migrator/plan/scratch.h"
@@ -682,7 +683,7 @@ static enum err_code plan_one(struct plan *plan, size_t index)
         }
     }
     if (rc == ERR_OK && database_remote(plan->m->db)) {
-        rc = plan_check_bounds(plan->m->db, p.out, plan->err);
+        rc = plan_check_bounds(plan->m, index, p.out, plan->err);
     }
     plan_put_digests(p.migration, p.schema, p.out);
     (void)json_append(plan->list, p.out);

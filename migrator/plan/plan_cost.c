@@ -1,7 +1,6 @@
 #include "migrator/plan/plan_cost.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "database/d1_rules.h"
 #include "migrator/walk/verify.h"
@@ -37,28 +36,4 @@ struct json *plan_cost(const struct phased *phased, int64_t rows, enum mig_state
     (void)json_put_number(out, "rows_per_write",
                           phased->add_count > 0 && from < MIG_CONTRACTED ? 1 + indexes : 0);
     return out;
-}
-
-enum err_code plan_check_bounds(struct database *db, const struct json *entry, struct err *err)
-{
-    const struct database_capabilities *capabilities = NULL;
-    enum err_code rc = database_probe(db, &capabilities, err);
-
-    for (const struct json *phase = json_first(json_get(entry, "phases"));
-         rc == ERR_OK && phase != NULL && capabilities->statement_bytes_max > 0;
-         phase = json_next(phase)) {
-        for (const struct json *one = json_first(json_get(phase, "statements"));
-             rc == ERR_OK && one != NULL; one = json_next(one)) {
-            size_t bytes = strlen(json_text(one));
-            if (bytes > capabilities->statement_bytes_max) {
-                rc = err_set(err, ERR_INVALID,
-                             "%.80s: a statement of %.40s has %zu bytes; this database (%s) takes "
-                             "%u: %.60s...",
-                             json_get_text(entry, "name", ""), json_get_text(phase, "phase", ""),
-                             bytes, capabilities->engine, capabilities->statement_bytes_max,
-                             json_text(one));
-            }
-        }
-    }
-    return rc;
 }

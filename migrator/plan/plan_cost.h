@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 #include "base/json.h"
-#include "database/database.h"
 #include "migrator/folder/phased.h"
 #include "migrator/folder/state.h"
 
@@ -15,9 +14,5 @@
  * triggers add to each insert and update of the application}; estimates, from above. */
 struct json *plan_cost(const struct phased *phased, int64_t rows, enum mig_state from,
                        enum mig_state to);
-
-/* Refuses a plan's entry of which a statement is longer than the engine bears: ERR_INVALID. */
-MUST_USE enum err_code plan_check_bounds(struct database *db, const struct json *entry,
-                                         struct err *err);
 
 #endif

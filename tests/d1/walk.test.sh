@@ -151,7 +151,32 @@ rm -r "$work/migrations/0002_domain"
 exits "own transactions" 2 migrate apply
 printf 'CREATE TABLE x(a);\nINSERT INTO x VALUES(%s);\n' "'$(head -c 100001 /dev/zero | tr '\0' y)'" >"$work/migrations/0003_own.sql"
 exits "a statement that D1 does not take" 2 migrate plan
-says "its size" '*0003_own.sql: a statement of apply has 1000*takes 100000*'
+says "its size" '*0003_own.sql: a statement of apply (2) *a statement of 1000* bytes; D1 takes 100000*'
+# The bounds of the engine, known by trying on a copy of the schema: SQL, what plan says of it.
+bound() {
+    local requests
+    printf 'CREATE TABLE x(a, b);\n%s;\n' "$2" >"$work/migrations/0003_own.sql"
+    requests=$(peer sent)
+    exits "$1 is refused by plan" 2 migrate plan
+    says "$1: with the reason" "*0003_own.sql*$3*"
+    same "$1: nothing was sent but questions" "$requests" "$(peer sent)"
+}
+many() { local text; printf -v text "%$1s" ''; printf '%s' "${text// /$2}"; }
+bound "expression depth" "INSERT INTO x SELECT 1, 1$(many 100 '+1')" 'Expression tree is too large (maximum depth 100)'
+bound "compound select" "INSERT INTO x(a) SELECT 1$(many 5 ' UNION ALL SELECT 1')" 'too many terms in compound SELECT'
+bound "arguments" "INSERT INTO x(a) SELECT max(1$(many 32 ',1'))" 'too many arguments on function max'
+bound "columns" "CREATE TABLE wide(c$(for i in {1..100}; do printf ',c%d' "$i"; done))" 'too many columns on wide'
+bound "instructions" "INSERT INTO x(a) VALUES(1)$(many 24000 ',(1)')" 'more than 25000 instructions'
+bound "a pattern" "DELETE FROM x WHERE a LIKE '$(many 51 z)'" 'a pattern of 51 bytes; D1 takes 50'
+bound "a module" "CREATE VIRTUAL TABLE r USING rtree(a, b, c)" 'virtual tables of rtree'
+bound "a function" "INSERT INTO x(a) SELECT power(2, 3)" 'the function power'
+bound "a name" "CREATE TABLE _cf_x(a)" 'the name _cf_x'
+rm "$work/migrations/0003_own.sql"
+mkdir "$work/migrations/0002_deep"
+printf '{"description": "deep", "table": "Customer", "add": {"Long": {"type": "TEXT"}}, "forward": {"Long": "Email%s"}}' "$(many 97 " || 'a'")" >"$work/migrations/0002_deep/migration.json"
+exits "a trigger that is too deep" 2 migrate plan
+says "which phase" "*0002_deep: a statement of dual-write*Expression tree is too large*"
+rm -r "$work/migrations/0002_deep"
 CLOUDFLARE_API_TOKEN=wrong-token exits "a wrong token" 1 migrate status
 says "the permission is named" '*D1 Edit*'
 case $said in *wrong-token*) same "the token is in no message" absent present ;; *) same "the token is in no message" 1 1 ;; esac

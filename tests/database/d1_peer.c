@@ -486,6 +486,16 @@ void d1_peer_run(struct d1_peer *peer, const char *sql)
     pthread_mutex_unlock(&peer->lock);
 }
 
+unsigned d1_peer_sent(struct d1_peer *peer)
+{
+    unsigned sent;
+
+    pthread_mutex_lock(&peer->lock);
+    sent = peer->sent;
+    pthread_mutex_unlock(&peer->lock);
+    return sent;
+}
+
 unsigned d1_peer_connections(struct d1_peer *peer)
 {
     unsigned connections;

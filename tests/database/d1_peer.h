@@ -37,6 +37,7 @@ const char *d1_peer_api(const struct d1_peer *peer); /* the base URL to give to 
 void d1_peer_clear(struct d1_peer *peer);                      /* an empty database again */
 void d1_peer_fault(struct d1_peer *peer, enum d1_fault fault); /* adds to the queue */
 unsigned d1_peer_requests(struct d1_peer *peer);               /* so far, to /raw */
+unsigned d1_peer_sent(struct d1_peer *peer);                   /* writing statements that stayed */
 unsigned d1_peer_connections(struct d1_peer *peer);            /* so far */
 /* Each changed row takes so long from now on, as meta.timings says; what would take more than
  * call_ms_max (D1: 30000) is broken off and undone. The peer itself is not slower. */

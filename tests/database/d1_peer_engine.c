@@ -234,6 +234,7 @@ static bool run_one(struct d1_peer *peer, const char *sql, const struct json *pa
         buf_text(said, "No SQL statements detected.");
         return false;
     }
+    peer->sent += sqlite3_stmt_readonly(stmt) == 0;
     wrong = bind_params(stmt, params);
     if (tail != NULL && *tail != '\0') {
         wrong = "params with multiple statements is not supported";
@@ -285,6 +286,7 @@ bool d1_peer_batch(struct d1_peer *peer, const struct json *body, struct buf *ou
     const struct json *item =
         json_get(body, "batch") != NULL ? json_first(json_get(body, "batch")) : body;
     bool good = true, first = true;
+    unsigned sent = peer->sent;
 
     peer->call_ms = 0;
     d1_peer_own(peer, "BEGIN");
@@ -312,6 +314,7 @@ bool d1_peer_batch(struct d1_peer *peer, const struct json *body, struct buf *ou
     if (!good && sqlite3_get_autocommit(peer->db) == 0) {
         d1_peer_own(peer, "ROLLBACK");
     }
+    peer->sent = good ? peer->sent : sent;
     own_work = false;
     return good;
 }

@@ -406,7 +406,7 @@ static void capabilities_are_probed(void **state)
     assert_true(capabilities->drop_column);
     assert_false(capabilities->writable_schema || capabilities->maintenance ||
                  capabilities->snapshot);
-    assert_int_equal(capabilities->params_max, 100);
+    assert_int_equal(capabilities->bounds.params, 100);
     assert_int_equal(suite_number(*state, "SELECT count(*) FROM sqlite_master"), objects);
 }
 
