@@ -274,8 +274,8 @@ check-ofrep: deps-build ## OpenFeature's own clients (npm) against the flag serv
 	@$(MAKE) $(PARALLEL) --no-print-directory $(OUT)/flag-server
 	@$(RUN_ENV) OFREP_CLIENTS='$(abspath $(BUILD))/ofrep' tests/ofrep/ofrep.sh
 
-check-d1: deps-test ## the driver and walks on D1's own engine (npm miniflare), with kill -9
-	@$(MAKE) $(PARALLEL) --no-print-directory $(OUT)/migrate $(OUT)/tests/database/test_d1
+check-d1: deps-test ## walks on D1's own engine (npm miniflare), with kill -9; wrangler, OpenFeature
+	@$(MAKE) $(PARALLEL) --no-print-directory $(OUT)/migrate $(OUT)/flags $(OUT)/flag-server $(OUT)/tests/database/test_d1
 	@$(RUN_ENV) D1_CLIENTS='$(abspath $(BUILD))/d1' tests/d1/d1.sh
 
 golden: deps-test ## rewrite expected outputs; review them with git diff

@@ -70,6 +70,7 @@ const all_on = (path) => domains.map((domain) => `${domain} ${path}`);
 const accept = (client) => ["--accept-stale", client, "--reason", "each event asks anew"];
 
 async function forward(shop, server, logger) {
+  await shop.exits("expand ties the flag", 0, "apply", "--to", "expanded");
   matches("the flag waits for the schema", /0002_domain/, await flags(server, "ramp before in-sync", 3, "ramp", flag, "--to", "100%"));
   same("all on the old path", all_on("old"), await logger.paths());
   await shop.exits("in-sync", 0, "apply", "--to", "in-sync");
@@ -87,7 +88,7 @@ async function forward(shop, server, logger) {
 async function contract(shop) {
   const said = await shop.exits("a client without a lease", 3, "apply", "--to", "contracted");
   matches("it is named", /no-client-without-lease/, said);
-  const client = /--accept-stale '?([^\s'`]+)/.exec(said)?.[1] ?? "OFREP";
+  const client = /old answer: ([^(]+) \(ofrep/.exec(said)?.[1] ?? "nobody";
   await shop.exits("contract", 0, "apply", "--to", "contracted", "--wait", "30s", ...accept(client));
   return client;
 }
@@ -116,7 +117,7 @@ export default async function () {
   await flags(server, "nor for one customer", 3, "ramp", flag, "--domain", "acme.com", "--to", "0%");
   same("all stay on the new path", all_on("new"), await logger.paths());
   await shop.exits("back to in-sync", 0, "rollback", "--to", "in-sync");
-  matches("further back waits for the flag", /flags off/, await shop.exits("the flag is on", 3, "rollback"));
+  matches("further back waits for the flag", /flags off/, await shop.exits("the flag is on", 3, "rollback", ...accept(client)));
   await flags(server, "off", 0, "off", flag);
   same("all on the old path again", all_on("old"), await logger.paths());
   await shop.exits("back to pending", 0, "rollback", "--recovery-point", "none", ...accept(client));
