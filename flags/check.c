@@ -98,9 +98,9 @@ enum err_code flag_complete(struct json *flag, struct err *err)
 /* ---- checking ---- */
 
 static const char *const known_members[] = {
-    "key",         "type",        "description", "tags",      "state",         "variants",
-    "off_variant", "salt",        "split_salt",  "bucket_by", "individual",    "domains",
-    "rules",       "fallthrough", "tie",         "uses",      "prerequisites", "layer"};
+    "key",  "type",       "description",   "tags",       "state",   "variants",    "off_variant",
+    "salt", "split_salt", "bucket_by",     "individual", "domains", "rules",       "fallthrough",
+    "tie",  "uses",       "prerequisites", "layer",      "owner",   "expected_end"};
 
 /* Whether b comes from a by at most one letter missing, added, changed, or two swapped. */
 static bool one_slip(const char *a, const char *b)
@@ -144,6 +144,37 @@ enum err_code members_check(const struct json *object, const char *const *known,
             return err_set(err, ERR_INVALID, "%.60s: no such member; did you mean '%s'?", key,
                            near);
     }
+    return ERR_OK;
+}
+
+/* "2027-01-31", a day that there is. */
+static bool is_date(const char *text)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int year, month, day;
+    bool leap;
+
+    if (text == NULL || strlen(text) != 10 || text[4] != '-' || text[7] != '-' ||
+        strspn(text, "0123456789-") != 10 || sscanf(text, "%4d-%2d-%2d", &year, &month, &day) != 3)
+        return false;
+    leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return year >= 1970 && month >= 1 && month <= 12 && day >= 1 &&
+           day <= days[month - 1] + (month == 2 && leap);
+}
+
+static enum err_code check_keeping(const struct json *flag, struct err *err)
+{
+    const struct json *owner = json_get(flag, "owner"), *end = json_get(flag, "expected_end");
+
+    if (owner != NULL && (json_text(owner) == NULL || strlen(json_text(owner)) > LIMIT_KEY_BYTES))
+        return err_set(err, ERR_INVALID, "owner: must be a string of at most %u bytes",
+                       LIMIT_KEY_BYTES);
+    if (end != NULL && !is_date(json_text(end)) &&
+        (json_text(end) == NULL || strcmp(json_text(end), "never") != 0))
+        return err_set(
+            err, ERR_INVALID,
+            "expected_end: must be the day on which a temporary flag shall be gone, such "
+            "as \"2027-01-31\", or \"never\" of one that shall stay");
     return ERR_OK;
 }
 
@@ -214,6 +245,8 @@ enum err_code flag_check_in(const struct json *flag, const struct flag_world *wo
     rc = members_check(flag, known_members, sizeof known_members / sizeof known_members[0], err);
     if (rc == ERR_OK)
         rc = check_text(flag, err);
+    if (rc == ERR_OK)
+        rc = check_keeping(flag, err);
     if (rc == ERR_OK)
         rc = judge_init(&judge, flag, world, err);
     if (rc != ERR_OK)

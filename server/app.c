@@ -204,6 +204,7 @@ static bool follow_database(struct call *call, const char *named)
     struct environments *all = call->app->environments;
     struct environment *environment = environments_find(all, named);
     const char *bound = call->who.environment;
+    char names[400];
 
     if (environment != NULL && bound[0] != '\0' && strcmp(bound, named) != 0) {
         return refuse_bound(call, named);
@@ -213,7 +214,16 @@ static bool follow_database(struct call *call, const char *named)
     } else if (environment == NULL && environments_count(all) == 1) {
         environment = environments_default(all);
     }
-    return environment != NULL ? set_environment(call, environment) : refuse_unknown(call, named);
+    if (environment == NULL) {
+        environments_names(all, names, sizeof names);
+        answer_problem(call, 409, err_code_name(ERR_CONFLICT),
+                       "the database says that it belongs to environment '%.64s', and this server "
+                       "has %s: give migrate a token of one environment, or the database another "
+                       "(migrate repair --new-identity --environment NAME)",
+                       named, names);
+        return false;
+    }
+    return set_environment(call, environment);
 }
 
 /* What the request names, else what its token is for, else the default. False: answered. */

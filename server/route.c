@@ -32,6 +32,8 @@ const struct route routes[] = {
 
     {"POST", "/api/v1/flags/{key}/promote", CHANGE, true, flags_promote},
 
+    {"GET", "/api/v1/stale", READ, true, flags_stale},
+
     {"GET", "/api/v1/environments", READ, true, environments_list},
     {"POST", "/api/v1/environments", ROLE_ADMIN, true, environments_create},
     {"PUT", "/api/v1/environments/{environment}", ROLE_ADMIN, true, environments_rename},

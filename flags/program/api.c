@@ -94,6 +94,13 @@ int api_open(struct api *api, struct cli *cli, const char *command)
         api->url[--len] = '\0';
     }
     set_reason(api, cli_option(cli, "reason"));
+    api->environment = cli_option(cli, "environment");
+    if (api->environment == NULL) {
+        api->environment = getenv("FLAGS_ENVIRONMENT");
+    }
+    if (api->environment != NULL && api->environment[0] == '\0') {
+        api->environment = NULL;
+    }
     return 0;
 }
 
@@ -209,6 +216,30 @@ static enum err_code read_reply(struct api *api, const struct fetch_reply *got, 
     return ERR_OK;
 }
 
+/* The whole address of a path; free() it. NULL: no memory. */
+static char *address(const struct api *api, const char *path)
+{
+    bool named = api->environment == NULL || strstr(path, "environment=") != NULL ||
+                 strncmp(path, "/api/v1/environments", 20) == 0;
+    char *environment = named ? NULL : fetch_url_escape(api->environment), *url;
+    size_t size = strlen(api->url) + strlen(path) + 20;
+
+    if (!named && environment == NULL) {
+        return NULL;
+    }
+    size += environment != NULL ? strlen(environment) : 0;
+    url = malloc(size);
+    if (url != NULL) {
+        snprintf(url, size, "%s%s%s%s", api->url, path,
+                 named                       ? ""
+                 : strchr(path, '?') != NULL ? "&environment="
+                                             : "?environment=",
+                 named ? "" : environment);
+    }
+    free(environment);
+    return url;
+}
+
 enum err_code api_call(struct api *api, const char *method, const char *path,
                        const struct json *body, const char *if_match, struct json **reply,
                        char etag[API_ETAG_BYTES])
@@ -216,8 +247,7 @@ enum err_code api_call(struct api *api, const char *method, const char *path,
     const char *headers[] = {"Content-Type: application/json",
                              api->reason_header[0] != '\0' ? api->reason_header : NULL, NULL};
     char *text = body != NULL ? json_print(body) : NULL;
-    size_t size = strlen(api->url) + strlen(path) + 1;
-    char *url = malloc(size);
+    char *url = address(api, path);
     char tag[API_ETAG_BYTES + 4];
     struct fetch_reply got;
     struct err err = {0};
@@ -228,7 +258,6 @@ enum err_code api_call(struct api *api, const char *method, const char *path,
         free(text);
         return api_set(api, ERR_NOMEM, "out of memory");
     }
-    snprintf(url, size, "%s%s", api->url, path);
     snprintf(tag, sizeof tag, "\"%s\"", if_match != NULL ? if_match : "");
     rc = fetch_send(api->fetch,
                     &(struct fetch_request){.method = method,

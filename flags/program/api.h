@@ -18,6 +18,7 @@ struct api {
     struct cli *cli;
     const char *command; /* "ramp", for messages */
     char *url, *token;
+    const char *environment; /* that all calls are about; NULL: the token's, else the default one */
     char reason_header[600]; /* "X-Lockstep-Reason: ...", or "" */
     struct fetch *fetch;
     /* The last failure: what it was, and what the server said beside. */
@@ -27,12 +28,12 @@ struct api {
     char migration[200];
 };
 
-/* Reads --server, --token-file, --reason and the environment. 0, or the exit code after saying what
+/* Reads --server, --token-file, --environment, --reason and the variables beside them. 0, or the exit code after saying what
  * is missing. api_close() in either case. */
 int api_open(struct api *api, struct cli *cli, const char *command);
 void api_close(struct api *api);
 
-/* One exchange. body (or NULL) is sent as JSON and stays the caller's. *reply (NULL when there is no
+/* One exchange, about api->environment unless path names one or is of environments. body (or NULL) is sent as JSON and stays the caller's. *reply (NULL when there is no
  * document) is the caller's on ERR_OK; etag, if wanted, takes what stands between the quotes. Any
  * status from 400 is an error: it stands in api, ready for api_fail(). */
 #define API_ETAG_BYTES 64

@@ -392,6 +392,9 @@ static int token_create(struct cli *cli, struct api *api)
 
     json_put_text(body, "role", role);
     json_put_text(body, "name", name != NULL ? name : role);
+    if (cli_given(cli, "everywhere")) {
+        json_put_text(body, "environment", "*");
+    }
     if (api_call(api, "POST", "/api/v1/tokens", body, NULL, &made, NULL) != ERR_OK) {
         code = api_fail(api);
     } else if (cli_json(cli)) {
@@ -417,10 +420,13 @@ static int token_list(struct cli *cli, struct api *api)
         cli_print_json(list);
         return 0;
     }
-    table = table_new("ID", "ROLE", "NAME", "MADE", NULL);
+    table = table_new("ID", "ROLE", "ENVIRONMENT", "NAME", "MADE", NULL);
     for (const struct json *one = json_first(json_get(list, "tokens")); one != NULL;
          one = json_next(one)) {
+        const char *environment = json_get_text(one, "environment", "");
+
         table_add(table, json_get_text(one, "id", ""), json_get_text(one, "role", ""),
+                  strcmp(environment, "*") == 0 ? "all" : environment,
                   json_get_text(one, "name", ""), json_get_text(one, "created", ""));
     }
     table_print(table);

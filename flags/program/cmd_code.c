@@ -7,33 +7,12 @@
 
 #include "flags/diff.h"
 #include "flags/program/commands.h"
+#include "flags/program/difference.h"
 #include "flags/program/folder.h"
-#include "flags/program/table.h"
 
-enum { EXIT_PENDING = 5, DIFFERENCE_MAX = 20, VALUE_BYTES = 60 };
+enum { EXIT_PENDING = 5, DIFFERENCE_MAX = 20 };
 
 /* ---- what differs ---- */
-
-static const char *shortly(const struct json *value, char out[VALUE_BYTES + 4])
-{
-    char *text = value != NULL ? json_print(value) : NULL;
-
-    snprintf(out, VALUE_BYTES + 4, "%.*s%s", VALUE_BYTES, text != NULL ? text : "nothing",
-             text != NULL && strlen(text) > VALUE_BYTES ? "..." : "");
-    free(text);
-    return out;
-}
-
-static void print_difference(const struct json *difference)
-{
-    for (const struct json *one = json_first(difference); one != NULL; one = json_next(one)) {
-        char was[VALUE_BYTES + 4], now[VALUE_BYTES + 4], line[400];
-
-        snprintf(line, sizeof line, "    %.200s: %s -> %s", json_get_text(one, "at", ""),
-                 shortly(json_get(one, "was"), was), shortly(json_get(one, "now"), now));
-        table_print_line(line);
-    }
-}
 
 struct tally {
     size_t made, changed, archived, left, refused;
@@ -67,7 +46,7 @@ static void tell(struct cli *cli, struct json *list, const struct folder_flag *f
         return;
     }
     printf("%s: %s\n", flag->key, said);
-    print_difference(difference);
+    difference_print(difference);
     json_free(difference);
 }
 

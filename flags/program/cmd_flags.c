@@ -48,15 +48,13 @@ int cmd_create(struct cli *cli, void *ctx)
     if (cli_given(cli, "type")) {
         json_put_text(flag, "type", cli_option(cli, "type"));
     }
-    if (cli_given(cli, "description")) {
-        json_put_text(flag, "description", cli_option(cli, "description"));
-    }
     if (cli_given(cli, "off-variant")) {
         json_put_text(flag, "off_variant", cli_option(cli, "off-variant"));
     }
     if (cli_given(cli, "bucket-by")) {
         json_put_text(flag, "bucket_by", cli_option(cli, "bucket-by"));
     }
+    set_words(cli, flag);
     if ((variants != NULL && !add_variants(&api, flag, variants)) ||
         api_call(&api, "POST", "/api/v1/flags", flag, NULL, &made, NULL) != ERR_OK) {
         code = api_fail(&api);
@@ -107,8 +105,21 @@ static void print_list(const struct json *list)
     table_print(table);
 }
 
+static void print_archived(const struct json *list)
+{
+    struct table *table = table_new("KEY", "TYPE", "OWNER", "ARCHIVED", NULL);
+
+    for (const struct json *flag = json_first(json_get(list, "flags")); flag != NULL;
+         flag = json_next(flag)) {
+        table_add(table, json_get_text(flag, "key", ""), json_get_text(flag, "type", ""),
+                  json_get_text(flag, "owner", ""), json_get_text(flag, "archived", ""));
+    }
+    table_print(table);
+}
+
 int cmd_list(struct cli *cli, void *ctx)
 {
+    bool archived = cli_given(cli, "archived");
     struct api api;
     struct json *list = NULL;
     int code = api_open(&api, cli, "list");
@@ -118,13 +129,17 @@ int cmd_list(struct cli *cli, void *ctx)
         api_close(&api);
         return code;
     }
-    if (api_call(&api, "GET", "/api/v1/flags", NULL, NULL, &list, NULL) != ERR_OK) {
+    if (api_call(&api, "GET", archived ? "/api/v1/flags?archived=true" : "/api/v1/flags", NULL,
+                 NULL, &list, NULL) != ERR_OK) {
         code = api_fail(&api);
     } else if (cli_json(cli)) {
         cli_print_json(list);
     } else {
         if (json_count(json_get(list, "flags")) == 0) {
-            printf("no flags yet; flags create KEY makes one\n");
+            printf(archived ? "no flag is archived\n"
+                            : "no flags yet; flags create KEY makes one\n");
+        } else if (archived) {
+            print_archived(list);
         } else {
             print_list(list);
         }
@@ -167,6 +182,25 @@ static void print_places(const struct json *flag)
     table_print(table);
 }
 
+/* "owner: search team, until 2027-01-31" */
+static void print_keeping(const struct json *flag)
+{
+    const char *owner = json_get_text(flag, "owner", ""),
+               *end = json_get_text(flag, "expected_end", "");
+    char line[400];
+
+    if (owner[0] == '\0' && end[0] == '\0') {
+        return;
+    }
+    snprintf(line, sizeof line, "%s%.128s%s%s%.20s", owner[0] != '\0' ? "owner: " : "", owner,
+             owner[0] != '\0' && end[0] != '\0' ? ", " : "",
+             end[0] == '\0'              ? ""
+             : strcmp(end, "never") == 0 ? "permanent"
+                                         : "until ",
+             strcmp(end, "never") == 0 ? "" : end);
+    table_print_line(line);
+}
+
 static void print_flag(const struct json *flag)
 {
     const struct json *tie = json_get(flag, "tie");
@@ -181,6 +215,7 @@ static void print_flag(const struct json *flag)
     if (json_get_text(flag, "description", "")[0] != '\0') {
         table_print_line(json_get_text(flag, "description", ""));
     }
+    print_keeping(flag);
     if (tie != NULL) {
         printf("schema: %s allows", tie_text(flag, schema, sizeof schema));
         for (const struct json *v = json_first(json_get(tie, "allowed")); v != NULL;

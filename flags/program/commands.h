@@ -30,6 +30,14 @@ int cmd_diff(struct cli *cli, void *ctx);
 int cmd_apply(struct cli *cli, void *ctx);
 int cmd_simulate(struct cli *cli, void *ctx);
 int cmd_token(struct cli *cli, void *ctx);
+int cmd_environments(struct cli *cli, void *ctx);
+int cmd_promote(struct cli *cli, void *ctx);
+int cmd_set(struct cli *cli, void *ctx);
+int cmd_restore(struct cli *cli, void *ctx);
+int cmd_stale(struct cli *cli, void *ctx);
+
+/* Puts what --description, --owner, --until and --tags say into a flag; an empty text takes one away. */
+void set_words(struct cli *cli, struct json *flag);
 
 /* Changes a flag: reads it, lets edit() change the document, and writes it back over the version it
  * was read from; when somebody else was faster, all of it again, EDIT_TRIES times at most. edit

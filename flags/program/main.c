@@ -6,6 +6,8 @@
 static const struct cli_option global_options[] = {
     {"server", 's', "URL", "the flag server (or LOCKSTEP_URL)", false},
     {"token-file", 't', "FILE", "a file with the token (or LOCKSTEP_TOKEN holds it)", false},
+    {"environment", 'e', "NAME", "which environment (or FLAGS_ENVIRONMENT; default: the token's)",
+     false},
     {"reason", 'r', "TEXT", "why, for the audit", false},
     {0}};
 
@@ -14,7 +16,36 @@ static const struct cli_option create_options[] = {
     {"variants", 0, "JSON", "names and values: '{\"blue\": \"#00f\", \"red\": \"#f00\"}'", false},
     {"off-variant", 0, "NAME", "what it answers while it is off", false},
     {"description", 'd', "TEXT", "what it is for", false},
+    {"owner", 'o', "NAME", "whose it is", false},
+    {"until", 'u', "DATE", "when it shall be gone: 2027-01-31, or never", false},
+    {"tags", 0, "A,B", "words to find it by", false},
     {"bucket-by", 0, "PATH", "the attribute that ramps go by (default targetingKey)", false},
+    {0}};
+
+static const struct cli_option set_options[] = {
+    {"description", 'd', "TEXT", "what it is for", false},
+    {"owner", 'o', "NAME", "whose it is", false},
+    {"until", 'u', "DATE", "when it shall be gone: 2027-01-31, or never", false},
+    {"tags", 0, "A,B", "words to find it by", false},
+    {0}};
+
+static const struct cli_option list_options[] = {
+    {"archived", 'a', NULL, "those in the archive", false}, {0}};
+
+static const struct cli_option stale_options[] = {
+    {"days", 'n', "N", "how long everybody has had the same (default 30)", false}, {0}};
+
+static const struct cli_option environments_options[] = {
+    {"like", 'l', "NAME", "create: its flags begin as they are there (default: off)", false}, {0}};
+
+static const struct cli_option promote_options[] = {
+    {"from", 'f', "ENVIRONMENT", "where the flag is as it shall be", false},
+    {"to", 0, "ENVIRONMENT", "where it shall be so (default: --environment)", false},
+    {"only", 0, "PARTS", "of state, individual, domains, rules, fallthrough: rules,fallthrough",
+     false},
+    {"dry-run", 'n', NULL, "only say what would change", false},
+    {"yes", 'y', NULL, "do not ask", false},
+    {"reassign", 0, NULL, "also what gives people other variants than they have", false},
     {0}};
 
 static const struct cli_option ramp_options[] = {
@@ -77,6 +108,7 @@ static const struct cli_option simulate_options[] = {
 static const struct cli_option token_options[] = {
     {"role", 0, "ROLE", "admin, sdk-server, sdk-client, viewer, editor, pipeline", false},
     {"name", 'n', "NAME", "who uses it; stands in the audit (default: the role)", false},
+    {"everywhere", 0, NULL, "for all environments (an admin's always is)", false},
     {0}};
 
 static const struct cli_command commands[] = {
@@ -84,8 +116,11 @@ static const struct cli_command commands[] = {
      "A boolean flag has the variants on and off. Others need --variants. The key stays for good: "
      "small letters, digits, '.', '_' and '-'.",
      create_options, 1, 1, cmd_create},
-    {"list", "", "all flags", NULL, NULL, 0, 0, cmd_list},
+    {"list", "", "all flags", NULL, list_options, 0, 0, cmd_list},
     {"show", "KEY", "one flag: who gets what", NULL, NULL, 1, 1, cmd_show},
+    {"set", "KEY", "say what a flag is for, whose it is, until when",
+     "These are the same in all environments. An empty text takes one away.", set_options, 1, 1,
+     cmd_set},
     {"on", "KEY", "turn a flag on", "From then on its rules decide who gets what.", NULL, 1, 1,
      cmd_on},
     {"off", "KEY", "turn a flag off: everybody gets the off variant", NULL, NULL, 1, 1, cmd_off},
@@ -131,8 +166,24 @@ static const struct cli_command commands[] = {
      "as when a schema does not bear it, keeps none of the others from being made.",
      apply_options, 1, 1, cmd_apply},
     {"audit", "[KEY]", "who changed what, newest first", NULL, audit_options, 0, 1, cmd_audit},
-    {"archive", "KEY", "retire a flag: clients play their own default", NULL, NULL, 1, 1,
-     cmd_archive},
+    {"promote", "KEY", "make a flag do in one environment what it does in another",
+     "Shows what changes, and asks before it does it (--yes: does not ask; else exit code 3 "
+     "without a "
+     "terminal). Salts are the same everywhere, so the same people are in. What a schema does not "
+     "bear in the target is refused as in every change.",
+     promote_options, 1, 1, cmd_promote},
+    {"environments", "[create NAME | rename NAME NEW | delete NAME]",
+     "the environments of the server",
+     "Every flag is in each of them, and does there what was said there. One is not deleted while "
+     "somebody asked it within an hour, nor while a migration is on its way there.",
+     environments_options, 0, 3, cmd_environments},
+    {"stale", "", "flags that may have done their work",
+     "Those past the end that was expected of them, and those that give everybody the same for a "
+     "long time, unless they are there to stay (--until never). Exit code 0: none; 5: some.",
+     stale_options, 0, 0, cmd_stale},
+    {"archive", "KEY", "retire a flag: clients play their own default",
+     "In all environments. The key is not given out again.", NULL, 1, 1, cmd_archive},
+    {"restore", "KEY", "take a flag out of the archive, as it was", NULL, NULL, 1, 1, cmd_restore},
     {"unhold", "KEY [MIGRATION]", "give a flag free that a migrate held when it was killed",
      "Needs --reason and an admin's token. First look whether it is really gone: while it is at "
      "work "
@@ -150,9 +201,9 @@ static const struct cli_command commands[] = {
      "A new token is shown once.", token_options, 1, 2, cmd_token},
     {0}};
 
-static const struct cli_program program = {"flags", "turn features on, customer by customer",
-                                           global_options, commands,
-                                           "Environment: LOCKSTEP_URL, LOCKSTEP_TOKEN."};
+static const struct cli_program program = {
+    "flags", "turn features on, customer by customer", global_options, commands,
+    "Environment: LOCKSTEP_URL, LOCKSTEP_TOKEN, FLAGS_ENVIRONMENT."};
 
 int main(int argc, char **argv)
 {

@@ -13,6 +13,7 @@
     (INT64_C(1) << 20)   /* of one run; an epoch and this are exact as JSON numbers */
 #define DETAIL_BYTES 200 /* of the server's words in one of our messages */
 #define COMMAND_BYTES 260
+#define ENVIRONMENT_BYTES 120
 
 enum err_code flag_link_check_url(const struct migrate *m, struct err *err)
 {
@@ -56,10 +57,26 @@ static void begin_url(const struct migrate *m, struct buf *url, const char *path
     buf_text(url, path);
 }
 
+/* Which environment the database belongs to, as a header; "" where its name cannot be one. */
+static const char *environment_header(const struct migrate *m, char out[ENVIRONMENT_BYTES])
+{
+    const char *name = m->environment != NULL ? m->environment : "";
+
+    for (const char *c = name; *c != '\0'; c++) {
+        if (*c <= ' ' || *c > '~') {
+            name = "";
+            break;
+        }
+    }
+    snprintf(out, ENVIRONMENT_BYTES, "X-Lockstep-Environment: %s", name);
+    return name[0] != '\0' ? out : "";
+}
+
 static enum err_code send(struct migrate *m, const char *method, const char *url,
                           const struct json *body, struct fetch_reply *reply, struct err *err)
 {
-    char *text = body != NULL ? json_print(body) : NULL;
+    char *text = body != NULL ? json_print(body) : NULL, environment[ENVIRONMENT_BYTES];
+    const char *headers[] = {environment_header(m, environment), NULL};
     enum err_code rc;
 
     if (m->fetch == NULL) {
@@ -73,6 +90,7 @@ static enum err_code send(struct migrate *m, const char *method, const char *url
                     &(struct fetch_request){.method = method,
                                             .url = url,
                                             .bearer = m->options.flag_token,
+                                            .headers = headers[0][0] != '\0' ? headers : NULL,
                                             .body = text,
                                             .body_len = text != NULL ? strlen(text) : 0,
                                             .timeout_ms = TIMEOUT_MS},
@@ -121,10 +139,12 @@ static enum err_code refusal(const struct migrate *m, const struct fetch_reply *
         command = json_get_text(problem, "command", NULL);
     }
     if (code == ERR_DENIED) {
-        err_set(err, code,
-                "the flag server at %.80s refuses this token (%ld): give one of role pipeline or "
-                "admin by --flag-token-file or LOCKSTEP_TOKEN",
-                m->options.flag_server, reply->status);
+        err_set(
+            err, code,
+            "the flag server at %.80s refuses this token (%ld%s%.*s): give one of role pipeline or "
+            "admin by --flag-token-file or LOCKSTEP_TOKEN",
+            m->options.flag_server, reply->status, detail != NULL ? ": " : "", DETAIL_BYTES,
+            detail != NULL ? detail : "");
     } else {
         set_refusal(err, code, detail != NULL ? detail : "unexpected reply", command);
     }

@@ -119,6 +119,15 @@ static const struct mistake mistakes[] = {
     {"'description':7", "description: must be a string, not a number", true},
     {"'tags':'a'", "tags: must be an array of strings, not a string", true},
     {"'tags':[1]", "tags: must hold strings, not a number", true},
+    {"'owner':7", "owner: must be a string", true},
+    {"'expected_end':20270131", "expected_end: must be the day", true},
+    {"'expected_end':'2027-1-31'", "expected_end: must be the day", true},
+    {"'expected_end':'2027-02-29'", "expected_end: must be the day", true},
+    {"'expected_end':'2027-13-01'", "expected_end: must be the day", true},
+    {"'expected_end':'2027-00-10'", "expected_end: must be the day", true},
+    {"'expected_end':'2027-04-31'", "expected_end: must be the day", true},
+    {"'expected_end':'soon'", "expected_end: must be the day", true},
+    {"'ownr':'x'", "ownr: no such member; did you mean 'owner'?", true},
 };
 
 static void each_mistake_is_named(void **state)
@@ -218,6 +227,8 @@ static void what_is_right_passes(void **state)
     static const char *const good[] = {
         "",
         "'description':'x','tags':['a','b'],'bucket_by':'company.id','unknown_member':{'a':1}",
+        "'owner':'search team','expected_end':'2028-02-29'",
+        "'owner':'','expected_end':'never'",
         "'fallthrough':{'ramp':{'percent':0.001,'variant':'on'}}",
         "'fallthrough':{'ramp':{'percent':100,'split':{'on':33.333,'off':66.667}}}",
         "'fallthrough':{'split':{'on':0,'off':100}}",

@@ -16,7 +16,8 @@ static struct {
     pthread_t thread;
     int socket;
     char url[60], facts[BODY_BYTES], refused[60], refusal[BODY_BYTES], told[TOLD_BYTES];
-    char migration[400]; /* what it was told, as a member of "migrations" */
+    char migration[400];  /* what it was told, as a member of "migrations" */
+    char environment[80]; /* what all requests said; "?" where they did not agree */
     int status, in_order;
     int64_t sequence;
 } peer = {.lock = PTHREAD_MUTEX_INITIALIZER, .socket = -1};
@@ -85,6 +86,19 @@ static void believe(const char *message, const char *text)
     }
 }
 
+static void note_environment(const char *text)
+{
+    const char *at = strstr(text, "X-Lockstep-Environment: ");
+    char said[80] = "none";
+
+    if (at != NULL) {
+        at += strlen("X-Lockstep-Environment: ");
+        snprintf(said, sizeof said, "%.*s", (int)strcspn(at, "\r\n"), at);
+    }
+    snprintf(peer.environment, sizeof peer.environment, "%s",
+             peer.environment[0] == '\0' || strcmp(peer.environment, said) == 0 ? said : "?");
+}
+
 static void answer(int client, const char *text)
 {
     char message[60], reply[BODY_BYTES + 900], body[BODY_BYTES + 600] = "{}";
@@ -92,6 +106,7 @@ static void answer(int client, const char *text)
 
     name_message(text, message);
     pthread_mutex_lock(&peer.lock);
+    note_environment(text);
     if (strncmp(text, "GET", 3) == 0) {
         snprintf(body, sizeof body, "{\"facts\":{\"flag\":%s},\"revision\":9,\"migrations\":[%s]}",
                  peer.facts, peer.migration);
@@ -193,8 +208,19 @@ void flag_peer_forget(void)
 {
     pthread_mutex_lock(&peer.lock);
     peer.told[0] = '\0';
+    peer.environment[0] = '\0';
     peer.in_order = 1;
     pthread_mutex_unlock(&peer.lock);
+}
+
+int flag_peer_heard_of(const char *environment)
+{
+    int heard;
+
+    pthread_mutex_lock(&peer.lock);
+    heard = strcmp(peer.environment, environment) == 0;
+    pthread_mutex_unlock(&peer.lock);
+    return heard;
 }
 
 int64_t flag_peer_sequence(void)

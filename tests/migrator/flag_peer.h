@@ -20,6 +20,8 @@ void flag_peer_refuse(const char *message, int status, const char *body);
  * "; ". */
 const char *flag_peer_told(void);
 void flag_peer_forget(void);
+/* Whether each request since then said that the database is of this environment. */
+int flag_peer_heard_of(const char *environment);
 /* The number of the last message, and whether each had a higher one than the one before. */
 int64_t flag_peer_sequence(void);
 int flag_peer_in_order(void);

@@ -123,6 +123,7 @@ static void messages_have_their_order(void **state)
         good(apply("contracted", &err), &err);
         assert_true(flag_peer_in_order());
         assert_string_equal(flag_peer_told(), "POST; POST; PUT contracted; ");
+        assert_true(flag_peer_heard_of("test")); /* with each of its requests */
         good(roll_back("in-sync", &err), &err);
         assert_true(flag_peer_in_order());
         flag_peer_facts(OFF);

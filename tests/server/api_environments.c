@@ -284,7 +284,7 @@ static void schemas_are_tied_where_they_are(void **state)
                        "{\"state\":\"pending\",\"flag\":{\"key\":\"split\"}}"));
     does(200, "GET", "/api/v1/migrations?environment=copy", NULL);
     assert_says("m-9");
-    json_free(rig_call(rig, 404, "PUT", "/api/v1/migrations/db-8/m-9", NULL,
+    json_free(rig_call(rig, 409, "PUT", "/api/v1/migrations/db-8/m-9", NULL,
                        "X-Lockstep-Environment: nowhere\r\n",
                        "{\"state\":\"pending\",\"flag\":{\"key\":\"split\"}}"));
     json_free(rig_call(rig, 403, "PUT", "/api/v1/migrations/db-8/m-9", pipeline,
@@ -363,6 +363,28 @@ static void the_archive_gives_back(void **state)
     is("kept", "test", "fallthrough", ON);
     is("kept", "copy", "state", "\"off\"");
     set(200, "kept", "copy", "state", "\"on\"");
+}
+
+static void what_has_done_its_work_is_listed(void **state)
+{
+    (void)state;
+    does(201, "POST", FLAGS,
+         "{\"key\":\"late\",\"expected_end\":\"2020-02-29\",\"owner\":\"ann\"}");
+    does(201, "POST", FLAGS, "{\"key\":\"stays\",\"expected_end\":\"never\"}");
+    does(201, "POST", FLAGS, "{\"key\":\"soon\",\"expected_end\":\"2999-01-01\"}");
+    does(400, "GET", "/api/v1/stale?days=-1", NULL);
+    does(400, "GET", "/api/v1/stale?days=", NULL);
+    does(400, "GET", "/api/v1/stale?days=99999", NULL);
+    does(200, "GET", "/api/v1/stale?days=1", NULL);
+    assert_says("{\"key\":\"late\",\"owner\":\"ann\",\"expected_end\":\"2020-02-29\",\"reasons\":[{"
+                "\"why\":\"past-end\"");
+    assert_null(strstr(rig->reply.body, "stays"));
+    assert_null(strstr(rig->reply.body, "soon"));
+    does(200, "GET", "/api/v1/stale?days=0&environment=staging", NULL);
+    assert_says("{\"why\":\"settled\",\"days\":0,\"variant\":\"off\"}");
+    assert_says("\"key\":\"soon\"");
+    assert_null(strstr(rig->reply.body, "stays"));
+    assert_null(strstr(rig->reply.body, "\"key\":\"up\"")); /* some get it there, some do not */
 }
 
 static void an_environment_comes_and_goes(void **state)
@@ -561,6 +583,7 @@ int api_environments_tests(struct rig *of)
         cmocka_unit_test(schemas_are_tied_where_they_are),
         cmocka_unit_test(a_flag_is_promoted),
         cmocka_unit_test(the_archive_gives_back),
+        cmocka_unit_test(what_has_done_its_work_is_listed),
         cmocka_unit_test(an_environment_comes_and_goes),
         cmocka_unit_test(a_restart_keeps_environments),
         cmocka_unit_test(every_route_of_change_is_proved),

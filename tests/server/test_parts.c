@@ -108,6 +108,7 @@ static void each_route_is_for_its_roles(void **state)
         {"POST /api/v1/flags/{key}/restore", CHANGE},
         {"POST /api/v1/flags/{key}/evaluate", READ},
         {"POST /api/v1/flags/{key}/promote", CHANGE},
+        {"GET /api/v1/stale", READ},
         {"GET /api/v1/environments", READ},
         {"POST /api/v1/environments", ROLE_ADMIN},
         {"PUT /api/v1/environments/{environment}", ROLE_ADMIN},
