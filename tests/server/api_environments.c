@@ -369,15 +369,16 @@ static void what_has_done_its_work_is_listed(void **state)
 {
     (void)state;
     does(201, "POST", FLAGS,
-         "{\"key\":\"late\",\"expected_end\":\"2020-02-29\",\"owner\":\"ann\"}");
+         "{\"key\":\"overdue\",\"expected_end\":\"2020-02-29\",\"owner\":\"ann\"}");
     does(201, "POST", FLAGS, "{\"key\":\"stays\",\"expected_end\":\"never\"}");
     does(201, "POST", FLAGS, "{\"key\":\"soon\",\"expected_end\":\"2999-01-01\"}");
     does(400, "GET", "/api/v1/stale?days=-1", NULL);
     does(400, "GET", "/api/v1/stale?days=", NULL);
     does(400, "GET", "/api/v1/stale?days=99999", NULL);
     does(200, "GET", "/api/v1/stale?days=1", NULL);
-    assert_says("{\"key\":\"late\",\"owner\":\"ann\",\"expected_end\":\"2020-02-29\",\"reasons\":[{"
-                "\"why\":\"past-end\"");
+    assert_says(
+        "{\"key\":\"overdue\",\"owner\":\"ann\",\"expected_end\":\"2020-02-29\",\"reasons\":[{"
+        "\"why\":\"past-end\"");
     assert_null(strstr(rig->reply.body, "stays"));
     assert_null(strstr(rig->reply.body, "soon"));
     does(200, "GET", "/api/v1/stale?days=0&environment=staging", NULL);
