@@ -3,7 +3,7 @@
 #     tests/run.sh TEST...
 # A line for each test, the output of those that failed, and at last "N passed, N failed".
 # From the environment: BUILD, SAN, JOBS (2), TEST_TIMEOUT in seconds (120; with sanitizers 360; with
-# CHECK_FULL 1800).
+# CHECK_FULL 3600).
 # Unless TMPDIR is set, binaries get theirs in memory (/dev/shm), if there is a gigabyte: most of what
 # they do is to open databases anew, and to wait until each COMMIT has reached the disk.
 # Each test finds BUILD (absolute), SHARED (what lies beside the project, or empty) and an empty
@@ -77,7 +77,7 @@ export BUILD=${BUILD:-$root/build}
 export SHARED=
 [ ! -d "$root/../shared" ] || SHARED=$(cd "$root/../shared" && pwd)
 SAN=${SAN:-}
-[ -z "${CHECK_FULL:-}" ] || TEST_TIMEOUT=${TEST_TIMEOUT:-1800}
+[ -z "${CHECK_FULL:-}" ] || TEST_TIMEOUT=${TEST_TIMEOUT:-3600}
 if [ -n "$SAN" ]; then
     export TEST_TIMEOUT=${TEST_TIMEOUT:-360}
     export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1}

@@ -192,12 +192,12 @@ void fault_walk_part(unsigned part, unsigned parts)
         if (one != NULL) {
             density.each = full ? 1 : 80;
         } else if (slow) {
-            density.turns = dense ? 20 : full ? 200 : 0;
+            density.turns = !full && i / parts == 0 ? 30 : full && (i / parts) % 4 == 0 ? 60 : 0;
         } else if (full) {
             density = (struct density){.turns = dense ? 0 : 1, .each = dense, .reads = 25};
         } else { /* a slice of every route would take a minute: of three, and of all ways here */
             density.each = dense ? 80 : 0;
-            density.turns = !dense && (i / parts) % 8 == 0 ? 40 : 0;
+            density.turns = !dense && (i / parts) % 12 == 0 ? 40 : 0;
         }
         walked += density.each + density.turns > 0;
         fail_case(names[i], i, &density);
@@ -211,5 +211,5 @@ void fault_walk_part(unsigned part, unsigned parts)
         all += refused[kind] + survived[kind];
     }
     assert_true(said_full * 2 >= full_disks);
-    assert_true(one != NULL || all > (full && !slow ? 10000 : 40));
+    assert_true(one != NULL || all > (full && !slow ? 10000 : 30));
 }

@@ -151,6 +151,9 @@ static void nothing_durable_is_lost(void **state)
                         : !full && strcmp(names[i], "split_email") != 0) {
             continue;
         }
+        if (slow && full && one == NULL && i % 4 != 0) {
+            continue; /* what a sanitizer finds, it finds in any of them */
+        }
         for (size_t k = 0; k < kinds; k++) {
             size_t kind = (i + k) % COUNT(promises);
             if (route_open(&route, names[i], promises[kind].wal, walked % 2 == 0 ? 450 : 5)) {
