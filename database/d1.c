@@ -246,6 +246,7 @@ const struct database_engine database_engine_d1 = {
     .close = d1_close,
     .probe = d1_probe,
     .check = d1_check,
+    .hazard = d1_rules_hazard,
     .query = d1_query,
     .batch = d1_batch,
     .bookmark = d1_bookmark,

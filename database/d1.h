@@ -38,4 +38,10 @@ void d1_forget_queries(struct d1 *d1);
 MUST_USE enum err_code d1_batch(struct database *db, const struct database_batch *batch,
                                 struct database_batch_result *result, struct err *err);
 
+/* d1_import.c: a file of statements, which the service carries out by itself while the database answers
+ * nobody else. ERR_OK: it says that it is done. *known false: nobody knows what became of it, the
+ * database must be asked; else it was refused, with the engine's words. */
+MUST_USE enum err_code d1_import(struct d1 *d1, const struct buf *script, bool *known,
+                                 struct err *err);
+
 #endif

@@ -25,6 +25,9 @@ struct outgoing {
 static enum err_code add_item(struct outgoing *out, const char *sql,
                               const struct database_value *params, size_t count)
 {
+    if (out->batch->as_file) {
+        return d1_wire_script(sql, params, count, &out->body, out->err);
+    }
     buf_text(&out->body, out->items++ > 0 ? "," : "");
     return d1_wire_item(sql, params, count, &out->body, out->err);
 }
@@ -153,7 +156,7 @@ static enum err_code add_statements(struct outgoing *out)
         rc = d1_rules_check(statement->sql, false, out->err);
         rc = rc ? rc : add_item(out, statement->sql, statement->params, statement->param_count);
         out->changes_of[i] = SIZE_MAX;
-        if (rc == ERR_OK && changes_rows(statement->sql)) {
+        if (rc == ERR_OK && changes_rows(statement->sql) && !out->batch->as_file) {
             out->changes_of[i] = out->items;
             rc = add_item(out, "SELECT changes()", NULL, 0); /* meta.changes counts triggers too */
         } else if (rc == ERR_OK) {
@@ -186,7 +189,7 @@ static enum err_code build_body(struct outgoing *out)
     const struct database_batch *batch = out->batch;
     enum err_code rc;
 
-    buf_text(&out->body, "{\"batch\":[");
+    buf_text(&out->body, batch->as_file ? "" : "{\"batch\":[");
     rc = add_guard(out, "request", 0,
                    "coalesce((SELECT number FROM lockstep_session WHERE session = ?1), 0) = ?2",
                    counted, 2);
@@ -198,7 +201,7 @@ static enum err_code build_body(struct outgoing *out)
                        "INSERT OR REPLACE INTO lockstep_session(session, number, at) VALUES(?1, "
                        "?2, " NOW_MS ")",
                        next, 2);
-    buf_text(&out->body, "]}");
+    buf_text(&out->body, batch->as_file ? "" : "]}");
     return rc;
 }
 
@@ -426,6 +429,26 @@ static enum err_code send_batch(struct outgoing *out, struct database_batch_resu
     return repeated || (unknown && d1_call_passing(rc)) ? settle(out, rc, too_long, result) : rc;
 }
 
+/* The file has the same guards and the same count of itself, so the database knows what became of it. */
+static enum err_code send_file(struct outgoing *out, struct database_batch_result *result)
+{
+    bool known = true, repeated = false;
+    enum err_code rc = d1_import(out->d1, &out->body, &known, out->err), found;
+
+    if (rc != ERR_OK && known) {
+        rc = explain_refusal(out, rc, &repeated, out->err);
+        return repeated ? settle(out, rc, false, result) : rc;
+    }
+    if (rc != ERR_OK) {
+        return settle(out, ERR_INVALID, false, result); /* the way may be whole again */
+    }
+    found = find_out(out, false, result);
+    return found != ERR_STALE
+               ? found
+               : err_set(out->err, ERR_IO,
+                         "D1 says that the import is done, and nothing of it is there");
+}
+
 enum err_code d1_batch(struct database *db, const struct database_batch *batch,
                        struct database_batch_result *result, struct err *err)
 {
@@ -444,7 +467,9 @@ enum err_code d1_batch(struct database *db, const struct database_batch *batch,
     if (rc == ERR_OK && buf_failed(&out.body)) {
         rc = err_set(err, ERR_NOMEM, "out of memory");
     }
-    rc = rc ? rc : send_batch(&out, result);
+    if (rc == ERR_OK) {
+        rc = batch->as_file ? send_file(&out, result) : send_batch(&out, result);
+    }
     d1_forget_queries(out.d1); /* a statement may have changed a table's columns */
     buf_fini(&out.body);
     free(out.changes_of);

@@ -22,6 +22,7 @@ static const char *const passing[] = {
     "internal error",
     "starting up D1 DB",
     "client disconnected",
+    "processing a long-running", /* an import or export has the database */
 };
 
 /* And when it was asked for too much at once. */
@@ -85,8 +86,7 @@ static bool over_rate(const struct fetch_reply *got, const struct json *error)
     return got->status == 429;
 }
 
-/* The engine's own refusal as ours. */
-static enum err_code refused(const char *message, struct err *err)
+enum err_code d1_call_refused(const char *message, struct err *err)
 {
     static const struct {
         const char *piece;
@@ -140,7 +140,7 @@ static enum err_code judge(const struct fetch_reply *got, const struct json *doc
         *fate = D1_UNKNOWN;
         return err_set(err, ERR_BUSY, "D1 (HTTP %ld): %.300s", got->status, message);
     }
-    return refused(message, err);
+    return d1_call_refused(message, err);
 }
 
 enum err_code d1_call_once(struct d1_call *call, const char *method, const char *path,

@@ -42,6 +42,9 @@ MUST_USE enum err_code d1_call_once(struct d1_call *call, const char *method, co
 MUST_USE enum err_code d1_call_again(struct d1_call *call, const char *method, const char *path,
                                      const struct buf *body, struct json **reply, struct err *err);
 
+/* The engine's own refusal as ours. */
+enum err_code d1_call_refused(const char *message, struct err *err);
+
 /* Waits before try number next (2, 3, ...): what the API asked for, else longer each time. */
 void d1_call_wait(unsigned next, int64_t wait_ms);
 

@@ -182,3 +182,59 @@ enum err_code d1_rules_check(const char *sql, bool reading, struct err *err)
     rc = rc ? rc : check_words(sql, reading, err);
     return rc ? rc : check_inside(sql, err);
 }
+
+static bool is_written(const struct sql_token *token, const char *word)
+{
+    return token->kind == SQL_WORD && token->text.len == strlen(word) &&
+           memcmp(token->text.at, word, token->text.len) == 0;
+}
+
+/* Between two tokens there are blanks and comments. */
+static const char *between(const char *from, const char *to)
+{
+    bool comment = false, line = false;
+
+    for (const char *p = from; p < to; p++) {
+        comment =
+            comment || (p + 1 < to && ((*p == '-' && p[1] == '-') || (*p == '/' && p[1] == '*')));
+        line = line || *p == '\n';
+        if (*p == '\r') {
+            return "a carriage return";
+        }
+        if (comment && strchr("'\"`", *p) != NULL) {
+            return "a quote mark in a comment";
+        }
+    }
+    return comment ? "" : line ? "\n" : NULL;
+}
+
+const char *d1_rules_hazard(const char *sql)
+{
+    struct sql_scan scan = sql_scan_start(str_of(sql));
+    struct sql_token token, before = {0};
+    const char *at = sql;
+    bool trigger = false, body = false;
+
+    while (sql_scan_next(&scan, &token)) {
+        const char *gap = between(at, token.text.at);
+        at = token.text.at + token.text.len;
+        trigger = trigger || (sql_token_is(&before, "CREATE") && sql_token_is(&token, "TRIGGER"));
+        body = body || (trigger && sql_token_is(&token, "BEGIN"));
+        if (gap != NULL && (*gap != '\0' && *gap != '\n')) {
+            return gap;
+        }
+        if (trigger && gap != NULL) {
+            return *gap == '\0' ? "a comment in a trigger" : "a trigger of several lines";
+        }
+        if (body && ((sql_token_is(&token, "BEGIN") && !is_written(&token, "BEGIN")) ||
+                     (sql_token_is(&token, "END") && !is_written(&token, "END")))) {
+            return "BEGIN or END in small letters";
+        }
+        if (body && sql_token_is(&token, "CASE")) {
+            return "CASE in a trigger";
+        }
+        before = token;
+    }
+    at = between(at, sql + strlen(sql));
+    return at != NULL && *at != '\0' && *at != '\n' ? at : NULL;
+}

@@ -39,4 +39,8 @@ extern const struct database_bounds d1_bounds;
  * ERR_INVALID with the reason and what to do instead. */
 MUST_USE enum err_code d1_rules_check(const char *sql, bool reading, struct err *err);
 
+/* What in this statement some releases of D1's splitter stumble over, or NULL
+ * (github.com/cloudflare/workers-sdk issues 4326, 4713, 4998, 10998, 14991). */
+const char *d1_rules_hazard(const char *sql);
+
 #endif

@@ -101,9 +101,37 @@ static void add_value(const struct database_value *value, struct buf *out)
     }
 }
 
-/* The statement with its parameters dressed; *used: the highest number in it. */
+/* The value as SQL that has its type, and no affinity. */
+static void add_literal(const struct database_value *value, struct buf *out)
+{
+    bool blob = value->type == DATABASE_BLOB;
+
+    switch (value->type) {
+    case DATABASE_NULL: buf_text(out, "NULL"); break;
+    case DATABASE_INT: buf_print(out, "(%lld)", (long long)value->as.i); break;
+    case DATABASE_REAL:
+        if (isnan(value->as.d)) {
+            buf_text(out, "NULL");
+        } else if (isinf(value->as.d)) {
+            buf_text(out, value->as.d > 0 ? "9e999" : "(-9e999)");
+        } else {
+            buf_print(out, "(+CAST(%.17g AS REAL))", value->as.d);
+        }
+        break;
+    case DATABASE_TEXT:
+    case DATABASE_BLOB:
+        buf_text(out, blob ? "x'" : "(+CAST(x'");
+        for (size_t i = 0; i < value->as.bytes.len; i++) {
+            buf_print(out, "%02X", (unsigned char)value->as.bytes.at[i]);
+        }
+        buf_text(out, blob ? "'" : "' AS TEXT))");
+        break;
+    }
+}
+
+/* The statement with its parameters dressed, or written out; *used: the highest number in it. */
 static enum err_code dress(const char *sql, const struct database_value *params, size_t param_count,
-                           struct buf *out, size_t *used, struct err *err)
+                           bool written_out, struct buf *out, size_t *used, struct err *err)
 {
     struct sql_scan scan = sql_scan_start(str_of(sql));
     struct sql_token token;
@@ -122,7 +150,11 @@ static enum err_code dress(const char *sql, const struct database_value *params,
         }
         *used = number > *used ? number : *used;
         buf_add(out, from, (size_t)(token.text.at - from));
-        add_param(&params[number - 1], token.text, out);
+        if (written_out) {
+            add_literal(&params[number - 1], out);
+        } else {
+            add_param(&params[number - 1], token.text, out);
+        }
         from = token.text.at + token.text.len;
     }
     buf_text(out, from);
@@ -134,7 +166,7 @@ enum err_code d1_wire_item(const char *sql, const struct database_value *params,
 {
     struct buf dressed = {0};
     size_t used = 0;
-    enum err_code rc = dress(sql, params, param_count, &dressed, &used, err);
+    enum err_code rc = dress(sql, params, param_count, false, &dressed, &used, err);
 
     if (rc == ERR_OK && used > D1_PARAMS_MAX) {
         rc =
@@ -156,6 +188,16 @@ enum err_code d1_wire_item(const char *sql, const struct database_value *params,
         out->failed = out->failed || buf_failed(&dressed);
     }
     buf_fini(&dressed);
+    return rc;
+}
+
+enum err_code d1_wire_script(const char *sql, const struct database_value *params,
+                             size_t param_count, struct buf *out, struct err *err)
+{
+    size_t used = 0;
+    enum err_code rc = dress(sql, params, param_count, true, out, &used, err);
+
+    buf_text(out, "\n;\n"); /* a comment may end the statement */
     return rc;
 }
 

@@ -18,6 +18,11 @@
 MUST_USE enum err_code d1_wire_item(const char *sql, const struct database_value *params,
                                     size_t param_count, struct buf *out, struct err *err);
 
+/* Adds the statement with its parameters written out, and ";", for a file that D1 takes apart itself:
+ * no value of ours has a quote or a semicolon there. */
+MUST_USE enum err_code d1_wire_script(const char *sql, const struct database_value *params,
+                                      size_t param_count, struct buf *out, struct err *err);
+
 /* The query as one whose columns are texts that name their type. exact: every text as hex, for what
  * did not come through as it is. malloc'd; NULL: no memory. */
 char *d1_wire_select(const char *sql, size_t columns, bool exact);

@@ -114,6 +114,11 @@ void database_pretend(struct database *db, const struct database_capabilities *c
     }
 }
 
+const char *database_hazard(const struct database *db, const char *sql)
+{
+    return db->engine->hazard != NULL ? db->engine->hazard(sql) : NULL;
+}
+
 enum err_code database_check(struct database *db, const char *sql, struct err *err)
 {
     return db->engine->check(db, sql, err);

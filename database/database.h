@@ -128,6 +128,10 @@ static inline struct database_value database_text_n(const char *at, size_t len)
     return (struct database_value){DATABASE_TEXT, {.bytes = {at, len}}};
 }
 
+/* Why the engine may take this statement apart (then it is refused when it is read back, and may go
+ * as a file), or NULL. Lent for ever. */
+const char *database_hazard(const struct database *db, const char *sql);
+
 /* Whether the engine takes this statement, as the schema is at this moment, without running it.
  * ERR_INVALID or ERR_LIMIT with the reason. An engine behind HTTP is not asked: it answers with what is
  * known of it. */
@@ -185,6 +189,9 @@ struct database_batch {
      * has synced; nothing is ever torn, and nothing of others' goes. SQLite: synchronous = NORMAL in
      * a write-ahead log, otherwise as ever; what undoes a failed statement stays in memory. */
     bool relaxed;
+    /* An engine behind HTTP that takes requests apart by rules of its own may take a file instead, and
+     * answers nobody until it is done (D1: import). All or nothing as ever; the others take a batch. */
+    bool as_file;
 };
 
 struct database_batch_result {

@@ -25,6 +25,7 @@ struct database_engine {
     enum err_code (*batch)(struct database *db, const struct database_batch *batch,
                            struct database_batch_result *result, struct err *err);
     enum err_code (*check)(struct database *db, const char *sql, struct err *err);
+    const char *(*hazard)(const char *sql); /* NULL: takes nothing apart */
     void (*bound)(struct database *db, const struct database_bounds *bounds); /* NULL: cannot */
     enum err_code (*maintenance)(struct database *db, const struct database_maintenance *work,
                                  struct err *err); /* NULL: cannot */

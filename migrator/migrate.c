@@ -432,6 +432,7 @@ enum err_code migrate_apply(struct migrate *m, const struct migrate_apply *what,
     }
     accept_stale(m, what->accept_stale);
     m->rows_per_day = what->rows_written_per_day;
+    m->maintenance = what->maintenance;
     steps = json_array();
     waits = json_array();
     rc = apply_all(m, &asked, steps, waits, err);
@@ -586,6 +587,7 @@ enum err_code migrate_rollback(struct migrate *m, const struct migrate_rollback 
     enum err_code rc;
 
     *report = NULL;
+    m->maintenance = what->maintenance;
     rc = session_write(m, err);
     rc = rc ? rc : session_check_drift(m, err);
     rc = rc ? rc : read_rollback(m, what, &asked, err);

@@ -277,14 +277,18 @@ static enum err_code add_statements(struct work *work, struct str sql, struct er
     return rc;
 }
 
-static enum err_code run(struct migrate *m, size_t index, struct work *work, enum mig_state from,
-                         enum mig_state to, struct json *steps, struct err *err)
+static enum err_code run(struct migrate *m, size_t index, struct str sql, struct work *work,
+                         enum mig_state from, enum mig_state to, struct json *steps,
+                         struct err *err)
 {
     const struct migration *migration = &m->folder.at[index];
     struct database_batch_result result = {0};
     int64_t since = clock_monotonic_us();
-    enum err_code rc;
+    enum err_code rc = plain_import(m, index, sql, work, err);
 
+    if (rc) {
+        return rc;
+    }
     journal_history(work, &(struct history){.migration = migration->name,
                                             .event = to == MIG_APPLIED ? "apply" : "rollback",
                                             .from = from,
@@ -294,6 +298,7 @@ static enum err_code run(struct migrate *m, size_t index, struct work *work, enu
                                             .rows = -1});
     rc = work_run(work, m->db, &m->lock, &result, err);
     if (rc) {
+        plain_import_hint(m, sql, rc, err);
         err_wrap(err, "%.100s", migration->name);
         return rc;
     }
@@ -315,7 +320,7 @@ enum err_code plain_apply(struct migrate *m, size_t index, struct json *steps, s
         if (migration->kind == MIGRATION_PLAIN) {
             journal_ledger(&work, m->options.ledger, migration->name);
         }
-        rc = run(m, index, &work, MIG_PENDING, MIG_APPLIED, steps, err);
+        rc = run(m, index, migration->up, &work, MIG_PENDING, MIG_APPLIED, steps, err);
     }
     work_fini(&work);
     return rc;
@@ -339,7 +344,7 @@ enum err_code plain_rollback(struct migrate *m, size_t index, struct json *steps
     if (rc == ERR_OK) {
         journal_move(&work, migration->name, migration_kind_name(migration->kind),
                      migration->checksum, MIG_APPLIED, MIG_PENDING);
-        rc = run(m, index, &work, MIG_APPLIED, MIG_PENDING, steps, err);
+        rc = run(m, index, migration->down, &work, MIG_APPLIED, MIG_PENDING, steps, err);
     }
     work_fini(&work);
     return rc;

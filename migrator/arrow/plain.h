@@ -17,6 +17,16 @@ MUST_USE enum err_code plain_analyse(struct database *db, const char *name, stru
 MUST_USE enum err_code plain_notes(struct database *db, struct str sql, struct json *notes,
                                    struct err *err);
 
+/* What the engine may take apart, in plain_import.c. Adds a note for each such statement. */
+MUST_USE enum err_code plain_hazard_notes(struct database *db, struct str sql, struct json *notes,
+                                          struct err *err);
+/* Where a statement may be taken apart and everybody may be kept out: the work goes as a file. What was
+ * there, and that it began, is in the history before; what it became, in the file's own transaction. */
+MUST_USE enum err_code plain_import(struct migrate *m, size_t index, struct str sql,
+                                    struct work *work, struct err *err);
+/* Says in the error how it may go after all, where that is so. */
+void plain_import_hint(const struct migrate *m, struct str sql, enum err_code rc, struct err *err);
+
 /* Runs up (or down) and records it, as one batch; adds to steps. */
 MUST_USE enum err_code plain_apply(struct migrate *m, size_t index, struct json *steps,
                                    struct err *err);

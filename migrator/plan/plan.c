@@ -568,7 +568,10 @@ static enum err_code plan_plain(struct planning *p)
     (void)json_put(phase, "statements", statements);
     (void)json_append(json_get(p->out, "phases"), phase);
     rc = rc ? rc : plain_analyse(p->today->db, p->migration->name, p->migration->up, p->err);
-    return rc ? rc : plain_notes(p->today->db, p->migration->up, json_get(p->out, "notes"), p->err);
+    rc = rc ? rc : plain_notes(p->today->db, p->migration->up, json_get(p->out, "notes"), p->err);
+    return rc ? rc
+              : plain_hazard_notes(p->today->db, p->migration->up, json_get(p->out, "notes"),
+                                   p->err);
 }
 
 /* ---- all of them ---- */

@@ -34,6 +34,7 @@ struct migrate {
     size_t accept_stale_count;
     struct veto *veto;         /* what may hold up long work from outside; NULL: nothing */
     int64_t rows_per_day;      /* that a backfill may write; 0: no bound */
+    bool maintenance;          /* other writers may be kept out for as long as it takes */
     bool keep_aside;           /* the purge of the moment leaves the set-aside columns, emptied */
     int64_t patience_until_us; /* how long a pause is waited for, by clock_monotonic_us() */
 };

@@ -163,6 +163,7 @@ enum err_code work_run(struct work *work, struct database *db, struct lock *lock
                               .after_count = work->after_count,
                               .hold_max_us = work->hold_max_us,
                               .relaxed = work->relaxed,
+                              .as_file = work->as_file,
                           },
                           result, err);
 }

@@ -30,6 +30,7 @@ struct work {
     size_t check_count;
     int64_t hold_max_us; /* undone with ERR_TIMEOUT if it runs for longer; 0: no bound */
     bool relaxed;        /* one of many that can be done again (struct database_batch) */
+    bool as_file;        /* struct database_batch */
     bool edits_schema;   /* runs as a maintenance that may write sqlite_master */
     bool failed;
 };

@@ -130,6 +130,29 @@ for fault in 0 4 0 0 6 0 0 7 0 9 0 0 4 0 0 6 9 0 0 0 7 0 0 4 0 0 0 6; do peer fa
 exits "the walk under faults" 0 migrate apply --to in-sync
 says "each row once" '*verified 500 rows: 0 differ*'
 
+# ---- what a splitter may take apart goes as a file, if everybody may be kept out ----
+
+start_peer
+exits "plain, before an import" 0 migrate apply 0001_init.sql
+mkdir "$work/aside" && mv "$work/migrations/0002_domain" "$work/aside/"
+printf "CREATE TABLE log(a);\nCREATE TRIGGER noted AFTER INSERT ON Customer begin\n  SELECT 1; SELECT 2;\n  INSERT INTO log VALUES(CASE WHEN NEW.Name = 'x' THEN 1 ELSE 2 END); -- it's noted\nend;\n" >"$work/migrations/0003_trigger.sql"
+exits "plan names the hazard" 0 migrate plan
+says "which statement, and the way out" '*statement 2 has *--maintenance*import*'
+peer fault 0
+for _ in {1..30}; do peer fault 11; done
+exits "taken apart, and undone" 3 migrate apply
+says "the way out is named" '*taken a statement apart*--maintenance sends the file as an import*'
+same "nothing was imported" 0 "$(peer imports)"
+while [ "$(migrate status >/dev/null 2>&1; peer faults)" != 0 ]; do :; done
+for fault in 5 0 6 4 0 3 10; do peer import-fault "$fault"; done
+exits "as a file, over a broken way" 0 migrate apply --maintenance
+same "it was imported once" 1 "$(peer imports)"
+exits "the history has both sides" 0 migrate history
+says "begun and applied" '*recovery-point*before import*import*begins*pending -> applied*'
+exits "nothing is left to do" 0 migrate apply
+rm "$work/migrations/0003_trigger.sql"
+mv "$work/aside/0002_domain" "$work/migrations/"
+
 # ---- what D1 cannot do is refused before anything is done ----
 
 start_peer

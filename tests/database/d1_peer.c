@@ -486,6 +486,16 @@ void d1_peer_run(struct d1_peer *peer, const char *sql)
     pthread_mutex_unlock(&peer->lock);
 }
 
+unsigned d1_peer_faults(struct d1_peer *peer)
+{
+    unsigned faults;
+
+    pthread_mutex_lock(&peer->lock);
+    faults = peer->fault_count;
+    pthread_mutex_unlock(&peer->lock);
+    return faults;
+}
+
 unsigned d1_peer_sent(struct d1_peer *peer)
 {
     unsigned sent;

@@ -36,6 +36,7 @@ const char *d1_peer_api(const struct d1_peer *peer); /* the base URL to give to 
 #define D1_PEER_NAME "shop"                                    /* the same database by its name */
 void d1_peer_clear(struct d1_peer *peer);                      /* an empty database again */
 void d1_peer_fault(struct d1_peer *peer, enum d1_fault fault); /* adds to the queue */
+unsigned d1_peer_faults(struct d1_peer *peer);                 /* that are still queued */
 unsigned d1_peer_requests(struct d1_peer *peer);               /* so far, to /raw */
 unsigned d1_peer_sent(struct d1_peer *peer);                   /* writing statements that stayed */
 unsigned d1_peer_connections(struct d1_peer *peer);            /* so far */

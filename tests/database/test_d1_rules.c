@@ -4,6 +4,7 @@
 #include "tests/database/unit.h"
 
 #include "database/d1_budget.h"
+#include "database/d1_rules.h"
 
 /* However requests are asked for, no five minutes see more of them than are allowed. */
 static void no_window_holds_more_than_allowed(void **state)
@@ -51,11 +52,41 @@ static void one_bucket_a_token(void **state)
     assert_int_equal(d1_budget_take(other, 100), 0);
 }
 
+static void what_a_splitter_stumbles_over(void **state)
+{
+    static const struct {
+        const char *sql, *hazard;
+    } cases[] = {
+        {"CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT 1; END", NULL},
+        {"CREATE TABLE t(\n a, -- one\n b)", NULL},
+        {"SELECT CASE WHEN 1 THEN 2 END", NULL},
+        {"CREATE TABLE t(a) -- it's", "quote mark in a comment"},
+        {"CREATE TABLE t(a /* \" */, b)", "quote mark in a comment"},
+        {"CREATE TABLE t(\r\n a)", "carriage return"},
+        {"CREATE TRIGGER x AFTER INSERT ON t BEGIN\n SELECT 1; END", "several lines"},
+        {"CREATE TRIGGER x AFTER INSERT ON t begin SELECT 1; END", "small letters"},
+        {"CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT 1; end", "small letters"},
+        {"CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT /* a */ 1; END", "comment in a trigger"},
+        {"CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT CASE 1 WHEN 1 THEN 2 END; END", "CASE"},
+        {"CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT 'CASE -- it''s\n'; END", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *hazard = d1_rules_hazard(cases[i].sql);
+        if ((hazard == NULL) != (cases[i].hazard == NULL) ||
+            (hazard != NULL && strstr(hazard, cases[i].hazard) == NULL)) {
+            fail_msg("%s: %s", cases[i].sql, hazard != NULL ? hazard : "nothing");
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_window_holds_more_than_allowed),
         cmocka_unit_test(one_bucket_a_token),
+        cmocka_unit_test(what_a_splitter_stumbles_over),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
  *     fault NUMBER    adds an enum d1_fault to the queue
  *     no-travel       there is no Time Travel from now on
  *     requests        answers how many there were
+ *     faults          answers how many are queued
  *     sent            answers how many statements that write
  *     connections     and on how many connections
  *     slow MS MAX     each changed row takes MS; a call that takes more than MAX is broken off
@@ -28,6 +29,8 @@ static bool answer(struct d1_peer *peer, const char *line)
 {
     if (strcmp(line, "requests") == 0) {
         printf("%u\n", d1_peer_requests(peer));
+    } else if (strcmp(line, "faults") == 0) {
+        printf("%u\n", d1_peer_faults(peer));
     } else if (strcmp(line, "sent") == 0) {
         printf("%u\n", d1_peer_sent(peer));
     } else if (strcmp(line, "connections") == 0) {
