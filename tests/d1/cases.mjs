@@ -25,9 +25,10 @@ function bare_json(text) {
   return json;
 }
 
-function begin(engine, database) {
-  const name = name_of(database), project = new Project(engine, database), json = text_of(name, "migration.json");
-  project.write("0007_case/migration.json", database === name ? json : bare_json(json));
+// The case's folder of migrations, for the database of that name.
+export function begin(engine, database, name = name_of(database)) {
+  const project = new Project(engine, database), json = text_of(name, "migration.json");
+  project.write("0007_case/migration.json", database.endsWith(bare) ? bare_json(json) : json);
   for (const file of hand_files) {
     if (text_of(name, file) !== "") project.write(`0007_case/${file}`, text_of(name, file));
   }
@@ -51,7 +52,13 @@ async function rows_of_one(project, query) {
 const plain = (text) => text?.replace(/"((?:[^"]|"")*)"|\[([^\]]*)\]|`([^`]*)`/g, (_, a, b, c) => (a ?? b ?? c).replaceAll('""', '"')).toLowerCase();
 const tokens = (schema) => schema.map((row) => row.map(plain));
 
-async function walk(project, name, go) {
+export async function fill(project, name, as_is = (text) => text) {
+  await project.sql(as_is(text_of(name, "old.sql")));
+  if (text_of(name, "seed.sql").trim() !== "") await project.sql(text_of(name, "seed.sql"));
+}
+
+// go(state, ...args) brings the migration there.
+export async function walk(project, name, go) {
   const schema = tokens(await project.schema());
   let seen = "";
   const write = async (file) => text_of(name, file).trim() !== "" && project.sql(text_of(name, file));
@@ -121,8 +128,7 @@ export default async function () {
       const as_is = database === name ? (text) => text : bare_sql;
       try {
         try {
-          await project.sql(as_is(text_of(name, "old.sql")));
-          if (text_of(name, "seed.sql").trim() !== "") await project.sql(text_of(name, "seed.sql"));
+          await fill(project, name, as_is);
         } catch (error) {
           count.unfit.push(`${name} (${error.message.slice(0, 60)})`);
           continue;

@@ -87,6 +87,8 @@ export function run(program, args, { env = {}, kill_after, cwd } = {}) {
   return new Promise((end) => {
     const began = performance.now(), child = spawn(program, args, { env: { ...process.env, ...env }, cwd });
     let said = "", out = "";
+    child.stdout.setEncoding("utf8");
+    child.stderr.setEncoding("utf8");
     child.stdout.on("data", (data) => (said += data, out += data));
     child.stderr.on("data", (data) => (said += data));
     const timer = kill_after === undefined ? null : setTimeout(() => child.kill("SIGKILL"), kill_after);
@@ -144,25 +146,25 @@ export class Project {
     if (found === undefined) throw new Error(`status has no ${migration}: ${said}`);
     return found.state;
   }
-  // One way, killed at random moments until it is gone to its end.
-  async until(migration, wanted, args, options = {}) {
-    const { tries_max = 200, killing = 40, first_ms = 10, span_ms = 500 } = options;
+  // One way, killed at random moments until it is gone to its end; the last tries are not killed.
+  async until(migration, wanted, args, { killing = 40, span_ms = 500 } = {}) {
     let from = await this.state(migration);
     for (let tries = 0; from !== wanted; tries++) {
-      if (tries > tries_max) {
+      if (tries > killing + 5) {
         return same(`${args.join(" ")} never came to ${wanted}`, "", (await this.run(args)).said);
       }
-      const got = await this.run(args, { kill_after: tries < killing ? first_ms + Math.random() * span_ms : undefined });
-      const to = await this.state(migration);
+      const got = await this.run(args, { kill_after: tries < killing ? 10 + Math.random() * span_ms : undefined });
       this.runs++;
       if (got.killed) {
-        const arrow = `${from} -> ${wanted}`;
         this.kills++;
-        this.killed_in[arrow] = (this.killed_in[arrow] ?? 0) + 1;
-      } else if (got.code !== 0 && to !== wanted) {
+        this.killed_in[`${from} -> ${wanted}`] = (this.killed_in[`${from} -> ${wanted}`] ?? 0) + 1;
+      }
+      const to = await this.state(migration);
+      if (!got.killed && got.code !== 0 && to !== wanted) {
         return same(`${args.join(" ")} under kills`, 0, [got.code, got.said]);
       }
       from = to;
     }
+    return true;
   }
 }
