@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs test binaries and test scripts, two at once, and adds up their cases:
 #     tests/run.sh TEST...
-# A line for each test, the output of those that failed, and at last "N passed, N failed".
+# A line for each test, the output of those that failed, and at last "N passed, N failed"; with
+# CHECK_FULL also what a test says behind "proof: ", as how often it killed what.
 # From the environment: BUILD, SAN, JOBS (2), TEST_TIMEOUT in seconds (120; with sanitizers 360; with
 # CHECK_FULL 3600).
 # Unless TMPDIR is set, binaries get theirs in memory (/dev/shm), if there is a gigabyte: most of what
@@ -62,6 +63,8 @@ run_one() {
         if [ "$failed" -ne 0 ]; then
             [ "$code" -ne 124 ] && [ "$code" -ne 137 ] || echo "     (ended after $TEST_TIMEOUT s, or killed)"
             tail -c 20000 "$out" | sed 's/^/     /'
+        elif [ -n "${CHECK_FULL:-}" ]; then
+            sed -n 's/^proof: /     /p' "$out"
         fi
     } >"$out.line"
     cat "$out.line" # in one piece, as two tests write at once

@@ -234,7 +234,7 @@ static void every_failure_is_told(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         unsigned count = each_fails_once(rows[i].work);
 
-        print_message("%s: %u allocations\n", rows[i].name, count);
+        print_message("proof: %s: %u allocations failed, one after another\n", rows[i].name, count);
         assert_true(count >= rows[i].at_least);
     }
 }

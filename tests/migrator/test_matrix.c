@@ -673,7 +673,8 @@ static void every_combination(void **state)
             close_place(&p);
         }
     }
-    print_message("%lu of %lu combinations\n", count.run, count.number);
+    print_message("proof: %lu of %lu combinations of writer, statement and setting\n", count.run,
+                  count.number);
     assert_true(count.run > 0);
 }
 

@@ -367,7 +367,7 @@ static void any_sequence_of_both_sides(void **state)
             app_close(wanted);
         }
     }
-    print_message("%u random statements\n", statements);
+    print_message("proof: %u random statements on a renamed table\n", statements);
 }
 
 /* A transaction that is undone, and one of many statements. */

@@ -696,10 +696,10 @@ static void any_table_migration_and_writer(void **state)
         assert_true(refused <= 20 + walked);
     }
     for (size_t i = 0; i < COUNT(tally) && tally[i].name != NULL; i++) {
-        print_message("%-22s %5u\n", tally[i].name, tally[i].walked);
+        print_message("proof: %-22s %5u\n", tally[i].name, tally[i].walked);
         assert_true(cases < CASES_FULL || tally[i].walked >= 50);
     }
-    print_message("%u cases walked, %u refused\n", walked, refused);
+    print_message("proof: %u random cases walked, %u refused\n", walked, refused);
 }
 
 int main(void)

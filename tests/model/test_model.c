@@ -44,7 +44,7 @@ static void check_taken(const struct model_config *config)
 static void go_through(struct model_config config, size_t states_max)
 {
     assert_true(search_all(&config, states_max, &result));
-    printf("%d client%s, %s, %s, %s%s: %zu states, %zu transitions, %u steps deep, %.1f s\n",
+    printf("proof: %d client%s, %s, %s, %s%s: %zu states, %zu transitions, %u steps deep, %.1f s\n",
            config.clients, config.clients > 1 ? "s" : "",
            config.replies_max > 0 ? "late replies" : "replies at once",
            config.messages_late ? "late messages" : "messages in order",
@@ -95,7 +95,7 @@ static void each_planted_fault_is_found(void **state)
             .clients = 1, .replies_max = 1, .messages_late = true, .fault = (enum fault)fault};
 
         assert_true(search_all(&config, 1000000, &result));
-        printf("%-45s %s after %7zu states, in %u steps\n", fault_names[fault],
+        printf("proof: %-45s %s after %7zu states, in %u steps\n", fault_names[fault],
                result.broken ? "found" : "NOT FOUND", result.states, result.steps);
         assert_true(result.broken);
         assert_true(result.steps > 0);

@@ -167,12 +167,13 @@ static void print_counts(size_t walked)
     int all = 0;
 
     for (size_t kind = 0; kind < COUNT(fault_kinds); kind++) {
-        print_message("%-20s %5d refused, %d survived\n", fault_kinds[kind].name, refused[kind],
-                      survived[kind]);
+        print_message("proof: %-20s %5d refused, %d survived\n", fault_kinds[kind].name,
+                      refused[kind], survived[kind]);
         all += refused[kind] + survived[kind];
     }
-    print_message("%d faults on %d legs of %zu cases; of %d full disks %d were told as such\n", all,
-                  legs, walked, full_disks, said_full);
+    print_message(
+        "proof: %d faults on %d legs of %zu cases; of %d full disks %d were told as such\n", all,
+        legs, walked, full_disks, said_full);
 }
 
 void fault_walk_part(unsigned part, unsigned parts)

@@ -122,17 +122,18 @@ static void print_table(void)
 {
     int kills = 0, random = 0;
 
-    print_message("%-14s %-14s %6s %7s %7s %7s %7s\n", "from", "to", "aimed", "random", "before",
-                  "behind", "missed");
+    print_message("proof: %-14s %-14s %6s %7s %7s %7s %7s\n", "from", "to", "aimed", "random",
+                  "before", "behind", "missed");
     for (size_t i = 0; i < kinds; i++) {
         const struct hits *h = &table[i];
-        print_message("%-14s %-14s %6d %7d %7d %7d %7d\n", h->from, h->to, h->kills, h->random,
-                      h->before, h->behind, h->missed);
+        print_message("proof: %-14s %-14s %6d %7d %7d %7d %7d\n", h->from, h->to, h->kills,
+                      h->random, h->before, h->behind, h->missed);
         kills += h->kills;
         random += h->random;
     }
-    print_message("%d kills (%d of them at random instants), %d acknowledged writes looked for\n",
-                  kills + random, random, writes_seen);
+    print_message(
+        "proof: %d kills (%d of them at random instants), %d acknowledged writes looked for\n",
+        kills + random, random, writes_seen);
 }
 
 static void killed_anywhere_it_goes_on(void **state)

@@ -171,8 +171,9 @@ static void who_slept_past_its_lock_is_refused(void **state)
         assert_string_equal(state_now(), "in-sync");
         check_sound();
     }
-    print_message("stopped: %d refused by the epoch, %d held the file, %d had nothing left to do\n",
-                  refused, locked, ended);
+    print_message(
+        "proof: stopped: %d refused by the epoch, %d held the file, %d had nothing left to do\n",
+        refused, locked, ended);
     assert_true(refused > 0 && locked > 0);
 }
 
@@ -203,7 +204,7 @@ static void a_clock_that_jumps_changes_nothing(void **state)
             walks++;
         }
     }
-    print_message("%d walks over a clock that jumps, %d had to be begun again\n", walks,
+    print_message("proof: %d walks over a clock that jumps, %d had to be begun again\n", walks,
                   verified_again);
 }
 
@@ -251,8 +252,9 @@ static void two_at_once(void **state)
         assert_string_equal(state_now(), "contracted");
         check_sound();
     }
-    print_message("two at once: in %d rounds both came to the end, in %d one was told to wait\n",
-                  both, one);
+    print_message(
+        "proof: two at once: in %d rounds both came to the end, in %d one was told to wait\n", both,
+        one);
 }
 
 static void somebody_else_holds_the_file(void **state)

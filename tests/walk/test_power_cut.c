@@ -164,12 +164,12 @@ static void nothing_durable_is_lost(void **state)
     }
     route_cases_free(names, count);
     for (size_t kind = 0; kind < COUNT(promises); kind++) {
-        print_message("%-26s %5d cuts, %d acknowledged writes gone, %d ended before\n",
+        print_message("proof: %-26s %5d cuts, %d acknowledged writes gone, %d ended before\n",
                       promises[kind].name, cuts[kind], lost[kind], missed[kind]);
         all += cuts[kind];
         assert_true(!promises[kind].durable || lost[kind] == 0);
     }
-    print_message("%d cuts, %d acknowledged writes looked for\n", all, acknowledged);
+    print_message("proof: %d cuts, %d acknowledged writes looked for\n", all, acknowledged);
     assert_true(one != NULL || all >= (full && !slow ? 1000 : 30));
 }
 
