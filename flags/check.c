@@ -98,9 +98,9 @@ enum err_code flag_complete(struct json *flag, struct err *err)
 /* ---- checking ---- */
 
 static const char *const known_members[] = {
-    "key",  "type",       "description",   "tags",       "state",   "variants",    "off_variant",
-    "salt", "split_salt", "bucket_by",     "individual", "domains", "rules",       "fallthrough",
-    "tie",  "uses",       "prerequisites", "layer",      "owner",   "expected_end"};
+    "key",  "type",       "description",   "tags",       "state",   "variants",     "off_variant",
+    "salt", "split_salt", "bucket_by",     "individual", "domains", "rules",        "fallthrough",
+    "tie",  "uses",       "prerequisites", "layer",      "owner",   "expected_end", "domain_set"};
 
 /* Whether b comes from a by at most one letter missing, added, changed, or two swapped. */
 static bool one_slip(const char *a, const char *b)

@@ -150,6 +150,8 @@ static enum err_code resolve(struct context *ctx, struct err *err)
     if (ctx->slots == NULL || ctx->keys == NULL || ctx->segments == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     condition_slots_fill(rules->env, &ctx->root, ctx->slots, ctx->slot_count);
+    ctx->in = (struct condition_input){ctx->slots, ctx->slot_count, ctx->scratch,
+                                       sizeof ctx->scratch, ctx};
     for (size_t i = 0; i < rules->paths.count; i++) {
         enum err_code rc = make_key(ctx, walk(&ctx->root, &rules->paths.at[i]), &ctx->keys[i], err);
 

@@ -60,6 +60,7 @@ struct domains {
     bool any_exact, any_wild;
     const struct serve *serves; /* what entries' `serve` counts */
     uint32_t serve_count;
+    const uint32_t *serve_rules; /* of a set: how many rules name each; else NULL */
 };
 
 struct domain_found {

@@ -109,10 +109,8 @@ const struct individual *individual_find(const struct individual *all, size_t co
 enum condition_status rule_run(const struct rule *rule, struct context *ctx, bool *matched,
                                struct condition_diag *diag)
 {
-    struct condition_input in = {ctx->slots, ctx->slot_count, ctx->scratch, sizeof ctx->scratch,
-                                 ctx};
     struct condition_value value;
-    enum condition_status status = condition_run(rule->when, &in, &value, diag);
+    enum condition_status status = condition_run(rule->when, &ctx->in, &value, diag);
 
     if (status != CONDITION_OK)
         return status;
@@ -192,8 +190,8 @@ static bool evaluate_domain(const struct flag *flag, const struct context *ctx,
     return true;
 }
 
-static bool evaluate_individual(const struct flag *flag, const struct context *ctx,
-                                struct decision *out)
+static __attribute__((noinline)) bool
+evaluate_individual(const struct flag *flag, const struct context *ctx, struct decision *out)
 {
     const struct individual *found =
         individual_find(flag->individuals, flag->individual_count, &ctx->keys[0]);
@@ -261,7 +259,8 @@ static bool evaluate_prerequisites(const struct ruleset *rules, const struct fla
 }
 
 /* Whether the subject is outside what the flag has of its layer. */
-static bool evaluate_layer(const struct flag *flag, const struct context *ctx, struct decision *out)
+static __attribute__((noinline)) bool
+evaluate_layer(const struct flag *flag, const struct context *ctx, struct decision *out)
 {
     const struct context_key *key;
 
@@ -279,6 +278,19 @@ static bool evaluate_layer(const struct flag *flag, const struct context *ctx, s
     else
         give(flag, flag->off_variant, FLAG_SPLIT, out);
     return true;
+}
+
+/* Whether something that stands before the rules decided; most flags have none of it. */
+static __attribute__((noinline)) bool evaluate_before_rules(const struct ruleset *rules,
+                                                            const struct flag *flag,
+                                                            struct context *ctx,
+                                                            struct decision *out)
+{
+    return (flag->prerequisite_count > 0 && evaluate_prerequisites(rules, flag, ctx, out)) ||
+           (flag->layer.key != NULL && evaluate_layer(flag, ctx, out)) ||
+           (flag->individual_count > 0 && evaluate_individual(flag, ctx, out)) ||
+           (flag->domains.count > 0 &&
+            evaluate_domain(flag, ctx, &ctx->keys[flag->key_index], out));
 }
 
 void evaluate_flag(const struct ruleset *rules, const struct flag *flag, struct context *ctx,
@@ -299,10 +311,7 @@ void evaluate_flag(const struct ruleset *rules, const struct flag *flag, struct 
         return;
     }
     key = &ctx->keys[flag->key_index];
-    if ((flag->prerequisite_count > 0 && evaluate_prerequisites(rules, flag, ctx, out)) ||
-        (flag->layer.key != NULL && evaluate_layer(flag, ctx, out)) ||
-        (flag->individual_count > 0 && evaluate_individual(flag, ctx, out)) ||
-        (flag->domains.count > 0 && evaluate_domain(flag, ctx, key, out)) ||
+    if ((flag->before_rules && evaluate_before_rules(rules, flag, ctx, out)) ||
         evaluate_rules(flag, ctx, key, out))
         return;
     out->where = "fallthrough";

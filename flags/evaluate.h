@@ -35,6 +35,8 @@ struct context {
      * before this one. A tied flag that another has as a prerequisite is answered by it (base/lease.h). */
     int64_t age_us;
     bool from_cache;
+    struct condition_input
+        in; /* what a rule's condition runs over: the slots, the scratch, the context */
     char scratch[CONDITION_SCRATCH_DEFAULT] __attribute__((aligned(16)));
 };
 
@@ -43,7 +45,7 @@ struct context {
  * that is a domain, else absent.
  * ERR_INVALID: not an object, over LIMIT_CONTEXT_BYTES large or CONDITION_JSON_DEPTH_MAX deep, a
  * key twice. On failure nothing is kept. attributes may be freed
- * afterwards; a context is good for rules alone and must not outlive it. */
+ * afterwards; a context is good for rules alone, must not outlive it, and stays where it is. */
 MUST_USE enum err_code context_init(struct context *ctx, const struct ruleset *rules,
                                     const struct json *attributes, int64_t now_ms, struct err *err);
 void context_fini(struct context *ctx);

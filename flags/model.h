@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "condition/bucket.h"
 #include "condition/condition.h"
+#include "flags/domain_shard.h"
 #include "flags/domain_table.h"
 #include "flags/evaluate.h"
 #include "flags/ruleset.h"
@@ -78,6 +79,7 @@ struct flag {
     const char *unusable; /* why, or NULL; then nothing but key and type below is filled */
     enum flag_type type;
     bool on, targeted, reads_now, tied;
+    bool before_rules; /* there are prerequisites, a layer, individuals or domain rules */
     uint16_t variant_count, off_variant, safe_variant;
     unsigned lease_s;
     const struct variant *variants;
@@ -95,6 +97,8 @@ struct flag {
     struct prerequisite *prerequisites;
     size_t prerequisite_count;
     struct layer_part layer;
+    struct domain_shard **shards; /* of a domain set; the flag keeps them */
+    uint32_t shard_count;
 };
 
 /* A named set of subjects: those of the keys, those of the domains, and whom `when` matches. */
@@ -143,6 +147,8 @@ struct ruleset {
     struct segments segments;
     uint64_t epoch, revision;
     const char *environment;
+    bool evaluates;                 /* as in struct parse, */
+    const struct domain_pool *pool; /* while it is built */
 };
 
 /* ---- parse.c ---- */
@@ -154,6 +160,8 @@ struct parse {
     struct segments *segments;
     struct flag *flag; /* NULL while segments are parsed */
     struct err *err;
+    bool evaluates; /* what is parsed will be evaluated: domain sets must be there, */
+    const struct domain_pool *pool; /* in it (NULL: none is) */
 };
 
 /* An environment for the conditions of flags: open, with "now" and "domain" declared, asking for
@@ -191,7 +199,8 @@ bool name_is_good(const char *name);
 
 /* ---- ruleset.c ---- */
 
-/* ruleset_build() without prerequisites_link(), for whoever has one more flag to link. */
+/* ruleset_build() without prerequisites_link() and without domain sets, for whoever has one more flag to
+ * link and evaluates none. */
 MUST_USE enum err_code ruleset_build_unlinked(const struct json *document, struct ruleset **out,
                                               struct err *err);
 
@@ -264,6 +273,9 @@ MUST_USE enum err_code domains_of_table(struct parse *parse, const struct domain
                                         const struct serve *serves, uint32_t serve_count,
                                         struct domains *out);
 MUST_USE enum err_code domains_parse(struct parse *parse, const struct json *document);
+/* ---- parse_domain_set.c: "domain_set", many of them ---- */
+MUST_USE enum err_code domain_set_parse(struct parse *parse, const struct json *document);
+void domain_set_fini(struct flag *flag);
 
 /* ---- context.c ---- */
 

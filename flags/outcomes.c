@@ -79,6 +79,13 @@ static void say_domains(const struct report *report)
     const struct domains *domains = &report->flag->domains;
     char where[WHERE_BYTES];
 
+    for (uint32_t i = 0; domains->serve_rules != NULL && i < domains->serve_count; i++) {
+        snprintf(where, sizeof where, "a domain rule (one of %u)", domains->serve_rules[i]);
+        if (domains->serve_rules[i] > 0 && domains->serves[i].kind != SERVE_RULES)
+            say_served(report, &domains->serves[i], where, true);
+    }
+    if (domains->serve_rules != NULL)
+        return; /* its shards are many, say no more, and need not be at hand */
     for (uint32_t number = 0; number < domains->table_count; number++) {
         const struct domain_table *table = domains->tables[number];
 

@@ -149,7 +149,7 @@ static enum err_code parse_bucketing(struct parse *parse, const struct json *doc
  * not be answered as if it did not. */
 enum err_code uses_parse(struct parse *parse, const struct json *document)
 {
-    static const char *const known[] = {"layer", "prerequisites", "segments"};
+    static const char *const known[] = {"domain-set", "layer", "prerequisites", "segments"};
     const struct json *uses = json_get(document, "uses");
 
     if (uses != NULL && json_kind(uses) != JSON_ARRAY)
@@ -210,15 +210,16 @@ void flag_fini(struct flag *flag)
         condition_free(flag->rules[i].when);
     flag->rules = NULL;
     flag->rule_count = 0;
+    domain_set_fini(flag);
 }
 
 enum err_code flag_parse(struct parse *parse, const struct json *document)
 {
     typedef enum err_code step(struct parse * parse, const struct json *document);
-    static step *const steps[] = {parse_key,           parse_type,       uses_parse,
-                                  parse_state,         variants_parse,   parse_bucketing,
-                                  individual_parse,    domains_parse,    rules_parse,
-                                  prerequisites_parse, layer_part_parse, parse_tie};
+    static step *const steps[] = {
+        parse_key,           parse_type,       uses_parse,    parse_state,      variants_parse,
+        parse_bucketing,     individual_parse, domains_parse, domain_set_parse, rules_parse,
+        prerequisites_parse, layer_part_parse, parse_tie};
     struct flag *flag = parse->flag;
     enum err_code rc = ERR_OK;
 
@@ -234,8 +235,8 @@ enum err_code flag_parse(struct parse *parse, const struct json *document)
         flag_fini(flag);
         return rc;
     }
-    flag->targeted = flag->individual_count > 0 || flag->domains.count > 0 ||
-                     flag->rule_count > 0 || flag->prerequisite_count > 0 ||
-                     flag->layer.key != NULL;
+    flag->before_rules = flag->individual_count > 0 || flag->domains.count > 0 ||
+                         flag->prerequisite_count > 0 || flag->layer.key != NULL;
+    flag->targeted = flag->before_rules || flag->rule_count > 0;
     return ERR_OK;
 }

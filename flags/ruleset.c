@@ -74,7 +74,14 @@ static enum err_code add_flag(struct ruleset *rules, const struct json *document
 {
     struct flag *flag = &rules->flags[rules->count];
     struct err why = {0};
-    struct parse parse = {&rules->arena, rules->env, &rules->paths, &rules->segments, flag, &why};
+    struct parse parse = {.arena = &rules->arena,
+                          .env = rules->env,
+                          .paths = &rules->paths,
+                          .segments = &rules->segments,
+                          .flag = flag,
+                          .err = &why,
+                          .evaluates = rules->evaluates,
+                          .pool = rules->pool};
     enum err_code rc = flag_parse(&parse, document);
     const char *key = json_text(json_get(document, "key"));
 
@@ -166,15 +173,18 @@ static enum err_code build(struct ruleset *rules, const struct json *document, b
     return rc;
 }
 
-static enum err_code make(const struct json *document, bool whole, struct ruleset **out,
-                          struct err *err)
+static enum err_code make(const struct json *document, bool whole, const struct domain_pool *pool,
+                          struct ruleset **out, struct err *err)
 {
     struct ruleset *rules = calloc(1, sizeof *rules);
     enum err_code rc;
 
     if (rules == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
+    rules->evaluates = whole;
+    rules->pool = pool;
     rc = build(rules, document, whole, err);
+    rules->pool = NULL;
     if (rc != ERR_OK) {
         ruleset_free(rules);
         return rc;
@@ -185,13 +195,19 @@ static enum err_code make(const struct json *document, bool whole, struct rulese
 
 enum err_code ruleset_build(const struct json *document, struct ruleset **out, struct err *err)
 {
-    return make(document, true, out, err);
+    return make(document, true, NULL, out, err);
+}
+
+enum err_code ruleset_build_with(const struct json *document, const struct domain_pool *pool,
+                                 struct ruleset **out, struct err *err)
+{
+    return make(document, true, pool, out, err);
 }
 
 enum err_code ruleset_build_unlinked(const struct json *document, struct ruleset **out,
                                      struct err *err)
 {
-    return make(document, false, out, err);
+    return make(document, false, NULL, out, err);
 }
 
 void ruleset_free(struct ruleset *rules)

@@ -38,6 +38,12 @@ const char *flag_type_name(enum flag_type type);
  * wrong format, no flags member, two flags of one key). Nothing stays borrowed from document. */
 MUST_USE enum err_code ruleset_build(const struct json *document, struct ruleset **out,
                                      struct err *err);
+/* The same where flags have domain sets (flags/domain_shard.h): their shards must be in pool, and are kept
+ * by the ruleset, shared with any other that names them. A flag with one that is not there is unusable. */
+struct domain_pool;
+MUST_USE enum err_code ruleset_build_with(const struct json *document,
+                                          const struct domain_pool *pool, struct ruleset **out,
+                                          struct err *err);
 void ruleset_free(struct ruleset *rules); /* NULL allowed */
 
 uint64_t ruleset_epoch(const struct ruleset *rules);

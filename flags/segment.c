@@ -320,7 +320,11 @@ static enum err_code parse_all(struct ruleset *rules, const struct json **docume
 
     for (size_t i = 0; i < segments->count; i++) {
         struct err why = {0};
-        struct parse parse = {&rules->arena, rules->env, &rules->paths, segments, NULL, &why};
+        struct parse parse = {.arena = &rules->arena,
+                              .env = rules->env,
+                              .paths = &rules->paths,
+                              .segments = segments,
+                              .err = &why};
         enum err_code rc = parse_body(&parse, documents[i], &segments->at[i]);
 
         if (rc == ERR_NOMEM)

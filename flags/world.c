@@ -117,8 +117,12 @@ enum err_code judge_init(struct judge *judge, const struct json *flag,
     rc = around(flag, world, json_array(), &judge->around, err);
     if (rc != ERR_OK)
         return rc;
-    parse = (struct parse){&judge->around->arena,    judge->around->env, &judge->around->paths,
-                           &judge->around->segments, &judge->flag,       err};
+    parse = (struct parse){.arena = &judge->around->arena,
+                           .env = judge->around->env,
+                           .paths = &judge->around->paths,
+                           .segments = &judge->around->segments,
+                           .flag = &judge->flag,
+                           .err = err};
     rc = flag_parse(&parse, flag);
     if (rc == ERR_OK)
         rc = prerequisites_link(judge->around, &judge->flag, err);
