@@ -8,6 +8,8 @@
 #include "database/sql_scan.h"
 #include "migrator/arrow/arrow_parts.h"
 #include "migrator/change/unreadable.h"
+#include "migrator/sql/expression.h"
+#include "migrator/sql/head_text.h"
 
 /* ---- expanded <-> dual-writing <-> in-sync ---- */
 
@@ -83,20 +85,12 @@ void arrow_demand_verified(struct arrow *a)
 
 /* ---- purge, and fresh databases ---- */
 
-/* Whether an index names the column behind its ON: its own name may be the same word. */
+/* Whether an index is made over the column: its own name may be the same word, or a function's. */
 static bool index_names(const struct shape_object *index, const char *column)
 {
-    struct sql_scan scan = sql_scan_start(str_of(index->sql));
-    struct sql_token token;
-    bool behind = false;
+    struct head_text head;
 
-    while (sql_scan_next(&scan, &token)) {
-        if (behind && sql_token_names(&token, column)) {
-            return true;
-        }
-        behind = behind || sql_token_punct(&token, '(');
-    }
-    return false;
+    return head_text_index(str_of(index->sql), &head) && expression_uses(head.behind.at, column);
 }
 
 static void drop_indexes_of(struct arrow *a, size_t drop)

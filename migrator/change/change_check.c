@@ -630,18 +630,23 @@ static enum err_code check_created(const struct checking *c,
     struct buf sql = {0};
     struct str list, where;
     bool none = false;
-    enum err_code rc;
+    enum err_code rc = ERR_OK;
 
     index_parts(index->sql, &list, &where);
-    rc = check_index_part(c, index, list, names);
-    rc = rc || where.len == 0 ? rc : check_index_part(c, index, where, names);
+    if (index->carried == NULL) { /* else it is there already, over the same values */
+        rc = check_index_part(c, index, list, names);
+        rc = rc || where.len == 0 ? rc : check_index_part(c, index, where, names);
+    }
     if (rc == ERR_OK && !c->expanded) {
         rc = no_rows(c,
                      "SELECT 1 FROM sqlite_master WHERE lower(name) = lower(?2) AND ?1 IS NOT NULL",
                      c->change->shape.table, index->name, &none);
         if (rc == ERR_OK && !none) {
-            rc = err_set(c->err, ERR_INVALID, "there is something called \"%.60s\" already",
-                         index->name);
+            rc =
+                err_set(c->err, ERR_INVALID, "there is something called \"%.60s\" already%s%.60s%s",
+                        index->name, index->carried != NULL ? "; \"rename_indexes\": {\"" : "",
+                        index->carried != NULL ? index->carried : "",
+                        index->carried != NULL ? "\": \"...\"} gives it another name" : "");
         }
     }
     if (rc) {

@@ -173,7 +173,18 @@ static void note_alter(const struct phased_alter *alter, struct json *notes, str
     }
 }
 
-/* Indexes over a column that goes, and one that is not made over the new column. */
+static const char *carried_as(const struct phased *phased, const char *index)
+{
+    for (size_t i = 0; i < phased->create_index_count; i++) {
+        if (phased->create_index[i].carried != NULL &&
+            strcasecmp(phased->create_index[i].carried, index) == 0) {
+            return phased->create_index[i].name;
+        }
+    }
+    return NULL;
+}
+
+/* Indexes over a column that goes, and what becomes of them. */
 static void note_indexes(const struct change *change, struct json *notes, struct arena *arena)
 {
     const struct phased *phased = change->phased;
@@ -184,14 +195,23 @@ static void note_indexes(const struct change *change, struct json *notes, struct
     }
     for (size_t i = 0; i < change->shape.object_count; i++) {
         const struct shape_object *object = &change->shape.objects[i];
-        for (size_t k = 0; k < phased->drop_count; k++) {
-            if (strcmp(object->type, "index") == 0 &&
-                expression_uses(object->sql, change->drop_now[k])) {
-                add_note(notes, arena_print(arena,
-                                            "index %s goes with %s at purge; \"create_index\" "
-                                            "makes one for new code",
-                                            object->name, change->drop_old[k]));
+        const char *carried = carried_as(phased, object->name);
+        bool told = strcmp(object->type, "index") != 0;
+        for (size_t k = 0; k < phased->drop_count && !told; k++) {
+            if (!expression_uses(object->sql, change->drop_now[k])) {
+                continue;
             }
+            told = true;
+            add_note(notes,
+                     carried != NULL
+                         ? arena_print(arena,
+                                       "index %s goes at purge, and is made again behind the "
+                                       "backfill, over the renamed column, as %s",
+                                       object->name, carried)
+                         : arena_print(arena,
+                                       "index %s goes with %s at purge; \"create_index\" makes one "
+                                       "for new code",
+                                       object->name, change->drop_old[k]));
         }
     }
 }

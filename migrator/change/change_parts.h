@@ -41,6 +41,13 @@ void change_add_each_dropped(const struct change *change, const char *prefix, co
 /* Sets phased anew: with what the table says of columns that are renamed, retyped or altered. */
 MUST_USE enum err_code change_resolve(struct database *db, struct change *change, bool expanded,
                                       struct arena *arena, struct err *err);
+/* Adds an expression with one column under its new name, blanks and comments as one blank. */
+void change_add_renamed(struct str expression, const char *from, const char *to, struct buf *out);
+/* Part of it, in change_carry.c: adds the indexes of renamed columns to phased->create_index. kept: as
+ * expand remembered them; NULL: the table has them as they are. */
+MUST_USE enum err_code change_carry_indexes(const struct change *change, const struct json *kept,
+                                            struct phased *phased, struct arena *arena,
+                                            struct err *err);
 /* For columns that stay: the statements over many rows, and the triggers, behind the others. */
 MUST_USE enum err_code change_alterations(struct change *change, const struct change_names *names,
                                           struct arena *arena, struct err *err);

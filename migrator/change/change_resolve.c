@@ -12,15 +12,16 @@
 #include "migrator/folder/phased_read.h"
 #include "migrator/sql/table_text.h"
 
-/* The table's text before expand. From then on the journal has it: NOT NULL may be loosened. */
+/* The table's text before expand, and its indexes (*kept, owned; NULL: as they are). From then on the
+ * journal has both: NOT NULL may be loosened, and what is set aside has another name. */
 static enum err_code first_text(struct database *db, const struct change *change, bool expanded,
-                                struct arena *arena, const char **out, struct err *err)
+                                struct arena *arena, const char **out, struct json **kept,
+                                struct err *err)
 {
     struct database_value name = database_text(change->migration->name);
     struct database_rows *rows = NULL;
-    struct json *detail = NULL;
     struct err unused = {0};
-    const char *text = NULL, *kept;
+    const char *text = NULL, *detail;
     enum err_code rc;
 
     *out = change->shape.sql;
@@ -32,45 +33,18 @@ static enum err_code first_text(struct database *db, const struct change *change
     if (rc) {
         return rc;
     }
-    kept = database_rows_count(rows) > 0 ? database_rows_text(rows, 0, 0) : NULL;
-    if (kept != NULL && json_parse(kept, strlen(kept), &detail, &unused) == ERR_OK) {
-        text = json_get_text(detail, "table", NULL);
+    detail = database_rows_count(rows) > 0 ? database_rows_text(rows, 0, 0) : NULL;
+    if (detail != NULL && json_parse(detail, strlen(detail), kept, &unused) == ERR_OK) {
+        text = json_get_text(*kept, "table", NULL);
     }
     if (text != NULL) {
         *out = arena_text(arena, text, strlen(text));
     }
-    json_free(detail);
     database_rows_free(rows);
     return *out != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "out of memory");
 }
 
 /* ---- a renamed column ---- */
-
-struct naming {
-    const char *from, *to;
-    struct buf *out;
-};
-
-/* Copies a piece of text with each token that names from written as to, quoted. */
-static void copy_renamed(const struct naming *naming, struct str piece)
-{
-    struct sql_scan scan = sql_scan_start(piece);
-    struct sql_token token;
-    const char *at = piece.at;
-
-    while (sql_scan_next(&scan, &token)) {
-        bool blank = token.text.at > at;
-        if (blank) {
-            buf_char(naming->out, ' ');
-        }
-        if (sql_token_names(&token, naming->from)) {
-            buf_sql_name(naming->out, str_of(naming->to));
-        } else {
-            buf_add(naming->out, token.text.at, token.text.len);
-        }
-        at = token.text.at + token.text.len;
-    }
-}
 
 /* The CHECKs of the definition under the new name, joined by AND. */
 static const char *checks_of(struct str definition, const char *from, const char *to,
@@ -80,7 +54,7 @@ static const char *checks_of(struct str definition, const char *from, const char
     const char *out;
 
     table_text_checks(definition, &checks);
-    copy_renamed(&(struct naming){from, to, &text}, (struct str){buf_cstr(&checks), checks.len});
+    change_add_renamed((struct str){buf_cstr(&checks), checks.len}, from, to, &text);
     out = text.len > 0 ? arena_text(arena, buf_cstr(&text), text.len) : NULL;
     buf_fini(&checks);
     buf_fini(&text);
@@ -103,21 +77,39 @@ static const char *behind(struct str definition, const char *keyword, struct are
     return NULL;
 }
 
-/* The definition with the column's name at its head, and in its CHECKs, replaced. */
+/* The definition with the column's name replaced at its head, and in its CHECKs: elsewhere the same
+ * word is a type, a collation, a constraint or a string. */
 static const char *declare_renamed(struct str definition, const char *from, const char *to,
                                    struct arena *arena)
 {
     struct sql_scan scan = sql_scan_start(definition);
-    struct sql_token token;
+    struct sql_token token, before = {0};
     struct buf text = {0};
-    struct str rest;
-    const char *out;
+    const char *out, *at, *check = NULL;
+    int depth = 0;
 
     (void)sql_scan_next(&scan, &token);
     buf_sql_name(&text, str_of(to));
-    rest.at = token.text.at + token.text.len;
-    rest.len = definition.len - (size_t)(rest.at - definition.at);
-    copy_renamed(&(struct naming){from, to, &text}, rest);
+    at = token.text.at + token.text.len;
+    while (sql_scan_next(&scan, &token)) {
+        bool open = sql_token_punct(&token, '(');
+        depth += open ? 1 : sql_token_punct(&token, ')') ? -1 : 0;
+        check = check == NULL && open && depth == 1 && sql_token_is(&before, "CHECK")
+                    ? token.text.at
+                    : check;
+        before = token;
+        if (check != NULL && depth > 0) {
+            continue; /* all of it at its end */
+        }
+        buf_text(&text, (check != NULL ? check : token.text.at) > at ? " " : "");
+        at = token.text.at + token.text.len;
+        if (check != NULL) {
+            change_add_renamed((struct str){check, (size_t)(at - check)}, from, to, &text);
+        } else {
+            buf_add(&text, token.text.at, token.text.len);
+        }
+        check = NULL;
+    }
     out = arena_text(arena, buf_cstr(&text), text.len);
     buf_fini(&text);
     return out;
@@ -228,9 +220,11 @@ enum err_code change_resolve(struct database *db, struct change *change, bool ex
     const struct phased *from = change->phased;
     struct phased *phased = arena_zero(arena, 1, sizeof *phased);
     const char *first = NULL;
-    enum err_code rc = first_text(db, change, expanded, arena, &first, err);
+    struct json *kept = NULL;
+    enum err_code rc = first_text(db, change, expanded, arena, &first, &kept, err);
 
     if (rc || phased == NULL) {
+        json_free(kept);
         return rc ? rc : err_set(err, ERR_NOMEM, "out of memory");
     }
     *phased = *from;
@@ -238,6 +232,7 @@ enum err_code change_resolve(struct database *db, struct change *change, bool ex
     phased->drop = arena_zero(arena, from->drop_count + 1, sizeof *phased->drop);
     phased->alter = arena_zero(arena, from->alter_count + 1, sizeof *phased->alter);
     if (phased->add == NULL || phased->drop == NULL || phased->alter == NULL) {
+        json_free(kept);
         return err_set(err, ERR_NOMEM, "out of memory");
     }
     for (size_t i = 0; rc == ERR_OK && i < from->drop_count; i++) {
@@ -260,6 +255,8 @@ enum err_code change_resolve(struct database *db, struct change *change, bool ex
         phased->alter[i] = from->alter[i];
         rc = resolve_alter(first, &phased->alter[i], arena, err);
     }
+    rc = rc ? rc : change_carry_indexes(change, json_get(kept, "indexes"), phased, arena, err);
+    json_free(kept);
     change->phased = phased;
     return rc;
 }

@@ -53,7 +53,8 @@ struct phased_alter {
 
 struct phased_index_change {
     const char *name;
-    const char *sql; /* CREATE INDEX, as written; NULL: it is dropped */
+    const char *sql;     /* CREATE INDEX, as written; NULL: it is dropped */
+    const char *carried; /* the index of a renamed column that it is made after; or NULL */
 };
 
 enum phased_gate { PHASED_GATE_DUAL_WRITE, PHASED_GATE_CONTRACT, PHASED_GATE_PURGE, PHASED_GATES };
@@ -67,7 +68,7 @@ enum phased_kind {
     PHASED_HANDWRITTEN /* nothing is generated (handwritten.h) */
 };
 
-struct phased_index { /* of a renamed table: names of indexes are unique in a database */
+struct phased_index { /* of a renamed table or column: names of indexes are unique in a database */
     const char *old_name, *new_name;
 };
 
@@ -82,7 +83,7 @@ struct phased {
     const char *rename_to;     /* RENAME_TABLE alone */
     const char *const *create; /* CREATE_TABLE: its statement, then those of its indexes */
     size_t create_count;
-    struct phased_index *indexes; /* RENAME_TABLE: those that are named by hand */
+    struct phased_index *indexes; /* of what is renamed: those that are named by hand */
     size_t index_count;
     const char *const *needs; /* migrations that must be purged (or applied) before, as written */
     size_t needs_count;

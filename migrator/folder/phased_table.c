@@ -168,10 +168,11 @@ static enum err_code read_indexes(const struct reading *r)
     if (json == NULL) {
         return ERR_OK;
     }
-    if (phased->kind != PHASED_RENAME_TABLE || json_kind(json) != JSON_OBJECT) {
+    if ((phased->kind != PHASED_RENAME_TABLE && json_get(r->json, "rename") == NULL) ||
+        json_kind(json) != JSON_OBJECT) {
         return err_set(r->err, ERR_INVALID,
-                       "\"rename_indexes\" belongs to \"rename_table\", and is an object such as "
-                       "{\"old_name\": \"new_name\"}");
+                       "\"rename_indexes\" belongs to \"rename_table\" or \"rename\", and is an "
+                       "object such as {\"old_name\": \"new_name\"}");
     }
     if (json_count(json) > STATEMENTS_MAX) {
         return err_set(r->err, ERR_LIMIT, "\"rename_indexes\" has more than %u entries",

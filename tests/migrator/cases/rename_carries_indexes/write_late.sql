@@ -1,0 +1,1 @@
+INSERT INTO t(b, size) VALUES('l', 3);

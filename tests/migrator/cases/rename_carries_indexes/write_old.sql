@@ -1,0 +1,1 @@
+INSERT INTO t(a, length) VALUES('o', 5);

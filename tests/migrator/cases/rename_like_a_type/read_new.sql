@@ -1,0 +1,1 @@
+SELECT id, typeof(body), body, typeof(size), size FROM t ORDER BY id;

@@ -1,0 +1,1 @@
+SELECT id, typeof(text), text, typeof(length), length FROM t ORDER BY id;

@@ -1,0 +1,1 @@
+INSERT INTO t(body, size) VALUES('08', '8');

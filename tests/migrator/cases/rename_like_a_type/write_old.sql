@@ -1,0 +1,1 @@
+INSERT INTO t(text, length) VALUES('09', 9.0);

@@ -1,0 +1,4 @@
+CREATE TABLE t(id INTEGER PRIMARY KEY, text TEXT, length INT);
+CREATE INDEX by_length ON t(length(text));
+CREATE INDEX length ON t(text);
+CREATE INDEX its ON t(length);

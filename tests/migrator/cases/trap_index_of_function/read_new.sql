@@ -1,0 +1,1 @@
+SELECT id, text FROM t INDEXED BY by_length WHERE length(text) = 3;

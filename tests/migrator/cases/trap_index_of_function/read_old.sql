@@ -1,0 +1,1 @@
+SELECT id, text, length FROM t ORDER BY id;

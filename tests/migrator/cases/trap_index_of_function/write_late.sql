@@ -1,0 +1,1 @@
+INSERT INTO t(text) VALUES('late');

@@ -1,0 +1,1 @@
+INSERT INTO t(text, length) VALUES('old', 3);
