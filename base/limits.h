@@ -22,7 +22,7 @@
 #define LIMIT_PREREQUISITES 16u        /* of one flag */
 #define LIMIT_PREREQUISITE_FLAGS 64u   /* evaluations that one evaluation may ask for in all */
 #define LIMIT_SPLIT_RANGES 256u  /* ranges of one split: those that changes of weights leave */
-#define LIMIT_LAYERS 1000u       /* layers of one environment */
+#define LIMIT_LAYERS 100u        /* layers of one environment */
 #define LIMIT_LAYER_RANGES 1000u /* ranges of one layer */
 #define LIMIT_CONDITION_BYTES (16u << 10) /* source of one condition */
 #define LIMIT_CONTEXT_BYTES (64u << 10)   /* an evaluation context */

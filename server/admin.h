@@ -9,6 +9,8 @@
 
 #include "server/answer.h"
 
+struct view; /* server/view.h */
+
 /* The flag of params[0], or NULL after answering 404. */
 const struct store_flag *admin_flag(struct call *call);
 
@@ -35,6 +37,11 @@ bool admin_invalid(struct call *call, const char *message);
  * it; NULL: it is being archived. flag: as it is; NULL: it is being made. Where all environments see the
  * change, it is proved for each of them. False: answered. */
 bool admin_may_change(struct call *call, const struct store_flag *flag, const struct json *after);
+
+/* Every flag that answers by what the view replaces, proved as it would be then: what names a segment, a
+ * layer's flags, and whoever has one of these as a prerequisite. *touched (NULL allowed): which, by place in
+ * the store; free() it. False: answered. */
+bool admin_others_bear(struct call *call, struct view *view, bool **touched);
 
 /* Whether the token has a say in every environment that there is. */
 bool admin_is_everywhere(const struct call *call);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "flags/diff.h"
 #include "flags/parts.h"
+#include "flags/reweigh.h"
 #include "server/admin.h"
 #include "server/route.h"
 
@@ -355,7 +356,7 @@ void flags_promote(struct call *call)
     source = body != NULL ? source_of(call, body, &from) : NULL;
     if (source != NULL && known_parts(call, only, source->document, flag->document)) {
         after = promoted(source->document, flag->document, only);
-        if (after == NULL) {
+        if (after == NULL || !flag_keep_ranges(flag->document, after)) {
             answer_json(call, 503, NULL);
         } else if (!dry) {
             admin_replace_flag(call, flag, after, "flag.promote");

@@ -7,8 +7,10 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "flags/evaluate.h"
+#include "flags/reweigh.h"
 #include "server/admin.h"
 #include "server/route.h"
+#include "server/view.h"
 
 void flags_list(struct call *call)
 {
@@ -75,8 +77,7 @@ void flags_create(struct call *call)
     if (body == NULL) {
         return;
     }
-    json_remove(body, "tie"); /* the server's own, as the version is */
-    json_remove(body, "version");
+    view_strip(body);
     if (!known_type(call, json_get(body, "type"))) {
         json_free(body);
         return;
@@ -144,9 +145,13 @@ void flags_put(struct call *call)
     if (body == NULL) {
         return;
     }
-    json_remove(body, "tie");
-    json_remove(body, "version");
+    view_strip(body);
     keep_salts(body, flag->document);
+    if (!flag_keep_ranges(flag->document, body)) {
+        json_free(body);
+        answer_json(call, 503, NULL);
+        return;
+    }
     admin_replace_flag(call, flag, body, NULL);
     json_free(body);
 }

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "server/admin.h"
 #include "server/route.h"
+#include "server/view.h"
 
 enum {
     LEASE_DEFAULT_S = 300,
@@ -190,12 +191,16 @@ void schema_report(struct call *call)
                        "change while it is pending",
                        tie.migration, now->flag, tie_state_name(now->state));
     } else if (was_restored(body, now) || admin_in_order(call, now, tie.sequence)) {
-        struct coupling_change change = {.before = flag->document,
-                                         .after = flag->document,
-                                         .ties = &tie,
-                                         .tie_count = 1,
-                                         .report = true};
+        struct view view = {.store = store};
+        struct coupling_change change = {
+            .world = &view.world, .ties = &tie, .tie_count = 1, .report = true};
 
+        if (view_open(&view, NULL) != ERR_OK) {
+            answer_json(call, 503, NULL);
+            json_free(body);
+            return;
+        }
+        change.before = change.after = view_flag(&view, flag->key);
         /* A hold ends where nothing relies on it any more: the range alone decides from here on. */
         if (now != NULL && now->held && tie.state != TIE_PURGED && tie.state != TIE_PENDING) {
             tie.held = true;
@@ -207,6 +212,7 @@ void schema_report(struct call *call)
             tie.sequence = now->sequence;
         }
         rc = coupling_check(&change, &why);
+        view_close(&view);
         if (fell_back(body, now, &tie) || was_restored(body, now)) {
             admin_end_hold(&tie); /* nothing relies on the flag as it is: it has to be turned off */
             rc = ERR_OK;
@@ -299,6 +305,7 @@ void schema_forget(struct call *call)
 static struct json *flag_facts(struct call *call, const char *key, const struct tie *tie)
 {
     const struct store_flag *flag = store_find(call->store, key);
+    struct view view = {.store = call->store};
     struct json *facts;
     int64_t since_ms;
 
@@ -307,8 +314,13 @@ static struct json *flag_facts(struct call *call, const char *key, const struct 
         json_put_bool(facts, "exists", false);
         return facts;
     }
-    facts = coupling_facts(flag->document, tie != NULL ? tie->old_variant : "off",
-                           tie != NULL ? tie->new_variant : "on");
+    facts = NULL;
+    if (view_open(&view, NULL) == ERR_OK) {
+        facts = coupling_facts(view_flag(&view, key), &view.world,
+                               tie != NULL ? tie->old_variant : "off",
+                               tie != NULL ? tie->new_variant : "on");
+        view_close(&view);
+    }
     since_ms = clock_wall_ms() - flag->changed_ms;
     json_put_number(facts, "stable_for_s", since_ms > 0 ? (double)since_ms / 1000 : 0);
     json_put_number(facts, "revision", (double)flag->revision);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "flags/ruleset.h"
+#include "flags/world.h"
 #include "server/advice.h"
 
 enum { OUTCOMES_MAX = 64 }; /* variants of one flag: LIMIT_VARIANTS */
@@ -122,7 +122,7 @@ static enum err_code check_outcomes(const struct coupling_change *change,
 {
     struct search search = {.change = change, .tie = NULL, .variant = "", .where = ""};
     struct err err = {0};
-    enum err_code rc = flag_outcomes(change->after, see_outcome, &search, &err);
+    enum err_code rc = flag_outcomes_in(change->after, change->world, see_outcome, &search, &err);
     const struct tie *tie = search.tie;
     const char *bears;
 
@@ -376,13 +376,13 @@ static bool only(const struct outcome_set *set, const char *variant)
     return set->count == 1 && strcmp(set->names[0], variant) == 0;
 }
 
-struct json *coupling_facts(const struct json *flag, const char *old_variant,
-                            const char *new_variant)
+struct json *coupling_facts(const struct json *flag, const struct flag_world *world,
+                            const char *old_variant, const char *new_variant)
 {
     struct outcome_set set = {.flag = flag, .new_variant = new_variant, .behind = json_array()};
     struct json *facts = json_object();
     struct json *outcomes = json_array();
-    bool judged = flag_outcomes(flag, collect, &set, NULL) == ERR_OK;
+    bool judged = flag_outcomes_in(flag, world, collect, &set, NULL) == ERR_OK;
 
     json_put_bool(facts, "exists", true);
     if (judged) { /* else what was not measured is absent, and a gate that asks stays closed */
@@ -397,7 +397,8 @@ struct json *coupling_facts(const struct json *flag, const char *old_variant,
     return facts;
 }
 
-struct json *coupling_tie_json(const struct json *flag, const struct tie *ties, size_t count)
+struct json *coupling_tie_json(const struct json *flag, const struct flag_world *world,
+                               const struct tie *ties, size_t count)
 {
     const struct tie *strictest = &ties[0];
     struct outcome_set set = {.flag = flag, .new_variant = ties[0].new_variant, .behind = NULL};
@@ -431,7 +432,8 @@ struct json *coupling_tie_json(const struct json *flag, const struct tie *ties, 
     /* A client past its lease needs one answer that its schema still bears. Where the flag can give
      * nothing but the new variant the next step takes the old path away, so the new one is safe. */
     if (!(tie_state_range(strictest->state) & TIE_OLD) ||
-        (strictest->state == TIE_IN_SYNC && flag_outcomes(flag, collect, &set, NULL) == ERR_OK &&
+        (strictest->state == TIE_IN_SYNC &&
+         flag_outcomes_in(flag, world, collect, &set, NULL) == ERR_OK &&
          only(&set, strictest->new_variant))) {
         json_put_text(out, "safe", strictest->new_variant);
     } else {

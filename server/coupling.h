@@ -21,6 +21,8 @@
 #include "base/err.h"
 #include "base/json.h"
 
+struct flag_world; /* flags/world.h */
+
 enum tie_state {
     TIE_PENDING,
     TIE_EXPANDED,
@@ -72,6 +74,8 @@ struct coupling_change {
      * do not matter, and the advice is for the migrator. */
     bool report;
     int64_t now_ms; /* wall time, for the age of a hold */
+    const struct flag_world
+        *world; /* what after names beside itself (flags/world.h); NULL: nothing */
 };
 
 /* ERR_OK, or ERR_CONFLICT with *why filled; ERR_INVALID or ERR_NOMEM with the reason in why->detail
@@ -89,12 +93,13 @@ bool coupling_releasable(const struct tie *ties, size_t count);
 
 /* The "tie" member that clients see, from all ties of one flag; NULL when out of memory. count > 0.
  * safe is the old variant, but the new one where the flag can answer nothing else. */
-struct json *coupling_tie_json(const struct json *flag, const struct tie *ties, size_t count);
+struct json *coupling_tie_json(const struct json *flag, const struct flag_world *world,
+                               const struct tie *ties, size_t count);
 
 /* What a gate asks: {"exists","enabled_everywhere","disabled_everywhere","outcomes","behind"}, where
  * behind lists at most COUPLING_BEHIND_MAX places that can give anything but the new variant. */
 #define COUPLING_BEHIND_MAX 20
-struct json *coupling_facts(const struct json *flag, const char *old_variant,
-                            const char *new_variant);
+struct json *coupling_facts(const struct json *flag, const struct flag_world *world,
+                            const char *old_variant, const char *new_variant);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "server/coupling.h"
+#include "server/view.h"
 
 struct counted_body {
     struct live_body body; /* first: live_give_back() gets its address */
@@ -59,22 +60,33 @@ void live_free(struct live *live)
 /* Looks at every tied flag: only a restored or edited store can hold one outside its range. */
 static void find_conflict(const struct store *store, char why[LIVE_WHY_BYTES])
 {
+    struct view view = {.store = store};
+
     why[0] = '\0';
+    if (store_tie_count(store) == 0) {
+        return;
+    }
+    if (view_open(&view, NULL) != ERR_OK) {
+        snprintf(why, LIVE_WHY_BYTES, "out of memory");
+        return;
+    }
     for (size_t i = 0; i < store_tie_count(store); i++) {
         const struct tie *tie = store_tie_at(store, i);
-        const struct store_flag *flag = store_find(store, tie->flag);
+        const struct json *flag = view_flag(&view, tie->flag);
         struct coupling_refusal refusal;
-        struct coupling_change change = {.before = flag != NULL ? flag->document : NULL,
-                                         .after = flag != NULL ? flag->document : NULL,
+        struct coupling_change change = {.before = flag,
+                                         .after = flag,
+                                         .world = &view.world,
                                          .ties = tie,
                                          .tie_count = 1,
                                          .report = true};
 
         if (coupling_check(&change, &refusal) != ERR_OK) {
             snprintf(why, LIVE_WHY_BYTES, "%s", refusal.detail);
-            return;
+            break;
         }
     }
+    view_close(&view);
 }
 
 enum err_code live_publish(struct live *live, const struct store *store, unsigned poll_s,

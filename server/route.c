@@ -39,6 +39,17 @@ const struct route routes[] = {
     {"PUT", "/api/v1/environments/{environment}", ROLE_ADMIN, true, environments_rename},
     {"DELETE", "/api/v1/environments/{environment}", ROLE_ADMIN, true, environments_drop},
 
+    {"GET", "/api/v1/segments", READ, true, segments_list},
+    {"POST", "/api/v1/segments", CHANGE, true, segments_create},
+    {"GET", "/api/v1/segments/{key}", READ, true, segments_show},
+    {"PUT", "/api/v1/segments/{key}", CHANGE, true, segments_put},
+    {"DELETE", "/api/v1/segments/{key}", CHANGE, true, segments_drop},
+    {"GET", "/api/v1/layers", READ, true, layers_list},
+    {"POST", "/api/v1/layers", CHANGE, true, layers_create},
+    {"GET", "/api/v1/layers/{key}", READ, true, layers_show},
+    {"PUT", "/api/v1/layers/{key}", CHANGE, true, layers_put},
+    {"DELETE", "/api/v1/layers/{key}", CHANGE, true, layers_drop},
+
     {"GET", "/api/v1/audit", READ, true, audit_list},
     {"GET", "/api/v1/clients", READ, true, clients_list},
     {"GET", "/api/v1/tokens", ROLE_ADMIN, true, tokens_list},

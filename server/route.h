@@ -38,6 +38,9 @@ route_handler flags_stale;                                                    /*
 route_handler flags_evaluate, flags_drop_domain, flags_restore;
 route_handler environments_list, environments_create; /* admin_environments.c */
 route_handler environments_rename, environments_drop, flags_promote;
+route_handler segments_list, segments_create, segments_show; /* admin_pieces.c */
+route_handler segments_put, segments_drop;
+route_handler layers_list, layers_create, layers_show, layers_put, layers_drop;
 route_handler audit_list, clients_list; /* admin_audit.c */
 route_handler tokens_create, tokens_list, tokens_drop;
 route_handler schema_list, schema_report, schema_forget, schema_gate; /* admin_schema.c */

@@ -127,6 +127,34 @@ MUST_USE enum err_code store_archive_flag(struct store *store, const struct stor
 MUST_USE enum err_code store_restore_flag(struct store *store, const struct store_actor *who,
                                           const char *key, int64_t version, struct err *err);
 
+/* ---- pieces: segments and layers (store_pieces.c) ---- */
+
+enum piece_kind { PIECE_SEGMENT, PIECE_LAYER };
+const char *piece_kind_name(enum piece_kind kind); /* "segment" */
+bool piece_kind_of(const char *name, enum piece_kind *out);
+
+struct store_piece {
+    enum piece_kind kind;
+    char *key;
+    int64_t version; /* If-Match */
+    int64_t changed_ms;
+    struct json *document;
+    char *text;
+};
+
+size_t store_piece_count(const struct store *store); /* sorted by kind and key */
+const struct store_piece *store_piece_at(const struct store *store, size_t index);
+const struct store_piece *store_piece(const struct store *store, enum piece_kind kind,
+                                      const char *key); /* NULL: none */
+
+/* Makes (version 0), replaces or (document NULL) removes a piece; document is copied. touched: the flags that
+ * answer by it, as view_touched() says; each gets the new revision. ERR_STALE, ERR_CONFLICT: it exists,
+ * ERR_LIMIT. */
+MUST_USE enum err_code store_put_piece(struct store *store, const struct store_actor *who,
+                                       enum piece_kind kind, const char *key,
+                                       const struct json *document, int64_t version,
+                                       const bool *touched, struct err *err);
+
 /* ---- ties and holds ---- */
 
 /* All ties of a flag, lent; *count may be 0. */

@@ -12,7 +12,7 @@
 enum { NAME_BYTES_MAX = 63 }; /* what a database that belongs to one can note of it */
 
 /* Every table that has a column "environment" but the audit, which keeps what was. */
-static const char *const tables[] = {"flag_state", "tie", "client", "token"};
+static const char *const tables[] = {"flag_state", "tie", "client", "token", "piece", "schedule"};
 enum { TABLES = sizeof tables / sizeof *tables };
 
 /* ---- reading ---- */
@@ -125,6 +125,10 @@ enum err_code stores_make(struct stores *stores, const struct store_actor *who, 
          params, 2},
         {"INSERT INTO flag_state(environment, key, version, revision, changed_ms, document) SELECT "
          "?1, key, 1, 1, ?3, document FROM flag_state WHERE environment = ?4",
+         params, 4},
+        {"INSERT INTO piece(environment, kind, key, version, changed_ms, document) SELECT ?1, "
+         "kind, "
+         "key, 1, ?3, document FROM piece WHERE environment = ?4",
          params, 4}};
     char *before = like != NULL ? named("from", like->environment) : NULL;
     char *after = named("environment", name);
@@ -135,7 +139,7 @@ enum err_code stores_make(struct stores *stores, const struct store_actor *who, 
                                   .guards = &guard,
                                   .guard_count = 1,
                                   .statements = statements,
-                                  .statement_count = like != NULL ? 2 : 1};
+                                  .statement_count = like != NULL ? 3 : 1};
     enum err_code rc;
 
     if (stores_find(stores, name) != NULL) {
@@ -158,7 +162,9 @@ enum err_code stores_rename(struct stores *stores, const struct store_actor *who
         "UPDATE flag_state SET environment = ?2 WHERE environment = ?1",
         "UPDATE tie SET environment = ?2 WHERE environment = ?1",
         "UPDATE client SET environment = ?2 WHERE environment = ?1",
-        "UPDATE token SET environment = ?2 WHERE environment = ?1"};
+        "UPDATE token SET environment = ?2 WHERE environment = ?1",
+        "UPDATE piece SET environment = ?2 WHERE environment = ?1",
+        "UPDATE schedule SET environment = ?2 WHERE environment = ?1"};
     struct database_value params[] = {database_text(store->environment), database_text(name),
                                       database_int(clock_wall_ms() / 1000)};
     struct database_guard guard = {"NOT EXISTS (SELECT 1 FROM environment WHERE name = ?2 AND "
@@ -199,9 +205,12 @@ enum err_code stores_rename(struct stores *stores, const struct store_actor *who
 enum err_code stores_drop(struct stores *stores, const struct store_actor *who, struct store *store,
                           struct err *err)
 {
-    static const char *const drops[TABLES] = {
-        "DELETE FROM flag_state WHERE environment = ?1", "DELETE FROM tie WHERE environment = ?1",
-        "DELETE FROM client WHERE environment = ?1", "DELETE FROM token WHERE environment = ?1"};
+    static const char *const drops[TABLES] = {"DELETE FROM flag_state WHERE environment = ?1",
+                                              "DELETE FROM tie WHERE environment = ?1",
+                                              "DELETE FROM client WHERE environment = ?1",
+                                              "DELETE FROM token WHERE environment = ?1",
+                                              "DELETE FROM piece WHERE environment = ?1",
+                                              "DELETE FROM schedule WHERE environment = ?1"};
     struct database_value params[] = {database_text(store->environment),
                                       database_int(clock_wall_ms())};
     struct database_statement statements[TABLES + 1] = {

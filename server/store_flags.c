@@ -11,6 +11,7 @@
 #include "flags/parts.h"
 #include "flags/ruleset.h"
 #include "server/store_image.h"
+#include "server/view.h"
 
 /* ---- reading ---- */
 
@@ -78,74 +79,6 @@ const struct tie *store_tie_at(const struct store *store, size_t index)
     return &store->ties[index];
 }
 
-struct json *store_flag_json(const struct store *store, const struct store_flag *flag)
-{
-    struct json *out = json_copy(flag->document);
-    size_t count;
-    const struct tie *ties = store_ties(store, flag->key, &count);
-
-    if (count > 0) {
-        json_put(out, "tie", coupling_tie_json(flag->document, ties, count));
-    }
-    return out;
-}
-
-/* Appends one flag to both forms of the ruleset. What is not tied is neither copied nor printed
- * again: with thousands of flags that would be most of what a change takes. */
-static bool add_to_ruleset(const struct store *store, const struct store_flag *flag,
-                           struct json *flags, struct buf *text)
-{
-    struct json *tied;
-    char *printed;
-    size_t ties;
-
-    if (json_first(flags) != NULL) {
-        buf_char(text, ',');
-    }
-    (void)store_ties(store, flag->key, &ties);
-    if (ties == 0) {
-        buf_text(text, flag->text);
-        return json_append_lent(flags, flag->document) != NULL;
-    }
-    tied = store_flag_json(store, flag);
-    printed = json_print_canonical(tied);
-    buf_text(text, printed != NULL ? printed : "");
-    free(printed);
-    return json_append(flags, tied) != NULL && printed != NULL;
-}
-
-struct json *store_ruleset(const struct store *store, unsigned poll_s, char **text)
-{
-    struct json *out = json_object();
-    struct json *flags = json_array();
-    char *environment = json_quote(store->environment, strlen(store->environment));
-    struct buf buf = {0};
-    bool whole = environment != NULL;
-
-    buf_print(&buf, "{\"environment\":%s,\"epoch\":%lld,\"flags\":[", whole ? environment : "",
-              (long long)store->epoch);
-    for (size_t i = 0; whole && i < store->flag_count; i++) {
-        whole = store->flags[i].archived || add_to_ruleset(store, &store->flags[i], flags, &buf);
-    }
-    buf_print(&buf, "],\"format\":%d,\"poll_s\":%u,\"revision\":%lld}", RULESET_FORMAT, poll_s,
-              (long long)store->revision);
-    free(environment);
-    json_put_number(out, "format", RULESET_FORMAT);
-    json_put_text(out, "environment", store->environment);
-    json_put_number(out, "epoch", (double)store->epoch);
-    json_put_number(out, "revision", (double)store->revision);
-    json_put_number(out, "poll_s", poll_s);
-    json_put(out, "flags", flags);
-    *text = buf_take(&buf);
-    if (!whole || *text == NULL) {
-        free(*text);
-        *text = NULL;
-        json_free(out);
-        return NULL;
-    }
-    return out;
-}
-
 /* ---- a flag as all environments will see it ---- */
 
 /* What a change makes of the flag, in the place that it has, or gets, in each environment. */
@@ -158,6 +91,9 @@ struct draft {
     struct store_effect effects[LIMIT_ENVIRONMENTS];
     size_t effect_count;
     char *shared, *states[LIMIT_ENVIRONMENTS]; /* halves as they are stored; NULL: untouched */
+    /* by environment: the flags that answer by this one, and their keys; NULL: none */
+    bool *touched[LIMIT_ENVIRONMENTS];
+    char *touched_keys[LIMIT_ENVIRONMENTS];
 };
 
 static void draft_fini(struct draft *draft)
@@ -167,6 +103,8 @@ static void draft_fini(struct draft *draft)
         json_free(draft->fresh[i].document);
         free(draft->fresh[i].text);
         free(draft->states[i]);
+        free(draft->touched[i]);
+        free(draft->touched_keys[i]);
     }
     free(draft->shared);
 }
@@ -222,6 +160,32 @@ static struct json *document_elsewhere(const struct draft *draft, size_t i,
     return joined;
 }
 
+/* The flags that have this one as a prerequisite change with what it answers. */
+static bool touch_others(struct draft *draft, size_t i)
+{
+    const struct store *store = draft->store->all->at[i];
+    const struct store_flag *now = &store->flags[draft->place];
+    struct view view = {.store = store};
+    bool any = false;
+
+    if (draft->is_new || draft->fresh[i].key == NULL ||
+        !flag_answers_differ(now->document, draft->fresh[i].document)) {
+        return true;
+    }
+    view_set_flag(&view, now->key, draft->fresh[i].document);
+    draft->touched[i] = view_touched(&view, NULL);
+    if (draft->touched[i] == NULL) {
+        return false;
+    }
+    for (size_t k = 0; k < store->flag_count; k++) {
+        any = any || draft->touched[i][k];
+    }
+    if (any) {
+        draft->touched_keys[i] = store_touched_keys(store, draft->touched[i]);
+    }
+    return !any || draft->touched_keys[i] != NULL;
+}
+
 static bool make_draft(struct draft *draft, const struct json *document)
 {
     const struct stores *all = draft->store->all;
@@ -241,6 +205,7 @@ static bool make_draft(struct draft *draft, const struct json *document)
                 all->at[i], draft->is_new ? NULL : all->at[i]->flags[draft->place].text,
                 draft->fresh[i].text};
         }
+        whole = whole && touch_others(draft, i);
     }
     return whole;
 }
@@ -285,6 +250,7 @@ static void place_flags(struct draft *draft)
             json_free(at->document);
             free(at->text);
         }
+        store_stamp(store, draft->touched[i], draft->fresh[i].changed_ms);
         *at = draft->fresh[i];
         draft->fresh[i] = (struct store_flag){.key = NULL};
     }
@@ -295,7 +261,8 @@ static void place_flags(struct draft *draft)
 /* The statements of a draft with their parameters, and the guard of the version. */
 struct writing {
     struct database_value shared[4], states[LIMIT_ENVIRONMENTS][6], old[3];
-    struct database_statement statements[LIMIT_ENVIRONMENTS + 1];
+    struct database_value stamps[LIMIT_ENVIRONMENTS][4];
+    struct database_statement statements[2 * LIMIT_ENVIRONMENTS + 1];
     size_t count;
     struct database_guard guard;
 };
@@ -317,6 +284,16 @@ static void write_states(struct writing *writing, const struct draft *draft)
                 "INSERT OR REPLACE INTO flag_state(environment, key, version, revision, "
                 "changed_ms, document) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
                 writing->states[i], 6};
+        }
+        if (draft->touched_keys[i] != NULL) {
+            const struct database_value stamp[] = {params[0], params[3], params[4],
+                                                   database_text(draft->touched_keys[i])};
+
+            memcpy(writing->stamps[i], stamp, sizeof stamp);
+            writing->statements[writing->count++] = (struct database_statement){
+                "UPDATE flag_state SET revision = ?2, changed_ms = ?3 WHERE environment = ?1 AND "
+                "key IN (SELECT value FROM json_each(?4))",
+                writing->stamps[i], 4};
         }
     }
 }

@@ -9,7 +9,7 @@
 #include "flags/parts.h"
 
 enum {
-    OWN_STATEMENTS_MAX = 2 * LIMIT_ENVIRONMENTS + 8, /* of a change itself */
+    OWN_STATEMENTS_MAX = 3 * LIMIT_ENVIRONMENTS + 8, /* of a change itself */
     STATEMENTS_MAX = OWN_STATEMENTS_MAX + 2 * LIMIT_ENVIRONMENTS,
     GUARDS_MAX = LIMIT_ENVIRONMENTS + 4,
     AUDIT_COLUMNS = 9
@@ -63,10 +63,16 @@ static void clear_store(struct store *store)
     for (size_t i = 0; i < store->tie_count; i++) {
         store_tie_clear(&store->ties[i]);
     }
+    for (size_t i = 0; i < store->piece_count; i++) {
+        store_piece_clear(&store->pieces[i]);
+    }
     free(store->flags);
     free(store->ties);
+    free(store->pieces);
     store->flags = NULL;
     store->ties = NULL;
+    store->pieces = NULL;
+    store->piece_count = store->piece_room = 0;
     store->flag_count = store->flag_room = store->tie_count = store->tie_room = 0;
 }
 
@@ -354,6 +360,7 @@ enum err_code stores_load(struct stores *stores, struct err *err)
     for (size_t i = 0; rc == ERR_OK && i < fresh.count; i++) {
         rc = load_flags(fresh.at[i], err);
         rc = rc ? rc : load_ties(fresh.at[i], err);
+        rc = rc ? rc : store_load_pieces(fresh.at[i], err);
     }
     if (rc != ERR_OK) {
         stores_clear(&fresh);

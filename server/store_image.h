@@ -28,6 +28,8 @@ struct store {
     size_t flag_count, flag_room;
     struct tie *ties; /* sorted by flag, then database and migration; strings are the image's own */
     size_t tie_count, tie_room;
+    struct store_piece *pieces; /* sorted by kind and key */
+    size_t piece_count, piece_room;
 };
 
 /* Reads everything anew, all environments. On failure the image is as it was. A struct store keeps its
@@ -42,6 +44,14 @@ size_t store_tie_place(const struct store *store, const struct tie *tie, bool *f
 /* Copies tie's strings; false when out of memory. */
 bool store_tie_copy(struct tie *to, const struct tie *from);
 void store_tie_clear(struct tie *tie);
+
+/* ---- pieces (store_pieces.c) ---- */
+MUST_USE enum err_code store_load_pieces(struct store *into, struct err *err);
+void store_piece_clear(struct store_piece *piece);
+/* The keys of touched flags as a JSON array for json_each(); NULL: no memory. */
+char *store_touched_keys(const struct store *store, const bool *touched);
+/* Gives them the store's revision, after a change is in. */
+void store_stamp(struct store *store, const bool *touched, int64_t now_ms);
 
 /* What one of the other environments sees of a change. */
 struct store_effect {

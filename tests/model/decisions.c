@@ -49,7 +49,7 @@ static void ask_coupling(struct decisions *out, struct json *const flags[4], int
     struct coupling_change report = {
         .before = flags[from], .after = flags[from], .ties = &tie, .tie_count = 1, .report = true};
     struct coupling_refusal why;
-    struct json *seen = coupling_tie_json(flags[from], &tie, 1);
+    struct json *seen = coupling_tie_json(flags[from], NULL, &tie, 1);
 
     out->report[from][schema] = coupling_check(&report, &why) == ERR_OK;
     out->safe_new[from][schema] = strcmp(json_get_text(seen, "safe", "?"), "on") == 0;
@@ -76,7 +76,7 @@ bool decisions_make(struct decisions *out)
         good = good && flags[can] != NULL;
     }
     for (int can = CAN_OLD; can <= CAN_NEW && good; can++) {
-        struct json *facts = coupling_facts(flags[can], "off", "on");
+        struct json *facts = coupling_facts(flags[can], NULL, "off", "on");
 
         out->all_old[can] = json_is_true(json_get(facts, "disabled_everywhere"));
         out->all_new[can] = json_is_true(json_get(facts, "enabled_everywhere"));

@@ -481,6 +481,21 @@ static void restore(void)
     change(409, "POST", FLAGS "/old/restore", NULL);
 }
 
+static void put_segment(void)
+{
+    change(409, "PUT", "/api/v1/segments/known", "{\"key\":\"known\",\"when\":\"x == 1\"}");
+}
+
+static void make_layer(void)
+{
+    change(409, "POST", "/api/v1/layers", "{\"key\":\"new\",\"flags\":{\"gone\":[[0,50]]}}");
+}
+
+static void put_layer(void)
+{
+    change(409, "PUT", "/api/v1/layers/empty", "{\"key\":\"empty\",\"flags\":{\"gone\":[[0,50]]}}");
+}
+
 static const struct {
     const char *route;
     void (*probe)(void); /* tries what the schema does not bear: 409, naming the migration */
@@ -499,6 +514,12 @@ static const struct {
     {"POST " FLAGS "/{key}/evaluate", NULL, "reads"},
     {"POST /ofrep/v1/evaluate/flags", NULL, "reads"},
     {"POST /ofrep/v1/evaluate/flags/{key}", NULL, "reads"},
+    {"POST /api/v1/segments", NULL, "no flag asks for a new segment"},
+    {"PUT /api/v1/segments/{key}", put_segment, NULL},
+    {"DELETE /api/v1/segments/{key}", NULL, "refused while a flag asks for it"},
+    {"POST /api/v1/layers", make_layer, NULL},
+    {"PUT /api/v1/layers/{key}", put_layer, NULL},
+    {"DELETE /api/v1/layers/{key}", NULL, "refused while a flag is in it"},
     {"POST /api/v1/tokens", NULL, "tokens answer nothing"},
     {"DELETE /api/v1/tokens/{id}", NULL, "tokens answer nothing"},
     {"POST /api/v1/holds", NULL, "keeps the flag as it is"},
@@ -526,8 +547,11 @@ static void prepare_ties(void)
     set(200, "bound", "staging", "state", "\"on\"");
     set(200, "bound", "staging", "fallthrough", ON);
     report(200, "test", "bound", "dual-writing");
+    does(201, "POST", "/api/v1/segments", "{\"key\":\"known\",\"keys\":[\"ann\"]}");
+    does(201, "POST", "/api/v1/layers", "{\"key\":\"empty\"}");
     does(201, "POST", FLAGS,
-         "{\"key\":\"gone\",\"state\":\"on\",\"fallthrough\":" ON ",\"domains\":{\"acme.com\":" ON
+         "{\"key\":\"gone\",\"state\":\"on\",\"fallthrough\":" ON
+         ",\"rules\":[{\"segment\":\"known\",\"serve\":" ON "}],\"domains\":{\"acme.com\":" ON
          ",\"*.acme.com\":" ON "}}");
     report(200, "test", "gone", "in-sync");
     report(200, "test", "gone", "contracted");

@@ -21,6 +21,7 @@
 #include "base/limits.h"
 #include "server/route.h"
 #include "tests/server/api_environments.h"
+#include "tests/server/api_pieces.h"
 #include "tests/server/api_schema.h"
 #include "tests/server/rig.h"
 
@@ -771,6 +772,7 @@ int main(void)
     failed = cmocka_run_group_tests_name("api", tests, NULL, NULL);
     failed += api_schema_tests(&rig);
     failed += api_environments_tests(&rig);
+    failed += api_pieces_tests(&rig);
     failed += cmocka_run_group_tests_name("api: document", last, NULL, NULL);
     (void)stop(NULL);
     return failed;

@@ -355,7 +355,7 @@ static void clients_are_told_what_is_safe(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct json *flag = flag_with(flags[cases[i].flag].members);
         struct tie tie = tie_in(cases[i].state);
-        struct json *out = coupling_tie_json(flag, &tie, 1);
+        struct json *out = coupling_tie_json(flag, NULL, &tie, 1);
         char *allowed = json_print(json_get(out, "allowed"));
 
         assert_string_equal(json_get_text(out, "safe", ""), cases[i].safe);
@@ -388,7 +388,7 @@ static void gates_learn_who_is_behind(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct json *flag = flag_with(cases[i].members);
-        struct json *facts = coupling_facts(flag, "off", "on");
+        struct json *facts = coupling_facts(flag, NULL, "off", "on");
         char *text = json_print_canonical(facts);
 
         assert_string_equal(text, cases[i].facts);
@@ -401,7 +401,7 @@ static void gates_learn_who_is_behind(void **state)
 static void an_unusable_flag_is_no_fact(void **state)
 {
     struct json *flag = flag_with("\"state\":\"on\",\"fallthrough\":{\"variant\":\"nowhere\"}");
-    struct json *facts = coupling_facts(flag, "off", "on");
+    struct json *facts = coupling_facts(flag, NULL, "off", "on");
     struct tie tie = tie_in(TIE_IN_SYNC);
     struct coupling_refusal why;
     struct coupling_change change = {.before = flag, .after = flag, .ties = &tie, .tie_count = 1};
@@ -429,7 +429,7 @@ static void a_list_of_who_is_behind_has_an_end(void **state)
         json_put_text(serve, "variant", "off");
         json_put(domains, name, serve);
     }
-    facts = coupling_facts(flag, "off", "on");
+    facts = coupling_facts(flag, NULL, "off", "on");
     assert_int_equal(json_count(json_get(facts, "behind")), COUPLING_BEHIND_MAX);
     json_free(facts);
     json_free(flag);

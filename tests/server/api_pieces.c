@@ -1,0 +1,332 @@
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/server/api_pieces.h"
+
+static struct rig *rig;
+
+#define FLAGS "/api/v1/flags"
+#define SEGMENTS "/api/v1/segments"
+#define LAYERS "/api/v1/layers"
+#define RULESET "/sdk/v1/ruleset"
+#define ON "{\"variant\":\"on\"}"
+#define OFF "{\"variant\":\"off\"}"
+
+static void assert_says(const char *part)
+{
+    if (strstr(rig->reply.body, part) == NULL) {
+        fail_msg("\"%s\" is not in %s", part, rig->reply.body);
+    }
+}
+
+static void assert_silent(const char *part)
+{
+    if (strstr(rig->reply.body, part) != NULL) {
+        fail_msg("\"%s\" is in %s", part, rig->reply.body);
+    }
+}
+
+static void does(int status, const char *method, const char *path, const char *body)
+{
+    rig_does(rig, status, method, path, body);
+}
+
+static void change(int status, const char *method, const char *path, const char *body)
+{
+    json_free(rig_call(rig, status, method, path, NULL, "If-Match: *\r\n", body));
+}
+
+static void set(int status, const char *key, const char *member, const char *value)
+{
+    rig_set(rig, status, key, member, value);
+}
+
+static void answers(const char *key, const char *context, const char *variant)
+{
+    char path[200], body[300];
+    struct json *answer;
+
+    snprintf(path, sizeof path, FLAGS "/%s/evaluate", key);
+    snprintf(body, sizeof body, "{\"context\":%s}", context);
+    answer = rig_call(rig, 200, "POST", path, NULL, NULL, body);
+    assert_string_equal(json_get_text(answer, "variant", ""), variant);
+    json_free(answer);
+}
+
+static double revision_of(const char *flag)
+{
+    char path[200];
+    struct json *gate;
+    double out;
+
+    snprintf(path, sizeof path, "/api/v1/gate?flag=%s&database_id=none&migration=none", flag);
+    gate = rig_call(rig, 200, "GET", path, NULL, NULL, NULL);
+    out = json_number(json_get(json_get(json_get(gate, "facts"), "flag"), "revision"), -1);
+    json_free(gate);
+    assert_true(out > 0);
+    return out;
+}
+
+static void report(int status, const char *flag, const char *state)
+{
+    char path[200], body[300];
+
+    snprintf(path, sizeof path, "/api/v1/migrations/db-pieces/m-%s", flag);
+    snprintf(body, sizeof body,
+             "{\"state\":\"%s\",\"database\":\"sqlite:p.db\",\"flag\":{\"key\":\"%s\"}}", state,
+             flag);
+    does(status, "PUT", path, body);
+}
+
+static void a_segment_lives(void **state)
+{
+    struct json *audit;
+
+    (void)state;
+    does(200, "GET", SEGMENTS, NULL);
+    does(404, "GET", SEGMENTS "/staff", NULL);
+    does(400, "POST", SEGMENTS, "{\"key\":\"staff\",\"when\":\"segment(other)\"}");
+    assert_says("constant");
+    does(400, "POST", SEGMENTS, "{\"key\":\"Staff\"}");
+    does(400, "POST", SEGMENTS, "[]");
+    does(201, "POST", SEGMENTS,
+         "{\"key\":\"staff\",\"keys\":[\"ann\"],\"domains\":[\"acme.com\"]}");
+    does(409, "POST", SEGMENTS, "{\"key\":\"staff\"}");
+    does(201, "POST", SEGMENTS,
+         "{\"key\":\"beta\",\"when\":\"plan == 'pro' || segment('staff')\"}");
+    does(201, "POST", FLAGS,
+         "{\"key\":\"seg\",\"state\":\"on\",\"rules\":[{\"name\":\"r\",\"segment\":\"beta\","
+         "\"serve\":" ON ",\"on_error\":\"skip\"}]}");
+    assert_says("\"uses\":[\"segments\"]");
+    does(400, "POST", FLAGS,
+         "{\"key\":\"seg2\",\"rules\":[{\"segment\":\"betta\",\"serve\":" ON "}]}");
+    assert_says("there is no segment 'betta'");
+    answers("seg", "{\"targetingKey\":\"ann\"}", "on");
+    answers("seg", "{\"targetingKey\":\"bob\",\"plan\":\"free\"}", "off");
+    answers("seg", "{\"targetingKey\":\"bob\",\"domain\":\"acme.com\"}", "on");
+    does(200, "GET", SEGMENTS "/staff", NULL);
+    assert_says("\"used_by_segments\":[\"beta\"]");
+    does(200, "GET", SEGMENTS "/beta", NULL);
+    assert_says("\"used_by_flags\":[\"seg\"]");
+    does(428, "PUT", SEGMENTS "/staff", "{\"key\":\"staff\"}");
+    json_free(rig_call(rig, 412, "PUT", SEGMENTS "/staff", NULL, "If-Match: \"7\"\r\n",
+                       "{\"key\":\"staff\"}"));
+    change(400, "PUT", SEGMENTS "/staff", "{\"key\":\"stuff\"}");
+    change(400, "PUT", SEGMENTS "/staff", "{\"key\":\"staff\",\"when\":\"segment('beta')\"}");
+    assert_says("circle");
+    change(200, "PUT", SEGMENTS "/staff", "{\"key\":\"staff\",\"keys\":[\"bob\"]}");
+    assert_says("\"version\":2");
+    change(200, "PUT", SEGMENTS "/staff", "{\"key\":\"staff\",\"keys\":[\"bob\"]}");
+    assert_says("\"version\":2"); /* nothing changed */
+    answers("seg", "{\"targetingKey\":\"ann\",\"plan\":\"free\"}", "off");
+    answers("seg", "{\"targetingKey\":\"bob\",\"plan\":\"free\"}", "on");
+    does(428, "DELETE", SEGMENTS "/staff", NULL);
+    change(409, "DELETE", SEGMENTS "/staff", NULL);
+    assert_says("used by segment 'beta'");
+    change(409, "DELETE", SEGMENTS "/beta", NULL);
+    assert_says("used by flag 'seg'");
+    change(404, "DELETE", SEGMENTS "/none", NULL);
+    does(200, "GET", RULESET, NULL);
+    assert_says("\"segments\":[{");
+    audit = rig_call(rig, 200, "GET", "/api/v1/audit?limit=3", NULL, NULL, NULL);
+    assert_says("segment.update");
+    json_free(audit);
+    does(201, "POST", SEGMENTS, "{\"key\":\"brief\"}");
+    change(204, "DELETE", SEGMENTS "/brief", NULL);
+    does(404, "GET", SEGMENTS "/brief", NULL);
+}
+
+/* Whoever reads a ruleset has to confirm the new one, also where only a segment changed. */
+static void a_change_of_a_segment_is_one_of_its_flags(void **state)
+{
+    double seg, other;
+
+    (void)state;
+    does(201, "POST", FLAGS, "{\"key\":\"apart\",\"state\":\"on\"}");
+    does(201, "POST", FLAGS,
+         "{\"key\":\"above\",\"state\":\"on\",\"fallthrough\":" ON
+         ",\"prerequisites\":[{\"flag\":\"seg\",\"variants\":[\"on\"]}]}");
+    assert_says("\"uses\":[\"prerequisites\"]");
+    seg = revision_of("seg");
+    other = revision_of("apart");
+    change(200, "PUT", SEGMENTS "/staff", "{\"key\":\"staff\",\"keys\":[\"carl\"]}");
+    assert_true(revision_of("seg") > seg);
+    assert_true(revision_of("seg") == revision_of("above"));
+    assert_true(revision_of("apart") == other);
+    seg = revision_of("seg");
+    assert_int_equal(rig_stop(rig, SIGTERM), 0);
+    rig_serve(rig, NULL);
+    assert_true(revision_of("seg") == seg && revision_of("above") == seg);
+}
+
+static void a_prerequisite_is_needed_as_it_is(void **state)
+{
+    double above;
+
+    (void)state;
+    answers("above", "{\"targetingKey\":\"carl\"}", "on");
+    answers("above", "{\"targetingKey\":\"zoe\",\"plan\":\"free\"}", "off");
+    set(400, "seg", "prerequisites", "[{\"flag\":\"above\",\"variants\":[\"on\"]}]");
+    assert_says("circle");
+    set(400, "seg", "prerequisites", "[{\"flag\":\"nobody\",\"variants\":[\"on\"]}]");
+    change(409, "DELETE", FLAGS "/seg", NULL);
+    assert_says("flag 'above' needs it as it is");
+    set(409, "seg", "variants", "{\"yes\":true,\"off\":false,\"on2\":true}");
+    above = revision_of("above");
+    set(200, "seg", "description", "\"words\"");
+    assert_true(revision_of("above") == above);
+    set(200, "seg", "state", "\"off\"");
+    assert_true(revision_of("above") > above);
+    answers("above", "{\"targetingKey\":\"carl\"}", "off");
+    set(200, "seg", "state", "\"on\"");
+}
+
+static void a_layer_lives(void **state)
+{
+    (void)state;
+    does(201, "POST", FLAGS, "{\"key\":\"la\",\"state\":\"on\",\"fallthrough\":" ON "}");
+    does(201, "POST", FLAGS, "{\"key\":\"lb\",\"state\":\"on\",\"fallthrough\":" ON "}");
+    does(400, "POST", LAYERS, "{\"key\":\"l\",\"flags\":{\"la\":[[0,60]],\"lb\":[[50,90]]}}");
+    assert_says("would share");
+    does(400, "POST", LAYERS, "{\"key\":\"l\",\"flags\":{\"nobody\":[[0,60]]}}");
+    does(201, "POST", LAYERS, "{\"key\":\"l\",\"flags\":{\"la\":[[0,30]],\"lb\":[[30,60]]}}");
+    does(409, "POST", LAYERS, "{\"key\":\"l\"}");
+    does(409, "POST", LAYERS, "{\"key\":\"m\",\"flags\":{\"la\":[[0,10]]}}");
+    assert_says("in layer 'l' already");
+    does(200, "GET", LAYERS, NULL);
+    does(200, "GET", FLAGS "/la", NULL);
+    assert_says("\"layer\":{\"key\":\"l\"");
+    assert_says("\"uses\":[\"layer\"]");
+    change(400, "PUT", LAYERS "/l", "{\"key\":\"l\",\"flags\":{\"la\":[[0,30]],\"lb\":[[20,60]]}}");
+    change(409, "PUT", LAYERS "/l", "{\"key\":\"l\",\"flags\":{\"la\":[[0,40]],\"lb\":[[40,60]]}}");
+    assert_says("gives 10 % of the subjects from one flag of the layer to another");
+    change(200, "PUT", LAYERS "/l?reassign=true",
+           "{\"key\":\"l\",\"flags\":{\"la\":[[0,40]],\"lb\":[[40,60]]}}");
+    change(200, "PUT", LAYERS "/l",
+           "{\"key\":\"l\",\"flags\":{\"la\":[[0,30]],\"lb\":[[40,60],[60,80]]}}");
+    /* what a person sends back of it is not taken for theirs */
+    set(200, "la", "description", "\"words\"");
+    does(200, "GET", LAYERS "/l", NULL);
+    change(409, "DELETE", LAYERS "/l", NULL);
+    change(200, "PUT", LAYERS "/l", "{\"key\":\"l\",\"flags\":{\"la\":[[0,30]]}}");
+    does(200, "GET", FLAGS "/lb", NULL);
+    assert_silent("layer");
+    change(409, "DELETE", LAYERS "/l", NULL);
+    assert_says("flag 'la' is in layer 'l'");
+    change(200, "PUT", LAYERS "/l", "{\"key\":\"l\",\"flags\":{}}");
+    change(204, "DELETE", LAYERS "/l", NULL);
+}
+
+/* By segment, by prerequisite, by layer: what a schema does not bear is refused, naming the migration. */
+static void a_tied_flag_keeps_its_range(void **state)
+{
+    (void)state;
+    does(201, "POST", SEGMENTS, "{\"key\":\"sure\",\"keys\":[\"ann\"]}");
+    does(201, "POST", FLAGS, "{\"key\":\"base\",\"state\":\"on\",\"fallthrough\":" ON "}");
+    does(201, "POST", FLAGS,
+         "{\"key\":\"fast\",\"state\":\"on\",\"fallthrough\":" ON
+         ",\"prerequisites\":[{\"flag\":\"base\",\"variants\":[\"on\"]}],\"rules\":[{\"segment\":"
+         "\"sure\",\"serve\":" ON "}]}");
+    report(200, "fast", "in-sync");
+    report(200, "fast", "contracted"); /* nothing but on, through all of it */
+    does(200, "GET", "/api/v1/gate?flag=fast&database_id=db-pieces&migration=m-fast", NULL);
+    assert_says("\"enabled_everywhere\":true");
+    set(409, "base", "state", "\"off\"");
+    assert_says("prerequisite base (where it answers 'off')");
+    assert_says("\"migration\":\"m-fast\"");
+    set(409, "base", "fallthrough", "{\"ramp\":{\"percent\":99,\"variant\":\"on\"}}");
+    set(200, "base", "description", "\"words\"");
+    change(409, "PUT", SEGMENTS "/sure", "{\"key\":\"sure\",\"when\":\"plan == 'pro'\"}");
+    assert_says("\"migration\":\"m-fast\"");
+    change(200, "PUT", SEGMENTS "/sure", "{\"key\":\"sure\",\"keys\":[\"bob\"]}");
+    does(409, "POST", LAYERS, "{\"key\":\"narrow\",\"flags\":{\"fast\":[[0,50]]}}");
+    assert_says("layer narrow (outside of its part)");
+    assert_says("\"migration\":\"m-fast\"");
+    does(409, "POST", LAYERS, "{\"key\":\"narrow\",\"flags\":{\"base\":[[0,50]]}}");
+    does(200, "GET", "/api/v1/gate?flag=fast&database_id=db-pieces&migration=m-fast", NULL);
+    assert_says("\"enabled_everywhere\":true");
+    report(200, "fast", "in-sync");
+    set(200, "base", "state", "\"off\"");
+    does(200, "GET", "/api/v1/gate?flag=fast&database_id=db-pieces&migration=m-fast", NULL);
+    assert_says("\"disabled_everywhere\":true");
+}
+
+static void a_split_moves_the_fewest(void **state)
+{
+    struct json *flag;
+
+    (void)state;
+    does(201, "POST", FLAGS,
+         "{\"key\":\"abc\",\"type\":\"string\",\"variants\":{\"a\":\"\",\"b\":\"\",\"c\":\"\"},"
+         "\"off_variant\":\"a\",\"fallthrough\":{\"split\":{\"a\":50,\"b\":50}}}");
+    set(409, "abc", "fallthrough", "{\"split\":{\"a\":40,\"b\":40,\"c\":20}}");
+    assert_says("20 %");
+    flag = rig_call(rig, 200, "GET", FLAGS "/abc", NULL, NULL, NULL);
+    json_free(flag);
+    change(200, "PUT", FLAGS "/abc?reassign=true",
+           "{\"key\":\"abc\",\"type\":\"string\",\"state\":\"off\",\"variants\":{\"a\":\"\",\"b\":"
+           "\"\",\"c\":\"\"},\"off_variant\":\"a\",\"fallthrough\":{\"split\":{\"a\":40,\"b\":40,"
+           "\"c\":20}}}");
+    assert_says("{\"a\":[[0,40]],\"b\":[[50,90]],\"c\":[[40,50],[90,100]]}");
+    set(200, "abc", "fallthrough", "{\"split\":{\"a\":40,\"b\":40,\"c\":20}}");
+    assert_says("\"version\":2"); /* the same weights again: nothing changes */
+}
+
+static void a_copy_of_an_environment_has_its_pieces(void **state)
+{
+    (void)state;
+    does(201, "POST", "/api/v1/environments", "{\"name\":\"twin\",\"from\":\"test\"}");
+    does(200, "GET", SEGMENTS "/beta?environment=twin", NULL);
+    assert_says("\"used_by_flags\":[\"seg\"]");
+    change(200, "PUT", SEGMENTS "/staff?environment=twin", "{\"key\":\"staff\",\"keys\":[\"z\"]}");
+    does(200, "GET", SEGMENTS "/staff", NULL);
+    assert_silent("\"z\"");
+    does(201, "POST", "/api/v1/environments", "{\"name\":\"bare\"}");
+    change(400, "POST", FLAGS "/seg/promote?environment=bare", "{\"from\":\"test\"}");
+    assert_says("there is no segment 'beta'");
+    does(204, "DELETE", "/api/v1/environments/bare", NULL);
+    does(204, "DELETE", "/api/v1/environments/twin", NULL);
+}
+
+static void a_restart_keeps_pieces(void **state)
+{
+    struct json *before = rig_call(rig, 200, "GET", SEGMENTS, NULL, NULL, NULL), *after;
+    struct json *rules = rig_call(rig, 200, "GET", RULESET, NULL, NULL, NULL);
+
+    (void)state;
+    assert_int_equal(rig_stop(rig, SIGTERM), 0);
+    rig_serve(rig, NULL);
+    after = rig_call(rig, 200, "GET", SEGMENTS, NULL, NULL, NULL);
+    assert_true(json_equal(before, after));
+    json_free(after);
+    after = rig_call(rig, 200, "GET", RULESET, NULL, NULL, NULL);
+    assert_true(json_equal(rules, after));
+    json_free(after);
+    json_free(before);
+    json_free(rules);
+}
+
+int api_pieces_tests(struct rig *of)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_segment_lives),
+        cmocka_unit_test(a_change_of_a_segment_is_one_of_its_flags),
+        cmocka_unit_test(a_prerequisite_is_needed_as_it_is),
+        cmocka_unit_test(a_layer_lives),
+        cmocka_unit_test(a_tied_flag_keeps_its_range),
+        cmocka_unit_test(a_split_moves_the_fewest),
+        cmocka_unit_test(a_copy_of_an_environment_has_its_pieces),
+        cmocka_unit_test(a_restart_keeps_pieces),
+    };
+
+    rig = of;
+    return cmocka_run_group_tests_name("api: pieces", tests, NULL, NULL);
+}
