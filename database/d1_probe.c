@@ -50,10 +50,15 @@ enum err_code d1_probe_alters(struct d1_call *call, const char *path,
     static const char rename_column[] = "ALTER TABLE lockstep_probe RENAME COLUMN a TO d";
     static const char drop_column[] = "ALTER TABLE lockstep_probe DROP COLUMN c";
     static const char loosen[] = "ALTER TABLE lockstep_probe ALTER COLUMN b DROP NOT NULL";
+    static const char tighten[] = "ALTER TABLE lockstep_probe ALTER COLUMN b SET NOT NULL";
     bool both = false;
     enum err_code rc =
         try_forms(call, path, (const char *const[]){loosen, NULL}, &out->alter_drop_not_null, err);
 
+    rc = rc || !out->alter_drop_not_null
+             ? rc
+             : try_forms(call, path, (const char *const[]){loosen, tighten, NULL},
+                         &out->alter_set_not_null, err);
     rc = rc ? rc
             : try_forms(call, path, (const char *const[]){rename_column, drop_column, NULL}, &both,
                         err);

@@ -78,7 +78,8 @@ struct database_capabilities {
     bool snapshot;      /* database_snapshot() works */
     bool bookmarks;     /* database_bookmark() may work */
     bool maintenance;   /* database_maintenance() works */
-    bool rename_column, drop_column, alter_drop_not_null;
+    bool rename_column, drop_column;
+    bool alter_drop_not_null, alter_set_not_null; /* ALTER TABLE t ALTER COLUMN c ... NOT NULL */
     bool writable_schema; /* a maintenance connection may edit sqlite_master */
     bool own_collations;  /* an application may bring some, and indexes compare by them */
     bool readers_block;   /* who reads keeps writers out (SQLite without a write-ahead log) */

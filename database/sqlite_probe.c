@@ -46,6 +46,10 @@ static enum err_code try_forms(struct sqlite_handle *handle, struct database_cap
         rc = rc ? rc
                 : try_form(handle, "ALTER TABLE lockstep_probe ALTER COLUMN b DROP NOT NULL",
                            &out->alter_drop_not_null, err);
+        rc = rc || !out->alter_drop_not_null
+                 ? rc
+                 : try_form(handle, "ALTER TABLE lockstep_probe ALTER COLUMN b SET NOT NULL",
+                            &out->alter_set_not_null, err);
         out->drop_column = out->drop_column && sqlite3_libversion_number() >= DROP_COLUMN_SOUND;
     }
     sqlite_undo(handle);

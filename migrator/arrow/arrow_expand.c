@@ -50,13 +50,53 @@ static enum err_code loosen_one(struct arrow *a, const char *name, struct arrow_
     return edit->with != NULL ? ERR_OK : err_set(a->err, ERR_NOMEM, "out of memory");
 }
 
+/* *can: this engine has ALTER COLUMN ... NOT NULL both ways, and nothing better. */
+static enum err_code can_alter(struct arrow *a, bool *can)
+{
+    const struct database_capabilities *capabilities = NULL;
+    enum err_code rc = database_probe(a->m->db, &capabilities, a->err);
+
+    *can = rc == ERR_OK && !capabilities->writable_schema && capabilities->alter_drop_not_null &&
+           capabilities->alter_set_not_null;
+    return rc;
+}
+
+static void alter_not_null(struct arrow *a, const char *column, bool set)
+{
+    struct buf sql = {0};
+
+    arrow_begin_alter(a, &sql);
+    buf_text(&sql, " ALTER COLUMN ");
+    buf_sql_name(&sql, str_of(column));
+    buf_text(&sql, set ? " SET NOT NULL" : " DROP NOT NULL");
+    arrow_statement(a, &sql);
+    arrow_check_not_null(a, column, set);
+}
+
+/* Columns that are to go; those that stay and allow NULL from now on need more than this. */
+static void loosen_by_alter(struct arrow *a)
+{
+    for (size_t i = 0; i < a->change->phased->drop_count; i++) {
+        const char *name = a->change->drop_now[i];
+        const struct shape_column *column = shape_column(&a->change->shape, name);
+        if (column != NULL && column->not_null) {
+            alter_not_null(a, name, false);
+        }
+    }
+}
+
 static enum err_code loosen(struct arrow *a)
 {
     const struct phased *phased = a->change->phased;
     struct arrow_edit edits[2 * PHASED_COLUMNS_MAX];
     size_t count = 0;
-    enum err_code rc = ERR_OK;
+    bool alters = false;
+    enum err_code rc = can_alter(a, &alters);
 
+    if (rc == ERR_OK && alters) {
+        loosen_by_alter(a);
+        return ERR_OK;
+    }
     for (size_t i = 0; rc == ERR_OK && i < phased->drop_count; i++) {
         const char *name = a->change->drop_now[i];
         const struct shape_column *column = shape_column(&a->change->shape, name);
@@ -185,10 +225,10 @@ static void restore_indexes(struct arrow *a, const struct json *detail)
 }
 
 /* Where the column is NOT NULL in the text that comes back, no row may have NULL. */
-static void demand_not_null(struct arrow *a, const char *text, const char *column)
+static void demand_not_null(struct arrow *a, const char *text, const char *column, bool by_alter)
 {
     struct str now, then;
-    struct buf loosened = {0}, is_null = {0};
+    struct buf loosened = {0}, is_null = {0}, bare = {0};
 
     if (table_text_column(str_of(text), column, &then) &&
         table_text_column(str_of(a->change->shape.sql), column, &now) &&
@@ -198,8 +238,13 @@ static void demand_not_null(struct arrow *a, const char *text, const char *colum
         arrow_demand_no_row(
             a, buf_cstr(&is_null),
             "a row has NULL where NOT NULL is to hold again: give it a value first");
-        arrow_check_not_null(a, column, true);
+        if (by_alter && !table_text_loosen(now, &bare)) {
+            alter_not_null(a, column, true);
+        } else {
+            arrow_check_not_null(a, column, true);
+        }
     }
+    buf_fini(&bare);
     buf_fini(&loosened);
     buf_fini(&is_null);
 }
@@ -209,9 +254,13 @@ enum err_code arrow_unexpand(struct arrow *a)
     const struct phased *phased = a->change->phased;
     struct json *detail = NULL;
     struct err unused = {0};
-    enum err_code rc;
+    bool alters = false;
+    enum err_code rc = can_alter(a, &alters);
     const char *first = NULL, *text, *kept = a->row != NULL ? a->row->detail : NULL;
 
+    if (rc) {
+        return rc;
+    }
     if (kept != NULL && json_parse(kept, strlen(kept), &detail, &unused) == ERR_OK) {
         first = json_get_text(detail, "table", NULL);
         first = first != NULL ? arena_text(&a->arena, first, strlen(first)) : NULL;
@@ -226,11 +275,11 @@ enum err_code arrow_unexpand(struct arrow *a)
         return err_set(a->err, ERR_NOMEM, "out of memory");
     }
     for (size_t i = 0; i < phased->drop_count; i++) {
-        demand_not_null(a, text, a->change->drop_old[i]);
+        demand_not_null(a, text, a->change->drop_old[i], alters);
     }
     for (size_t i = 0; i < phased->alter_count; i++) {
         if (phased->alter[i].null == PHASED_NULL_ALLOWED) {
-            demand_not_null(a, text, phased->alter[i].name);
+            demand_not_null(a, text, phased->alter[i].name, false);
         }
     }
     rc = phased->drop_count + phased->alter_count > 0

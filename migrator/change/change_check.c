@@ -286,15 +286,17 @@ static enum err_code check_expressions_of(const struct checking *c, size_t drop,
                  : check_own(c, column, definition);
 }
 
-/* NOT NULL ON CONFLICT REPLACE or IGNORE: loosened, a NULL of old code would be stored as it is. */
-static bool resolves_null(struct str definition)
+/* NOT NULL ON CONFLICT REPLACE or IGNORE: loosened, a NULL of old code would be stored as it is. any:
+ * the other resolutions, too, which ALTER COLUMN would not give back. */
+static bool resolves_null(struct str definition, bool any)
 {
     struct sql_scan scan = sql_scan_start(definition);
     struct sql_token token;
     bool conflict = false;
 
     while (sql_scan_next(&scan, &token)) {
-        if (conflict && (sql_token_is(&token, "REPLACE") || sql_token_is(&token, "IGNORE"))) {
+        if (conflict &&
+            (any || sql_token_is(&token, "REPLACE") || sql_token_is(&token, "IGNORE"))) {
             return true;
         }
         conflict = sql_token_is(&token, "CONFLICT");
@@ -307,17 +309,19 @@ static enum err_code check_not_null(const struct checking *c, const char *column
     const struct database_capabilities *capabilities = NULL;
     struct str definition = {0};
     struct buf loosened = {0};
-    bool can;
+    bool can, alters;
     enum err_code rc = database_probe(c->db, &capabilities, c->err);
 
     if (rc) {
         return rc;
     }
-    can = capabilities->writable_schema &&
+    alters = !capabilities->writable_schema && capabilities->alter_drop_not_null &&
+             capabilities->alter_set_not_null;
+    can = (capabilities->writable_schema || alters) &&
           table_text_column(str_of(c->change->shape.sql), column, &definition) &&
           table_text_loosen(definition, &loosened);
     buf_fini(&loosened);
-    if (can && resolves_null(definition)) {
+    if (can && resolves_null(definition, alters)) {
         return refuse_bound(c, column,
                             "it is NOT NULL with an ON CONFLICT clause that gives old code's NULL "
                             "another value, which would be lost while both shapes live");

@@ -130,6 +130,24 @@ for fault in 0 4 0 0 6 0 0 7 0 9 0 0 4 0 0 6 9 0 0 0 7 0 0 4 0 0 0 6; do peer fa
 exits "the walk under faults" 0 migrate apply --to in-sync
 says "each row once" '*verified 500 rows: 0 differ*'
 
+# ---- NOT NULL is loosened by ALTER COLUMN where the engine has it ----
+
+start_peer
+peer alters
+exits "plain, with a NOT NULL" 0 migrate apply 0001_init.sql
+mkdir "$work/aside" && cp -r "$work/migrations/0002_domain" "$work/aside/"
+sed -i 's/"drop": \["Email"\], "reverse": {"Email": "[^}]*}/"drop": ["Name"], "reverse": {"Name": "Mailbox"}/; s/"forward": {.*}/"forward": {"Mailbox": "Name", "Domain": "'"''"'"}/' "$work/migrations/0002_domain/migration.json"
+exits "plan has the form" 0 migrate plan --sql
+says "both ways" '*ALTER TABLE "Customer" ALTER COLUMN "Name" DROP NOT NULL*'
+exits "in-sync without it" 0 migrate apply --to in-sync
+peer sql "INSERT INTO Customer(Mailbox, Domain) VALUES('new code', '')"
+peer must "SELECT count(*) = 1 FROM Customer WHERE Name = 'new code'"
+peer must "SELECT \"notnull\" = 0 FROM pragma_table_info('Customer') WHERE name = 'Name'"
+exits "and back" 0 migrate rollback
+peer must "SELECT sql = 'CREATE TABLE Customer(CustomerId INTEGER PRIMARY KEY, Name TEXT NOT NULL, Email TEXT)' FROM sqlite_master WHERE name = 'Customer'"
+exits "and again" 0 migrate apply --to contracted --override-gate old-writes-idle --reason test
+rm -r "$work/migrations/0002_domain" && mv "$work/aside/0002_domain" "$work/migrations/" && rmdir "$work/aside"
+
 # ---- what a splitter may take apart goes as a file, if everybody may be kept out ----
 
 start_peer
@@ -151,7 +169,7 @@ exits "the history has both sides" 0 migrate history
 says "begun and applied" '*recovery-point*before import*import*begins*pending -> applied*'
 exits "nothing is left to do" 0 migrate apply
 rm "$work/migrations/0003_trigger.sql"
-mv "$work/aside/0002_domain" "$work/migrations/"
+mv "$work/aside/0002_domain" "$work/migrations/" && rmdir "$work/aside"
 
 # ---- what D1 cannot do is refused before anything is done ----
 

@@ -186,12 +186,16 @@ static bool plays_alter(struct d1_peer *peer, const char *sql)
 {
     char table[64], column[64], what[8], find[160], with[160];
     sqlite3_stmt *stmt = NULL;
-    bool done = false;
+    bool done = false, drop;
 
     if (sscanf(sql, "ALTER TABLE %63s ALTER COLUMN %63s %7s NOT NULL", table, column, what) != 3) {
         return false;
     }
-    bool drop = strcmp(what, "DROP") == 0;
+    drop = strcmp(what, "DROP") == 0;
+    if (column[0] == '"') {
+        memmove(column, column + 1, strlen(column));
+        column[strlen(column) - 1] = '\0';
+    }
     (void)snprintf(find, sizeof find, drop ? "%s TEXT NOT NULL" : "%s TEXT", column);
     (void)snprintf(with, sizeof with, drop ? "%s TEXT" : "%s TEXT NOT NULL", column);
     own_work = true;

@@ -3,6 +3,7 @@
  * URL, then does what is written to it line by line, and answers "done" to each.
  *
  *     sql TEXT        runs it past the API, as the application would
+ *     must QUERY      ends the program unless the answer is true
  *     fault NUMBER    adds an enum d1_fault to the queue
  *     no-travel       there is no Time Travel from now on
  *     requests        answers how many there were
@@ -46,6 +47,18 @@ static bool answer(struct d1_peer *peer, const char *line)
     return true;
 }
 
+/* The program ends unless the query's answer is true. */
+static void must(struct d1_peer *peer, const char *query)
+{
+    char sql[20100];
+
+    (void)snprintf(sql, sizeof sql, "INSERT INTO _cf_must SELECT NULL WHERE NOT coalesce((%s), 0)",
+                   query);
+    d1_peer_run(peer, "CREATE TABLE IF NOT EXISTS _cf_must(ok INTEGER NOT NULL)");
+    d1_peer_run(peer, sql);
+    d1_peer_run(peer, "DROP TABLE _cf_must");
+}
+
 int main(int argc, char **argv)
 {
     struct d1_peer *peer = d1_peer_start(argc > 1 ? argv[1] : "secret");
@@ -62,6 +75,8 @@ int main(int argc, char **argv)
             d1_peer_fault(peer, (enum d1_fault)strtol(line + 6, NULL, 10));
         } else if (strcmp(line, "no-travel") == 0) {
             d1_peer_forget_travel(peer);
+        } else if (strncmp(line, "must ", 5) == 0) {
+            must(peer, line + 5);
         } else if (strncmp(line, "import-fault ", 13) == 0) {
             d1_peer_fault_import(peer, (enum d1_fault)strtol(line + 13, NULL, 10));
         } else if (sscanf(line, "slow %lf %lf", &ms, &max_ms) == 2) {
