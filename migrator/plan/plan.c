@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -18,12 +17,12 @@
 #include "migrator/arrow/plain.h"
 #include "migrator/arrow/touched.h"
 #include "migrator/change/table_change.h"
-#include "migrator/folder/handwritten.h"
 #include "migrator/plan/plan_bounds.h"
+#include "migrator/folder/handwritten.h"
 #include "migrator/plan/plan_cost.h"
 #include "migrator/plan/plan_file.h"
+#include "migrator/plan/plan_parts.h"
 #include "migrator/plan/scratch.h"
-#include "migrator/sql/table_text.h"
 #include "migrator/walk/backfill.h"
 #include "migrator/walk/hand_run.h"
 #include "migrator/walk/removal.h"
@@ -34,21 +33,6 @@
  * 1.0 s. A file that is not cached takes longer. */
 #define SCAN_ROWS_PER_MS 10000.0
 #define SHORT_MS 2.0
-
-struct planning {
-    struct migrate *m; /* whose database has the schema to plan on: today's, or a copy's */
-    struct migrate *today;
-    bool light;                    /* counts nothing */
-    char schema[DIGEST_HEX_BYTES]; /* as the digests cover it */
-    bool rests;                    /* on what others before it make of its table */
-    size_t index;
-    const struct migration *migration;
-    struct arena arena;
-    struct change change; /* of the state of the moment, then of the predicted ones */
-    int64_t rows;
-    struct json *out; /* the migration's entry */
-    struct err *err;
-};
 
 /* ---- statements as text ---- */
 
@@ -130,114 +114,7 @@ static enum err_code put_arrow(struct planning *p, struct json *phase, enum mig_
     return rc;
 }
 
-/* ---- prediction ---- */
-
-/* Bytes between a definition and the ',' or ')' behind it: ALTER TABLE leaves them before its own. */
-static size_t blank_behind(const char *text, struct str definition)
-{
-    const char *end = definition.at + definition.len;
-    struct sql_scan scan = sql_scan_start((struct str){end, strlen(text) - (size_t)(end - text)});
-    struct sql_token token;
-
-    return sql_scan_next(&scan, &token) ? (size_t)(token.text.at - end) : 0;
-}
-
-/* The text with a column's definition behind the last one, where ALTER TABLE puts it. */
-static char *with_column(const struct shape *shape, const char *text, const char *definition)
-{
-    struct str last = {0};
-    struct buf out = {0}, both = {0};
-
-    for (size_t i = shape->count; i-- > 0;) {
-        if (table_text_column(str_of(text), shape->columns[i].name, &last)) {
-            break;
-        }
-    }
-    if (last.at == NULL) {
-        return strdup(text);
-    }
-    last.len += blank_behind(text, last);
-    buf_add(&both, last.at, last.len);
-    buf_print(&both, ", %s", definition);
-    table_text_replace(str_of(text), last, (struct str){buf_cstr(&both), both.len}, &out);
-    buf_fini(&both);
-    return buf_take(&out);
-}
-
-/* Takes text. */
-static char *without_not_null(char *text, const char *column)
-{
-    struct str definition;
-    struct buf loosened = {0}, edited = {0};
-
-    if (table_text_column(str_of(text), column, &definition) &&
-        table_text_loosen(definition, &loosened)) {
-        table_text_replace(str_of(text), definition,
-                           (struct str){buf_cstr(&loosened), loosened.len}, &edited);
-        free(text);
-        text = buf_take(&edited);
-    }
-    buf_fini(&loosened);
-    return text;
-}
-
-static enum err_code predict_expanded(struct planning *p)
-{
-    if (p->change.table != NULL) {
-        return ERR_OK; /* what is generated for a table names nothing that expand makes */
-    }
-    const struct phased *phased = p->change.phased;
-    struct shape *shape = &p->change.shape;
-    struct shape_column *columns =
-        arena_zero(&p->arena, shape->count + phased->add_count + 1, sizeof *columns);
-    char *text = strdup(shape->sql);
-
-    if (columns == NULL) {
-        free(text);
-        return err_set(p->err, ERR_NOMEM, "out of memory");
-    }
-    memcpy(columns, shape->columns, shape->count * sizeof *columns);
-    shape->columns = columns;
-    for (size_t i = 0; text != NULL && i < phased->add_count; i++) {
-        const char *bare = change_bare(&p->change, i, &p->arena);
-        char *more = bare != NULL ? with_column(shape, text, bare) : NULL;
-        free(text);
-        text = more;
-        columns[shape->count++] =
-            (struct shape_column){.name = phased->add[i].name, .type = phased->add[i].type};
-    }
-    for (size_t i = 0; text != NULL && i < phased->drop_count; i++) {
-        text = without_not_null(text, p->change.drop_old[i]);
-    }
-    for (size_t i = 0; text != NULL && i < phased->alter_count; i++) {
-        if (phased->alter[i].null == PHASED_NULL_ALLOWED) {
-            text = without_not_null(text, phased->alter[i].name);
-        }
-    }
-    shape->sql = text != NULL ? arena_text(&p->arena, text, strlen(text)) : NULL;
-    free(text);
-    return shape->sql != NULL ? ERR_OK : err_set(p->err, ERR_NOMEM, "out of memory");
-}
-
-static enum err_code predict_contracted(struct planning *p)
-{
-    if (p->change.table != NULL) {
-        struct change now = p->change;
-        return table_change_named(&now, true, &p->arena, &p->change, p->err);
-    }
-    p->change.set_aside = true;
-    for (size_t i = 0; i < p->change.phased->drop_count; i++) {
-        p->change.drop_now[i] = p->change.drop_aside[i];
-    }
-    return ERR_OK;
-}
-
 /* ---- phases ---- */
-
-static void add_text(struct json *list, const char *text)
-{
-    (void)json_append(list, json_string(text));
-}
 
 static enum err_code plan_backfill(struct planning *p)
 {
@@ -250,20 +127,20 @@ static enum err_code plan_backfill(struct planning *p)
     const char *check = change_verify(&p->change, &p->arena);
 
     if (fill != NULL) {
-        add_text(statements, fill);
+        plan_add_text(statements, fill);
     }
     if (p->change.fill_nulls != NULL) {
-        add_text(statements, p->change.fill_nulls);
+        plan_add_text(statements, p->change.fill_nulls);
     }
-    add_text(statements, check != NULL ? check : "");
+    plan_add_text(statements, check != NULL ? check : "");
     for (size_t i = 0; i < p->change.phased->create_index_count; i++) {
         const struct phased_index_change *index = &p->change.phased->create_index[i];
         if (!change_has_index(&p->change, index->name)) {
-            add_text(statements, index->sql);
+            plan_add_text(statements, index->sql);
         }
     }
     if (p->migration->hand != NULL && p->migration->hand->verify != NULL) {
-        add_text(statements, p->migration->hand->verify);
+        plan_add_text(statements, p->migration->hand->verify);
     }
     (void)json_put(phase, "statements", statements);
     return ERR_OK;
@@ -277,23 +154,23 @@ static void put_waits(struct planning *p, struct json *phase, bool contract)
     char line[300];
 
     if (contract) {
-        add_text(waits, "verified: every row says the same in both shapes");
+        plan_add_text(waits, "verified: every row says the same in both shapes");
         if (phased->flag != NULL) {
             (void)snprintf(line, sizeof line,
                            "flag %.100s answers '%.60s' to everyone, and every "
                            "client has confirmed it",
                            phased->flag, phased->flag_new);
-            add_text(waits, line);
+            plan_add_text(waits, line);
         }
         if (p->change.trigger_count > 0) {
             char span[CLOCK_TEXT_BYTES];
             (void)snprintf(line, sizeof line, "no write by old code for %s",
                            clock_span_text(phased->old_writes_idle_ms * 1000, span));
-            add_text(waits, line);
+            plan_add_text(waits, line);
         }
     }
     if (declared != NULL) {
-        add_text(waits, declared);
+        plan_add_text(waits, declared);
     }
     (void)json_put(phase, "waits_for", waits);
 }
@@ -328,12 +205,13 @@ static enum err_code plan_purge(struct planning *p)
                    MIG_PURGED);
     p->m->keep_aside = false;
     if (stay) {
-        add_text(json_get(p->out, "notes"),
-                 arena_print(&p->arena,
-                             "purge empties the set-aside columns in batches and leaves them in "
-                             "the table; --reclaim removes them, with the write lock held for "
-                             "about %s",
-                             clock_span_text((int64_t)(removal_hold_ms(p->rows) * 1000.0), span)));
+        plan_add_text(
+            json_get(p->out, "notes"),
+            arena_print(&p->arena,
+                        "purge empties the set-aside columns in batches and leaves them in "
+                        "the table; --reclaim removes them, with the write lock held for "
+                        "about %s",
+                        clock_span_text((int64_t)(removal_hold_ms(p->rows) * 1000.0), span)));
     }
     return rc;
 }
@@ -348,7 +226,7 @@ static enum err_code plan_arrow(struct planning *p, enum mig_state from)
     switch (from) {
     case MIG_PENDING:
         rc = put_arrow(p, phase_new(p, "expand", to, 0, SHORT_MS), from, to);
-        return rc ? rc : predict_expanded(p);
+        return rc ? rc : plan_predict_expanded(p);
     case MIG_EXPANDED:
         phase = phase_new(p, "dual-write", to, 0, SHORT_MS);
         rc = put_arrow(p, phase, from, to);
@@ -360,7 +238,7 @@ static enum err_code plan_arrow(struct planning *p, enum mig_state from)
                           SHORT_MS + fmin(rows, TOUCHED_MIN_ROWS) / SCAN_ROWS_PER_MS);
         rc = put_arrow(p, phase, from, to);
         put_waits(p, phase, true);
-        return rc ? rc : predict_contracted(p);
+        return rc ? rc : plan_predict_contracted(p);
     case MIG_CONTRACTED:
         if (p->change.table != NULL) {
             return plan_purge_table(p);
@@ -368,98 +246,6 @@ static enum err_code plan_arrow(struct planning *p, enum mig_state from)
         return plan_purge(p);
     default: return ERR_OK;
     }
-}
-
-/* An UPDATE trigger of the application on this table that names no columns. */
-static bool fires_on_any_update(const struct shape_object *object, const char *table)
-{
-    struct sql_scan scan = sql_scan_start(str_of(object->sql));
-    struct sql_token token;
-    bool update = false, on = false;
-
-    if (strcmp(object->type, "trigger") != 0 || strncasecmp(object->name, "lockstep_", 9) == 0) {
-        return false;
-    }
-    while (sql_scan_next(&scan, &token) && !sql_token_is(&token, "BEGIN")) {
-        if (on) {
-            return sql_token_names(&token, table);
-        }
-        on = update && sql_token_is(&token, "ON");
-        if (update && !on) {
-            return false; /* UPDATE OF */
-        }
-        update = sql_token_is(&token, "UPDATE");
-    }
-    return false;
-}
-
-/* What code that is not ours would notice. */
-static enum err_code put_notes(struct planning *p, enum mig_state from)
-{
-    const struct phased *phased = p->change.phased;
-    const char *dependents = change_dependents(p->m->db, &p->change, &p->arena);
-    struct json *notes = json_get(p->out, "notes");
-    struct database_rows *rows = NULL;
-    struct buf sql = {0};
-    enum err_code rc = ERR_OK;
-
-    if (p->change.table != NULL) {
-        table_notes(&p->change, from, notes, &p->arena);
-    }
-    rc = hand_notes(p->today, p->migration, from, notes, p->err);
-    if (rc) {
-        return rc;
-    }
-    if (from == MIG_PENDING && phased->add_count > 0) {
-        add_text(notes,
-                 arena_print(&p->arena,
-                             "from expand on, an insert of %s rows without column names fails",
-                             p->change.shape.table));
-        add_text(notes, "while both shapes live, total_changes() counts the triggers' work, and "
-                        "RETURNING shows a row as it was before them");
-    }
-    if (from < MIG_PURGED && phased->add_count > 0 && removal_is_long(p->rows)) {
-        char span[CLOCK_TEXT_BYTES];
-        add_text(notes,
-                 arena_print(&p->arena,
-                             "the way back to pending removes the added columns, with the write "
-                             "lock held for about %s: it asks for --maintenance",
-                             clock_span_text((int64_t)(removal_hold_ms(p->rows) * 1000.0), span)));
-    }
-    for (size_t i = 0; i < phased->drop_count && from < MIG_CONTRACTED; i++) {
-        add_text(notes, arena_print(&p->arena, "from contract on, code that names %s fails",
-                                    p->change.drop_old[i]));
-    }
-    for (size_t i = 0; i < p->change.shape.object_count && from < MIG_IN_SYNC; i++) {
-        const struct shape_object *object = &p->change.shape.objects[i];
-        if (fires_on_any_update(object, p->change.shape.table)) {
-            add_text(notes, arena_print(&p->arena,
-                                        "the application's trigger %s fires for each row that the "
-                                        "backfill fills, and for what keeps the shapes equal",
-                                        object->name));
-        }
-    }
-    change_notes(&p->change, from, notes, &p->arena);
-    if (*dependents != '\0') {
-        add_text(notes,
-                 arena_print(&p->arena, "contract waits until these change: %s", dependents));
-    }
-    if (p->light || phased->valid_old == NULL || from >= MIG_CONTRACTED || p->rests) {
-        return ERR_OK; /* today's rows may not have the columns that it asks for */
-    }
-    buf_text(&sql, "SELECT count(*) FROM ");
-    buf_sql_name(&sql, str_of(p->change.shape.table));
-    buf_print(&sql, " WHERE NOT %s", p->change.valid);
-    rc = database_query(p->today->db, buf_cstr(&sql), NULL, 0, &rows, p->err);
-    buf_fini(&sql);
-    if (rc == ERR_OK && database_rows_int(rows, 0, 0, 0) > 0) {
-        add_text(notes, arena_print(&p->arena,
-                                    "%lld rows are outside valid_old and close the "
-                                    "contract gate",
-                                    (long long)database_rows_int(rows, 0, 0, 0)));
-    }
-    database_rows_free(rows);
-    return rc;
 }
 
 /* Rows of the table today; none if it is not there yet. */
@@ -483,9 +269,10 @@ static enum err_code count_today(struct planning *p)
         return shape_count_rows(p->today->db, p->change.shape.table, &p->rows, p->err);
     }
     if (rc == ERR_OK) {
-        add_text(json_get(p->out, "notes"),
-                 "its table is made by a migration before it: planned on the schema that those "
-                 "leave behind");
+        plan_add_text(
+            json_get(p->out, "notes"),
+            "its table is made by a migration before it: planned on the schema that those "
+            "leave behind");
     }
     return rc;
 }
@@ -534,18 +321,19 @@ static enum err_code plan_phased(struct planning *p, enum mig_state from, enum m
     if (*fresh) {
         const char *dependents = change_dependents(p->m->db, &p->change, &p->arena);
         if (*dependents != '\0') {
-            add_text(json_get(p->out, "notes"),
-                     arena_print(&p->arena, "fails until these change: %s", dependents));
+            plan_add_text(json_get(p->out, "notes"),
+                          arena_print(&p->arena, "fails until these change: %s", dependents));
         }
         return put_arrow(p, phase_new(p, "fresh", MIG_PURGED, 0, SHORT_MS), MIG_PENDING,
                          MIG_PURGED);
     }
     if (rc == ERR_OK && p->rests && p->rows > 0) {
-        add_text(json_get(p->out, "notes"),
-                 "planned on the schema that the migrations before it leave behind; row counts and "
-                 "times come from today's table");
+        plan_add_text(
+            json_get(p->out, "notes"),
+            "planned on the schema that the migrations before it leave behind; row counts and "
+            "times come from today's table");
     }
-    rc = rc ? rc : put_notes(p, from);
+    rc = rc ? rc : plan_put_notes(p, from);
     for (; rc == ERR_OK && from < to; from = (enum mig_state)(from + 1)) {
         rc = plan_arrow(p, from);
     }
@@ -623,11 +411,12 @@ static enum err_code choose_schema(struct plan *plan, struct planning *p, struct
         *on = &plan->scratch.m;
     } else if (p->rests) {
         *on = NULL;
-        add_text(json_get(p->out, "notes"),
-                 arena_print(&p->arena,
-                             "its phases can be planned after the migrations before it: on a copy "
-                             "of the schema these fail (%s)",
-                             plan->scratch.why));
+        plan_add_text(
+            json_get(p->out, "notes"),
+            arena_print(&p->arena,
+                        "its phases can be planned after the migrations before it: on a copy "
+                        "of the schema these fail (%s)",
+                        plan->scratch.why));
     }
     return ERR_OK;
 }
@@ -651,15 +440,16 @@ static enum err_code plan_one(struct plan *plan, size_t index)
     (void)json_put(p.out, "phases", json_array());
     (void)json_put(p.out, "notes", json_array());
     if (first != NULL) {
-        add_text(json_get(p.out, "notes"),
-                 arena_print(&p.arena, "waits until %s is purged, which has the same table in hand",
-                             first->name));
+        plan_add_text(json_get(p.out, "notes"),
+                      arena_print(&p.arena,
+                                  "waits until %s is purged, which has the same table in hand",
+                                  first->name));
     }
     first = from == MIG_PENDING ? session_needed(plan->m, index) : NULL;
     if (first != NULL && !plan->purged[first - plan->m->folder.at]) {
-        add_text(json_get(p.out, "notes"),
-                 arena_print(&p.arena, "waits until %s is %s, which it needs", first->name,
-                             first->phased != NULL ? "contracted" : "applied"));
+        plan_add_text(json_get(p.out, "notes"),
+                      arena_print(&p.arena, "waits until %s is %s, which it needs", first->name,
+                                  first->phased != NULL ? "contracted" : "applied"));
     }
     rc = session_check_needs(plan->m, index, plan->err);
     if (rc) {
