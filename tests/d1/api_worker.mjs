@@ -3,13 +3,13 @@
 // import, export, 30 seconds a call, 1,200 requests in five minutes (the latter can be provoked).
 //
 //   GET  .../d1/database[?name=]      GET .../d1/database/ID      POST .../d1/database/ID/{raw,query}
-//   POST /test {"rate": N, "window_ms": N, "slow_ms": N, "lose": N, "log": true}: from now on at most
-//        so many requests in a window, each slow; the answers of the next `lose` are lost, the work is
-//        done. Answers what was asked since the last time: {"requests", "rows_written", "changes"
+//   POST /test {"rate": N, "window_ms": N, "slow_ms": N, "lose": N, "every_ms": N, "log": true}: from
+//        now on at most so many requests in a window, each slow; the answers of the next `lose` are
+//        lost, the work is done; with every_ms one begins no sooner behind the other. Answers what was asked since the last time: {"requests", "rows_written", "changes"
 //        (requests that changed the database), "statements" (with log)}
 
 const none = () => ({ requests: 0, rows_written: 0, changes: 0, statements: [] });
-const state = { rate: 0, window_ms: 1000, slow_ms: 0, lose: 0, log: false, seen: [] };
+const state = { rate: 0, window_ms: 1000, slow_ms: 0, lose: 0, log: false, every_ms: 0, next: 0, seen: [] };
 let asked = none();
 
 const reply = (status, body, headers = {}) =>
@@ -77,6 +77,10 @@ export default {
     }
     asked.requests++;
     if (over_rate()) return refuse(429, 10429, "Rate limited", { "retry-after": "1" });
+    if (state.every_ms > 0) {
+      state.next = Math.max(state.next + state.every_ms, Date.now());
+      await new Promise((wake) => setTimeout(wake, state.next - Date.now()));
+    }
     if (state.slow_ms > 0) await new Promise((wake) => setTimeout(wake, state.slow_ms));
     const answer = await run(env[env.DATABASES[match[1]].binding], await request.json().catch(() => null), match[2]);
     if (state.lose > 0) {
