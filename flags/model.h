@@ -149,6 +149,7 @@ struct ruleset {
     const char *environment;
     bool evaluates;                 /* as in struct parse, */
     const struct domain_pool *pool; /* while it is built */
+    _Atomic(unsigned char) *used; /* a mark for each flag, in their order; see ruleset_note_use() */
 };
 
 /* ---- parse.c ---- */

@@ -156,7 +156,8 @@ static enum err_code build(struct ruleset *rules, const struct json *document, b
                        LIMIT_FLAGS);
     rules->env = flag_condition_env(segment_known, &rules->segments, segment_ask);
     rules->flags = arena_zero(&rules->arena, count + 1, sizeof *rules->flags);
-    if (rules->env == NULL || rules->flags == NULL)
+    rules->used = arena_zero(&rules->arena, count + 1, sizeof *rules->used);
+    if (rules->env == NULL || rules->flags == NULL || rules->used == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     rules->seed = (uint32_t)(random_unit() * 4294967296.0);
     rc = key_paths_add(&rules->paths, &rules->arena, "targetingKey", &targeting, err);

@@ -59,6 +59,16 @@ enum flag_type flag_type(const struct flag *flag);
 bool flag_reads_now(const struct flag *flag);       /* an answer may change by time alone */
 const char *flag_unusable(const struct flag *flag); /* why it cannot be evaluated, or NULL */
 
+/* ---- which flags are asked for? ---- */
+
+/* Marks a flag of this ruleset, and those that it needs, as asked for, which is the only thing of a ruleset that ever changes. Any
+ * thread, no lock. Evaluating does not mark: whoever does it for a client says so. */
+void ruleset_note_use(const struct ruleset *rules, const struct flag *flag);
+bool ruleset_was_used(const struct ruleset *rules, size_t index);
+void ruleset_forget_use(const struct ruleset *rules, size_t index);
+/* Marks in `to` what is marked in `from` (NULL allowed), by key. */
+void ruleset_carry_use(const struct ruleset *from, const struct ruleset *to);
+
 /* ---- one flag's document, before it is stored ---- */
 
 /* Checks a flag document for people: every mistake that ruleset_build() would turn into an unusable

@@ -76,6 +76,7 @@ static void decide(lockstep_client *client, const struct ruleset *rules, const c
         refuse(out, FLAG_NOT_FOUND, "there is no such flag");
         return;
     }
+    ruleset_note_use(rules, flag);
     if (flag_unusable(flag) != NULL) {
         refuse(out, FLAG_PARSE_ERROR, flag_unusable(flag));
         return;

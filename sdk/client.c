@@ -14,7 +14,6 @@
 #include "base/limits.h"
 
 #define TIMEOUT_MS_DEFAULT 10000u
-#define RULESET_PATH "/sdk/v1/ruleset"
 
 static char *copy(const char *text)
 {
@@ -201,6 +200,7 @@ lockstep_status lockstep_open(const lockstep_config *config, lockstep_client **o
         return fail(LOCKSTEP_NOMEM, error, error_size, "out of memory");
     atomic_init(&client->confirmed_us, NEVER);
     client->cached_us = NEVER;
+    client->told_us = NEVER;
     atomic_init(&client->cancel, false);
     init_locks(client);
     rc = set_up(client, config != NULL ? config : &defaults, &err);

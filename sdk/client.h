@@ -17,6 +17,7 @@
 #include "sdk/lockstep.h"
 
 #define NEVER INT64_MIN
+#define RULESET_PATH "/sdk/v1/ruleset"
 #define POLL_MS_DEFAULT 30000u
 #define POLL_S_MAX 3600        /* of what a server may ask for */
 #define BACKOFF_MS_MAX 300000u /* between polls that fail */
@@ -42,6 +43,7 @@ struct lockstep_client {
     bool serving;
     bool known;      /* the server said itself that this is its ruleset; not so with the cache's */
     bool unkept;     /* an older one may be in the cache than what is served */
+    int64_t told_us; /* when the server was last told which flags are asked for; NEVER */
     int64_t kept_ms; /* wall time in the cache that this process wrote; 0: none */
     char kept[DIGEST_HEX_BYTES]; /* and what it wrote */
 
@@ -69,6 +71,10 @@ void client_serve(lockstep_client *client, struct ruleset *rules);
 void *poll_thread(void *client_of);
 /* Reads config.token_file into *token (malloc'd, trimmed). */
 MUST_USE enum err_code token_read(const char *path, char **token, struct err *err);
+
+/* ---- usage.c ---- */
+/* Tells the server which flags were asked for, if it is time; last: now or never, within a second. */
+void client_tell_usage(lockstep_client *client, bool last);
 
 /* ---- cache.c ---- */
 /* The body of the last good ruleset and when it was confirmed. Whatever is wrong with the file

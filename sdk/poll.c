@@ -166,10 +166,14 @@ static unsigned shortest_lease_ms(const struct ruleset *rules)
 
 void client_serve(lockstep_client *client, struct ruleset *rules)
 {
+    struct ruleset_ticket ticket;
+
     client->lease_ms = shortest_lease_ms(rules);
     client->epoch = ruleset_epoch(rules);
     client->revision = ruleset_revision(rules);
     client->serving = true;
+    ruleset_carry_use(ruleset_cell_enter(client->cell, &ticket), rules);
+    ruleset_cell_leave(client->cell, &ticket);
     ruleset_cell_swap(client->cell, rules);
     pthread_mutex_lock(&client->lock);
     client->state.ready = true;
@@ -236,7 +240,7 @@ static enum poll_result take_body(lockstep_client *client, const struct fetch_re
 static enum err_code exchange(lockstep_client *client, struct fetch_reply *reply, struct err *err)
 {
     const char *headers[] = {client->name_header, client->instance_header, "X-Lockstep-Lease: 1",
-                             NULL};
+                             "X-Lockstep-Usage: 1", NULL};
     char tag[64];
     struct fetch_request request = {.method = "GET",
                                     .url = client->url,
@@ -381,7 +385,14 @@ void *poll_thread(void *client_of)
         due_us = clock_monotonic_us() + pause_us(client, result, retry_after_s);
         pthread_mutex_lock(&client->lock);
         record(client, result, &err);
+        if (result == POLL_SAME && !client->stopping) { /* news are acknowledged first */
+            pthread_mutex_unlock(&client->lock);
+            client_tell_usage(client, false);
+            pthread_mutex_lock(&client->lock);
+        }
     }
     pthread_mutex_unlock(&client->lock);
+    if (client->last_good)
+        client_tell_usage(client, true);
     return NULL;
 }

@@ -1,6 +1,6 @@
 /*
- * Which flags may have done their work: past the end that was expected of them, or giving everybody the
- * same for a long time. Code that still asks for them can be made simpler.
+ * Which flags may have done their work: past the end that was expected of them, giving everybody the same
+ * for a long time, or asked for by nobody. Code that still asks for them can be made simpler.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,11 +66,13 @@ static struct json *add_reason(struct json *reasons, const char *why, int64_t da
 }
 
 /* Why this flag is listed; empty: it is not. What is said to stay for good is never settled. */
-static struct json *reasons_of(const struct store_flag *flag, int64_t days, int64_t now_ms)
+static struct json *reasons_of(const struct store *store, const struct store_flag *flag,
+                               int64_t days, int64_t now_ms)
 {
     const char *end = json_get_text(flag->document, "expected_end", "");
     int64_t past = now_ms / DAY_MS - day_of(end), same = (now_ms - flag->changed_ms) / DAY_MS;
     struct json *reasons = json_array();
+    int64_t used_ms = store_used_ms(store, flag), unused = (now_ms - used_ms) / DAY_MS;
     struct single single;
 
     if (day_of(end) >= 0 && past > 0) {
@@ -81,6 +83,9 @@ static struct json *reasons_of(const struct store_flag *flag, int64_t days, int6
         if (single.variant[0] != '\0') {
             json_put_text(add_reason(reasons, "settled", same), "variant", single.variant);
         }
+    }
+    if (used_ms != 0 && unused >= 1 && unused >= days) {
+        (void)add_reason(reasons, "unused", unused);
     }
     return reasons;
 }
@@ -113,7 +118,7 @@ void flags_stale(struct call *call)
     list = json_put(out, "flags", json_array());
     for (size_t i = 0; i < store_flag_count(call->store); i++) {
         const struct store_flag *flag = store_flag_at(call->store, i);
-        struct json *reasons = flag->archived ? NULL : reasons_of(flag, days, now_ms);
+        struct json *reasons = flag->archived ? NULL : reasons_of(call->store, flag, days, now_ms);
         struct json *one;
 
         if (json_first(reasons) == NULL) {

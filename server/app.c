@@ -58,6 +58,9 @@ enum err_code app_publish(struct app *app, struct err *err)
 
 void app_close(struct app *app)
 {
+    if (app->environments != NULL && app->stores != NULL) {
+        environments_collect_use(app->environments, clock_wall_ms());
+    }
     environments_free(app->environments);
     tokens_free(app->tokens);
     stores_close(app->stores);
@@ -120,6 +123,20 @@ static void prune(struct app *app)
         log_event(LOG_INFO, "audit-pruned", "events=%lld", (long long)removed);
     }
     app->prune_after_us = clock_monotonic_us() + (more ? PRUNE_MORE_US : PRUNE_US);
+}
+
+/* ---- which flags are asked for ---- */
+
+enum { USE_US = 60000000 };
+
+static void collect_use(struct app *app)
+{
+    int64_t now_us = clock_monotonic_us();
+
+    if (now_us >= app->use_after_us) {
+        environments_collect_use(app->environments, clock_wall_ms());
+        app->use_after_us = now_us + USE_US;
+    }
 }
 
 /* ---- one request ---- */
@@ -330,6 +347,7 @@ enum http_verdict app_handle(void *ctx, struct http_request *request, struct htt
     if (access == ALLOWED) {
         if (request->on_worker) {
             prune(call.app);
+            collect_use(call.app);
         }
         route->handle(&call);
         if (call.defer) {

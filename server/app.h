@@ -21,8 +21,8 @@ struct app {
     struct tokens *tokens;
     const char *cors_origin; /* who may call OFREP from a browser: an origin, "*", or NULL */
     unsigned poll_s;         /* what SDKs are asked to do */
-    int64_t audit_keep_ms, audit_rows; /* how much of the audit is kept; 0: all */
-    int64_t prune_after_us;            /* the worker's */
+    int64_t audit_keep_ms, audit_rows;    /* how much of the audit is kept; 0: all */
+    int64_t prune_after_us, use_after_us; /* the worker's */
 };
 
 /* Opens the store and everything that is made from it. ready_why: see store_open(). */

@@ -279,3 +279,33 @@ enum err_code environments_publish(struct environments *environments, struct sto
     }
     return rc;
 }
+
+/* ---- which flags are asked for ---- */
+
+static void collect(struct environment *environment, int64_t now_ms)
+{
+    bool all = atomic_exchange(&environment->all_used, false);
+    struct ruleset_ticket ticket;
+    const struct ruleset *rules = live_enter(environment->live, &ticket);
+    size_t count = 0, most = ruleset_count(rules);
+    const char **keys = calloc(most + 1, sizeof *keys);
+
+    for (size_t i = 0; keys != NULL && i < most; i++) {
+        if (ruleset_was_used(rules, i)) {
+            ruleset_forget_use(rules, i);
+            keys[count++] = flag_key(ruleset_at(rules, i));
+        }
+    }
+    if (keys != NULL) {
+        (void)!store_note_use(environment->store, keys, count, all, now_ms, NULL);
+    }
+    live_leave(environment->live, &ticket);
+    free(keys);
+}
+
+void environments_collect_use(struct environments *environments, int64_t now_ms)
+{
+    for (size_t i = 0; i < environments->count; i++) {
+        collect(environments->at[i], now_ms);
+    }
+}

@@ -8,6 +8,7 @@
 #ifndef SERVER_ENVIRONMENTS_H
 #define SERVER_ENVIRONMENTS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,7 +24,9 @@ struct environment {
     struct clients *clients;
     struct store *store;                   /* the worker's, as what follows */
     int64_t served_epoch, served_revision; /* what live shows */
-    char name[ENVIRONMENT_NAME_BYTES];     /* never changes */
+    atomic_bool
+        all_used; /* somebody may have asked for any of its flags since they were collected */
+    char name[ENVIRONMENT_NAME_BYTES]; /* never changes */
 };
 
 struct environments;
@@ -43,6 +46,9 @@ void environments_names(struct environments *environments, char *out, size_t siz
 MUST_USE enum err_code environments_publish(struct environments *environments,
                                             struct stores *stores, unsigned poll_s,
                                             struct err *err);
+
+/* Writes down which flags were asked for since the last time. What cannot be written is forgotten. */
+void environments_collect_use(struct environments *environments, int64_t now_ms);
 
 /* Why what is served must not be relied on, naming the environment, or "". */
 #define ENVIRONMENTS_WHY_BYTES (LIVE_WHY_BYTES + 160)

@@ -97,6 +97,7 @@ enum err_code live_publish(struct live *live, const struct store *store, unsigne
     struct counted_body *body = calloc(1, sizeof *body);
     struct counted_body *old;
     struct ruleset *rules = NULL;
+    struct ruleset_ticket ticket;
     char conflict[LIVE_WHY_BYTES];
     enum err_code rc = ERR_NOMEM;
 
@@ -117,6 +118,8 @@ enum err_code live_publish(struct live *live, const struct store *store, unsigne
     snprintf(body->body.tag, sizeof body->body.tag, "%lld-%lld", (long long)store_epoch(store),
              (long long)store_revision(store));
     find_conflict(store, conflict);
+    ruleset_carry_use(ruleset_cell_enter(live->cell, &ticket), rules);
+    ruleset_cell_leave(live->cell, &ticket);
     /* Evaluation first: a client that has read a revision must never be answered by an older one. */
     ruleset_cell_swap(live->cell, rules);
     pthread_mutex_lock(&live->mutex);

@@ -197,6 +197,7 @@ void ofrep_single(struct call *call)
         struct decision decision;
         struct buf out = {0};
 
+        ruleset_note_use(rules, flag);
         evaluate_flag(rules, flag, &context, &decision);
         add_decision(&out, key, &decision, ruleset_revision(rules));
         answer_buf(call, is_failure(&decision) ? 400 : 200, &out);
@@ -302,6 +303,7 @@ void ofrep_bulk(struct call *call)
     if (read_context(call, NULL, &body, &attributes)) {
         const struct ruleset *rules = live_enter(call->environment->live, &ticket);
 
+        atomic_store(&call->environment->all_used, true);
         if (seen(call, rules)) {
             answer_bulk(call, rules, attributes);
         }

@@ -21,6 +21,8 @@ const struct route routes[] = {
 
     {"GET", "/sdk/v1/ruleset", ROLE_SDK_SERVER | ROLE_ADMIN, false, sdk_ruleset},
 
+    {"POST", "/sdk/v1/usage", ROLE_SDK_SERVER | ROLE_ADMIN, true, sdk_usage},
+
     {"GET", "/api/v1/flags", READ, true, flags_list},
     {"POST", "/api/v1/flags", CHANGE, true, flags_create},
     {"GET", "/api/v1/flags/{key}", READ, true, flags_show},

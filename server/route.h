@@ -32,7 +32,7 @@ const struct route *route_find(const char *method, const char *path, char *scrat
 /* The handlers, by file. */
 route_handler health_live, health_ready;                                      /* health.c */
 route_handler ofrep_single, ofrep_bulk, ofrep_preflight;                      /* ofrep.c */
-route_handler sdk_ruleset;                                                    /* sdk_api.c */
+route_handler sdk_ruleset, sdk_usage;                                         /* sdk_api.c */
 route_handler flags_list, flags_create, flags_show, flags_put, flags_archive; /* admin_flags.c */
 route_handler flags_stale;                                                    /* admin_stale.c */
 route_handler flags_evaluate, flags_drop_domain, flags_restore;

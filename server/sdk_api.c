@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "server/answer.h"
 #include "server/route.h"
 
@@ -43,6 +44,7 @@ void sdk_ruleset(struct call *call)
     const char *instance = http_header(call->request, "X-Lockstep-Instance");
     const char *lease = http_header(call->request, "X-Lockstep-Lease");
     const char *if_none_match = http_header(call->request, "If-None-Match");
+    const char *usage = http_header(call->request, "X-Lockstep-Usage");
     struct client client = {.lease = lease != NULL && strcmp(lease, "1") == 0};
     const struct live_body *body;
 
@@ -51,6 +53,10 @@ void sdk_ruleset(struct call *call)
     read_confirmation(if_none_match, &client);
     if (!call_seen(call, &client)) {
         return;
+    }
+    if (usage == NULL || strcmp(usage, "1") != 0) {
+        atomic_store(&call->environment->all_used,
+                     true); /* nobody will hear which flags it asks for */
     }
     body = live_take_body(call->environment->live);
     answer_etag(call, body->tag);
@@ -67,4 +73,35 @@ void sdk_ruleset(struct call *call)
     call->reply->body_len = body->len;
     call->reply->release = live_give_back;
     call->reply->owner = (void *)(uintptr_t)body;
+}
+
+/* Which flags a client asked for, so that those which nobody asks for can be told. */
+void sdk_usage(struct call *call)
+{
+    struct json *body = answer_body(call);
+    const struct json *names = json_get(body, "flags");
+    struct ruleset_ticket ticket;
+    const struct ruleset *rules;
+
+    if (body == NULL) {
+        return;
+    }
+    if (json_kind(names) != JSON_ARRAY || json_count(names) > LIMIT_FLAGS) {
+        answer_problem(call, 400, err_code_name(ERR_INVALID),
+                       "flags: must be an array of at most %u keys", LIMIT_FLAGS);
+        json_free(body);
+        return;
+    }
+    rules = live_enter(call->environment->live, &ticket);
+    for (const struct json *name = json_first(names); name != NULL; name = json_next(name)) {
+        const struct flag *flag =
+            json_text(name) != NULL ? ruleset_find(rules, json_text(name)) : NULL;
+
+        if (flag != NULL) { /* one that is gone, or of a later revision than this server has */
+            ruleset_note_use(rules, flag);
+        }
+    }
+    live_leave(call->environment->live, &ticket);
+    json_free(body);
+    answer_empty(call, 204);
 }

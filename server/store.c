@@ -80,9 +80,10 @@ static enum err_code write_first_rows(struct database *db, const char *environme
      * seconds of its making are both, and a restored copy that gets a new one is above too. */
     struct database_value params[] = {database_text(environment),
                                       database_int(clock_wall_ms() / 1000)};
-    struct database_statement statement = {
-        "INSERT INTO environment(name, epoch, revision, is_default) VALUES(?1, ?2, 1, 1)", params,
-        2};
+    struct database_statement statement = {"INSERT INTO environment(name, epoch, revision, "
+                                           "is_default, watched_ms) VALUES(?1, ?2, 1, 1, "
+                                           "?2 * 1000)",
+                                           params, 2};
     struct database_guard guard = {"NOT EXISTS (SELECT 1 FROM environment)", NULL, 0, ERR_CONFLICT,
                                    "another program is initialising this store"};
     struct database_batch batch = {

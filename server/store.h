@@ -40,6 +40,7 @@ struct store_flag {
     int64_t revision;       /* the environment's when what the flag answers here last changed */
     int64_t changed_ms;     /* wall time of that */
     int64_t created_ms;
+    int64_t used_ms; /* when it was last asked for, to the hour; 0: never; see store_used_ms() */
     int64_t archived_ms;   /* 0: it is in use */
     bool archived;         /* in all environments */
     struct json *document; /* without "tie" */
@@ -154,6 +155,15 @@ MUST_USE enum err_code store_put_piece(struct store *store, const struct store_a
                                        enum piece_kind kind, const char *key,
                                        const struct json *document, int64_t version,
                                        const bool *touched, struct err *err);
+
+/* ---- use (store_use.c) ---- */
+
+/* Notes that these flags were asked for; all: that any of them may have been, by a client that does not
+ * say which. What was noted within the hour is not written again. */
+MUST_USE enum err_code store_note_use(struct store *store, const char *const *keys, size_t count,
+                                      bool all, int64_t now_ms, struct err *err);
+/* Since when nobody has asked for a flag: wall time; 0: that is not known. */
+int64_t store_used_ms(const struct store *store, const struct store_flag *flag);
 
 /* ---- ties and holds ---- */
 

@@ -12,7 +12,8 @@
 enum { NAME_BYTES_MAX = 63 }; /* what a database that belongs to one can note of it */
 
 /* Every table that has a column "environment" but the audit, which keeps what was. */
-static const char *const tables[] = {"flag_state", "tie", "client", "token", "piece", "schedule"};
+static const char *const tables[] = {"flag_state", "flag_use", "tie",     "client",
+                                     "token",      "piece",    "schedule"};
 enum { TABLES = sizeof tables / sizeof *tables };
 
 /* ---- reading ---- */
@@ -120,8 +121,9 @@ enum err_code stores_make(struct stores *stores, const struct store_actor *who, 
                                    params, 1, ERR_STALE, "another program made it"};
     struct database_statement statements[] = {
         /* A client that knows the name from before takes what has a greater epoch, and nothing else. */
-        {"INSERT OR REPLACE INTO environment(name, epoch, revision, position, is_default) SELECT "
-         "?1, max(?2, 1 + max(epoch)), 1, 1 + max(position), 0 FROM environment",
+        {"INSERT OR REPLACE INTO environment(name, epoch, revision, position, is_default, "
+         "watched_ms) SELECT ?1, max(?2, 1 + max(epoch)), 1, 1 + max(position), 0, ?2 * 1000 FROM "
+         "environment",
          params, 2},
         {"INSERT INTO flag_state(environment, key, version, revision, changed_ms, document) SELECT "
          "?1, key, 1, 1, ?3, document FROM flag_state WHERE environment = ?4",
@@ -160,6 +162,7 @@ enum err_code stores_rename(struct stores *stores, const struct store_actor *who
 {
     static const char *const moves[TABLES] = {
         "UPDATE flag_state SET environment = ?2 WHERE environment = ?1",
+        "UPDATE flag_use SET environment = ?2 WHERE environment = ?1",
         "UPDATE tie SET environment = ?2 WHERE environment = ?1",
         "UPDATE client SET environment = ?2 WHERE environment = ?1",
         "UPDATE token SET environment = ?2 WHERE environment = ?1",
@@ -206,6 +209,7 @@ enum err_code stores_drop(struct stores *stores, const struct store_actor *who, 
                           struct err *err)
 {
     static const char *const drops[TABLES] = {"DELETE FROM flag_state WHERE environment = ?1",
+                                              "DELETE FROM flag_use WHERE environment = ?1",
                                               "DELETE FROM tie WHERE environment = ?1",
                                               "DELETE FROM client WHERE environment = ?1",
                                               "DELETE FROM token WHERE environment = ?1",

@@ -136,6 +136,7 @@ static bool draft_one(struct draft *draft, size_t i, struct json *document)
         fresh->version = now->version + 1;
         fresh->shared_version = now->shared_version + (draft->shared != NULL);
         fresh->created_ms = now->created_ms;
+        fresh->used_ms = now->used_ms;
         if (!flag_answers_differ(now->document, document)) {
             fresh->revision = now->revision;
             fresh->changed_ms = now->changed_ms;

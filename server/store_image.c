@@ -155,10 +155,11 @@ size_t store_tie_place(const struct store *store, const struct tie *tie, bool *f
 static enum err_code load_environments(struct stores *into, struct err *err)
 {
     struct database_rows *rows = NULL;
-    enum err_code rc = database_query(into->db,
-                                      "SELECT name, epoch, revision, is_default FROM environment "
-                                      "WHERE dropped_ms IS NULL ORDER BY position, name",
-                                      NULL, 0, &rows, err);
+    enum err_code rc = database_query(
+        into->db,
+        "SELECT name, epoch, revision, is_default, watched_ms, "
+        "all_used_ms FROM environment WHERE dropped_ms IS NULL ORDER BY position, name",
+        NULL, 0, &rows, err);
 
     if (rc != ERR_OK) {
         return rc;
@@ -183,6 +184,8 @@ static enum err_code load_environments(struct stores *into, struct err *err)
         store->epoch = database_rows_int(rows, i, 1, 0);
         store->revision = database_rows_int(rows, i, 2, 0);
         store->is_default = database_rows_int(rows, i, 3, 0) != 0;
+        store->watched_ms = database_rows_int(rows, i, 4, 0);
+        store->all_used_ms = database_rows_int(rows, i, 5, 0);
         if (store->environment == NULL) {
             rc = err_set(err, ERR_NOMEM, "out of memory");
         }
@@ -222,12 +225,15 @@ static enum err_code load_flags(struct store *into, struct err *err)
     enum err_code rc;
     size_t count;
 
-    rc = database_query(into->db,
-                        "SELECT f.key, coalesce(s.version, 1), coalesce(s.revision, 1), "
-                        "coalesce(s.changed_ms, f.created_ms), coalesce(f.archived_ms, 0), "
-                        "f.version, f.created_ms, f.document, s.document FROM flag AS f LEFT JOIN "
-                        "flag_state AS s ON s.environment = ?1 AND s.key = f.key ORDER BY f.key",
-                        &environment, 1, &rows, err);
+    rc =
+        database_query(into->db,
+                       "SELECT f.key, coalesce(s.version, 1), coalesce(s.revision, 1), "
+                       "coalesce(s.changed_ms, f.created_ms), coalesce(f.archived_ms, 0), "
+                       "f.version, f.created_ms, f.document, s.document, coalesce(u.at_ms, 0) FROM "
+                       "flag AS f LEFT JOIN flag_state AS s ON s.environment = ?1 AND s.key = "
+                       "f.key LEFT JOIN flag_use AS u ON u.environment = ?1 AND u.key = f.key "
+                       "ORDER BY f.key",
+                       &environment, 1, &rows, err);
     if (rc != ERR_OK) {
         return rc;
     }
@@ -249,6 +255,7 @@ static enum err_code load_flags(struct store *into, struct err *err)
         flag->archived = flag->archived_ms != 0;
         flag->shared_version = database_rows_int(rows, i, 5, 0);
         flag->created_ms = database_rows_int(rows, i, 6, 0);
+        flag->used_ms = database_rows_int(rows, i, 9, 0);
         into->flag_count++;
         rc = flag->key == NULL ? err_set(err, ERR_NOMEM, "out of memory")
                                : read_document(flag, database_rows_text(rows, i, 7),

@@ -23,6 +23,7 @@ struct store {
     char *environment;
     bool is_default;
     int64_t epoch, revision;
+    int64_t watched_ms, all_used_ms; /* see store_use.c */
     struct store_flag
         *flags; /* sorted by key; each environment has the same keys, in the same places */
     size_t flag_count, flag_room;

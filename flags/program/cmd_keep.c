@@ -153,6 +153,8 @@ static void add_reason(const struct json *reason, char *out, size_t size)
     } else if (strcmp(why, "settled") == 0) {
         snprintf(out + len, size - len, "%severybody has had '%s' for %.0f days", comma,
                  json_get_text(reason, "variant", ""), days);
+    } else if (strcmp(why, "unused") == 0) {
+        snprintf(out + len, size - len, "%snobody has asked for it for %.0f days", comma, days);
     } else {
         snprintf(out + len, size - len, "%s%s for %.0f days", comma, why, days);
     }

@@ -178,8 +178,9 @@ static const struct cli_command commands[] = {
      "somebody asked it within an hour, nor while a migration is on its way there.",
      environments_options, 0, 3, cmd_environments},
     {"stale", "", "flags that may have done their work",
-     "Those past the end that was expected of them, and those that give everybody the same for a "
-     "long time, unless they are there to stay (--until never). Exit code 0: none; 5: some.",
+     "Those past the end that was expected of them, those that give everybody the same for a "
+     "long time, unless they are there to stay (--until never), and those that no service asks "
+     "for. Exit code 0: none; 5: some.",
      stale_options, 0, 0, cmd_stale},
     {"archive", "KEY", "retire a flag: clients play their own default",
      "In all environments. The key is not given out again.", NULL, 1, 1, cmd_archive},

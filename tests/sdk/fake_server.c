@@ -128,12 +128,21 @@ static void answer(struct fake_server *server, int fd, const char *request)
     close(fd);
 }
 
+/* Whether all of it is there: the head, and as much behind it as that says. */
+static bool whole(const char *request, size_t len)
+{
+    const char *end = strstr(request, "\r\n\r\n"), *length = strstr(request, "Content-Length: ");
+
+    return end != NULL && (length == NULL || length > end ||
+                           len >= (size_t)(end + 4 - request) + strtoul(length + 16, NULL, 10));
+}
+
 static void serve(struct fake_server *server, int fd)
 {
     char request[REQUEST_BYTES] = "";
     size_t len = 0;
 
-    while (strstr(request, "\r\n\r\n") == NULL && len < sizeof request - 1) {
+    while (!whole(request, len) && len < sizeof request - 1) {
         ssize_t n = recv(fd, request + len, sizeof request - 1 - len, 0);
 
         if (n <= 0)

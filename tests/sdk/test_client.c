@@ -688,6 +688,34 @@ static void a_config_that_cannot_work_is_refused(void **state)
     unsetenv("LOCKSTEP_TOKEN");
 }
 
+/* Once, and the rest when the client goes; never what nobody asked for. */
+static void what_is_asked_for_is_told(void **state)
+{
+    struct world *world = *state;
+    unsigned count;
+
+    serve(world, 1, 1);
+    open_client(world, 60000);
+    assert_true(fake_server_saw(world->server, 0, "X-Lockstep-Usage: 1\r\n"));
+    assert_true(fake_server_wait(world->server, 2));
+    (void)answer(world, "b", NULL);
+    (void)answer(world, "nowhere", NULL);
+    count = fake_server_count(world->server);
+    assert_int_equal(lockstep_refresh(world->client, 10000), LOCKSTEP_OK);
+    assert_true(fake_server_saw(world->server, count, "POST /sdk/v1/usage HTTP/1.1\r\n"));
+    assert_true(fake_server_saw(world->server, count, "\r\n\r\n{\"flags\":[\"b\"]}"));
+    (void)lockstep_number(world->client, "n", NULL, 0, NULL);
+    serve(world, 1, 2); /* the mark goes over to the next ruleset */
+    assert_int_equal(lockstep_refresh(world->client, 10000), LOCKSTEP_OK);
+    assert_true(fake_server_saw(world->server, count, "If-None-Match: \"1-2\"\r\n"));
+    count = fake_server_count(world->server);
+    assert_int_equal(lockstep_refresh(world->client, 10000), LOCKSTEP_OK); /* told a moment ago */
+    lockstep_close(world->client);
+    world->client = NULL;
+    assert_true(fake_server_saw(world->server, count, "\r\n\r\n{\"flags\":[\"n\"]}"));
+    assert_int_equal(fake_server_count(world->server), count + 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -710,6 +738,7 @@ int main(void)
         TEST(closing_cuts_a_hanging_request),
         TEST(polls_slow_down_while_they_fail),
         TEST(answers_go_on_while_rulesets_change),
+        TEST(what_is_asked_for_is_told),
         TEST(a_config_that_cannot_work_is_refused),
     };
 

@@ -520,6 +520,7 @@ static const struct {
     {"POST /api/v1/layers", make_layer, NULL},
     {"PUT /api/v1/layers/{key}", put_layer, NULL},
     {"DELETE /api/v1/layers/{key}", NULL, "refused while a flag is in it"},
+    {"POST /sdk/v1/usage", NULL, "notes what was asked for"},
     {"POST /api/v1/tokens", NULL, "tokens answer nothing"},
     {"DELETE /api/v1/tokens/{id}", NULL, "tokens answer nothing"},
     {"POST /api/v1/holds", NULL, "keeps the flag as it is"},
@@ -598,6 +599,81 @@ static void every_route_of_change_is_proved(void **state)
     change(200, "POST", FLAGS "/old/restore", NULL); /* whoever forgets the tie may */
 }
 
+/* ---- which flags are asked for ---- */
+
+static void unused(const char *keys)
+{
+    struct json *answer =
+        rig_call(rig, 200, "GET", "/api/v1/stale?days=30&environment=test", NULL, NULL, NULL);
+    char found[600] = "";
+
+    for (const struct json *flag = json_first(json_get(answer, "flags")); flag != NULL;
+         flag = json_next(flag)) {
+        for (const struct json *reason = json_first(json_get(flag, "reasons")); reason != NULL;
+             reason = json_next(reason)) {
+            const char *key = json_get_text(flag, "key", "");
+
+            if (strcmp(json_get_text(reason, "why", ""), "unused") == 0 &&
+                strncmp(key, "asked-", 6) == 0) {
+                assert_true(json_number(json_get(reason, "days"), 0) == 40);
+                snprintf(found + strlen(found), sizeof found - strlen(found), "%s ", key);
+            }
+        }
+    }
+    assert_string_equal(found, keys);
+    json_free(answer);
+}
+
+static void restart(void)
+{
+    assert_int_equal(rig_stop(rig, SIGTERM), 0);
+    rig_serve(rig, NULL);
+}
+
+static void nobody_asks_for_some(void **state)
+{
+    static const char *const keys[] = {"asked-a", "asked-b", "asked-c", "asked-d", "asked-e"};
+    char sdk[100], body[100];
+
+    (void)state;
+    make_token("sdk-server", "test", sdk);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        snprintf(body, sizeof body, "{\"key\":\"%s\"}", keys[i]);
+        does(201, "POST", FLAGS, body);
+    }
+    assert_int_equal(rig_stop(rig, SIGTERM), 0);
+    sql("UPDATE environment SET watched_ms = watched_ms - 40 * 86400000, all_used_ms = 0; "
+        "UPDATE flag SET created_ms = created_ms - 40 * 86400000 WHERE key LIKE 'asked-%'; "
+        "DELETE FROM flag_use");
+    rig_serve(rig, NULL);
+    unused("asked-a asked-b asked-c asked-d asked-e ");
+    /* over OFREP, and by a client that says which it asks for; what it does not know is no matter */
+    does(200, "POST", "/ofrep/v1/evaluate/flags/asked-b", "{}");
+    does(400, "POST", "/sdk/v1/usage", "{\"flags\":\"asked-a\"}");
+    json_free(rig_call(rig, 204, "POST", "/sdk/v1/usage", sdk, NULL,
+                       "{\"flags\":[\"asked-d\",\"no-such-flag\",7]}"));
+    json_free(rig_call(rig, 200, "GET", RULESET, sdk,
+                       "X-Lockstep-Client: c\r\nX-Lockstep-Usage: 1\r\n", NULL));
+    set(200, "asked-c", "test", "description", "\"another ruleset, the same marks\"");
+    set(200, "asked-c", "test", "state", "\"on\"");
+    restart();
+    unused("asked-a asked-c asked-e ");
+    /* in another environment nobody has asked */
+    json_free(rig_call(rig, 200, "GET", "/api/v1/stale?environment=copy", NULL, NULL, NULL));
+    assert_says("asked-d");
+    /* one that does not say, and whoever gets all answers at once, may ask for any */
+    json_free(rig_call(rig, 200, "GET", RULESET, sdk, "X-Lockstep-Client: old\r\n", NULL));
+    restart();
+    unused("");
+    assert_int_equal(rig_stop(rig, SIGTERM), 0);
+    sql("UPDATE environment SET all_used_ms = 0");
+    rig_serve(rig, NULL);
+    unused("asked-a asked-c asked-e ");
+    does(200, "POST", "/ofrep/v1/evaluate/flags", "{}");
+    restart();
+    unused("");
+}
+
 int api_environments_tests(struct rig *of)
 {
     const struct CMUnitTest tests[] = {
@@ -612,6 +688,7 @@ int api_environments_tests(struct rig *of)
         cmocka_unit_test(an_environment_comes_and_goes),
         cmocka_unit_test(a_restart_keeps_environments),
         cmocka_unit_test(every_route_of_change_is_proved),
+        cmocka_unit_test(nobody_asks_for_some),
     };
 
     rig = of;

@@ -212,6 +212,8 @@ static void an_older_store_is_brought_up_to_date(void **state)
         "INSERT INTO flag SELECT s.environment, s.key, s.version, s.revision, s.changed_ms, "
         "w.archived_ms, json_patch(w.document, s.document) FROM flag_state s JOIN whole w ON w.key "
         "= s.key; DROP TABLE whole; DROP TABLE flag_state; "
+        "DROP TABLE flag_use; ALTER TABLE environment DROP COLUMN watched_ms; "
+        "ALTER TABLE environment DROP COLUMN all_used_ms; "
         "ALTER TABLE environment DROP COLUMN position; "
         "ALTER TABLE environment DROP COLUMN is_default; "
         "ALTER TABLE environment DROP COLUMN dropped_ms; "

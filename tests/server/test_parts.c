@@ -99,6 +99,7 @@ static void each_route_is_for_its_roles(void **state)
         {"POST /ofrep/v1/evaluate/flags/{key}", EVALUATE},
         {"OPTIONS /ofrep/v1/evaluate/flags/{key}", 0},
         {"GET /sdk/v1/ruleset", ROLE_ADMIN | ROLE_SDK_SERVER},
+        {"POST /sdk/v1/usage", ROLE_ADMIN | ROLE_SDK_SERVER},
         {"GET /api/v1/flags", READ},
         {"POST /api/v1/flags", CHANGE},
         {"GET /api/v1/flags/{key}", READ},
