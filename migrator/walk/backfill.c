@@ -179,6 +179,7 @@ static enum err_code run_batch(struct backfill *b, const struct range *range, in
         session_tell_wait(b->m, b->index, b->err->msg);
         clock_sleep_us(50000);
     }
+    b->result->failed = rc == ERR_CONFLICT || rc == ERR_INVALID || rc == ERR_LIMIT;
     b->result->held_us += out->hold_us;
     b->result->changed += rc == ERR_OK && changes[0] > 0 ? changes[0] : 0; /* -1: nobody knows */
     if (out->hold_us > b->result->longest_hold_us) {
@@ -334,5 +335,9 @@ enum err_code backfill_run(struct migrate *m, size_t index, const struct change 
     show(&b, b.done, false);
     rc = rc ? rc : run(&b, &range);
     range_fini(&range);
+    if (result->failed) {
+        err_wrap(err, "%.80s: a batch of the backfill failed, and nothing of it was done",
+                 b.migration->name);
+    }
     return rc ? rc : session_reread(m, err);
 }

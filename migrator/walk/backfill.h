@@ -35,6 +35,7 @@ struct backfill_result {
     int64_t rows;                              /* in the table */
     int64_t changed;                           /* by this run */
     int64_t batches, longest_hold_us, held_us; /* held_us: all of them together */
+    bool failed; /* a batch did, by its statement or what is in the rows: again it would, too */
 };
 
 /* sql: an UPDATE whose WHERE has begun; state: the state that the migration must be in. */

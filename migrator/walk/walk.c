@@ -160,6 +160,7 @@ static enum err_code forward_in_sync(struct walk *w)
         struct backfill_result nulls = {0};
         rc = backfill_run(w->m, w->index, &w->change, w->change.fill_nulls, MIG_DUAL_WRITING,
                           &nulls, w->err);
+        result.failed = result.failed || nulls.failed;
         result.changed += nulls.changed;
         result.batches += nulls.batches;
         result.held_us += nulls.held_us;
@@ -167,6 +168,7 @@ static enum err_code forward_in_sync(struct walk *w)
                                      ? nulls.longest_hold_us
                                      : result.longest_hold_us;
     }
+    w->batch_failed = result.failed;
     rc = rc ? rc : walk_check_rows(w, true, &v);
     if (rc == ERR_OK && v.mismatches > 0 && change_extras(&w->change, false) != NULL) {
         rc = walk_fill_again(w, false, MIG_DUAL_WRITING, &v);
@@ -353,8 +355,9 @@ static enum err_code watched_forward(struct walk *w)
     if (rc == ERR_OK && session_state(w->m, w->index) != from) {
         watch_describe(&w->watch, session_last_step(w->steps));
     }
-    if (rc == ERR_CONFLICT && w->phased->on_failure[which] != PHASED_STAY &&
-        (w->watch.triggered || (w->unclean && which == PHASED_WATCH_BACKFILL))) {
+    if (w->phased->on_failure[which] != PHASED_STAY &&
+        ((rc == ERR_CONFLICT && w->watch.triggered) ||
+         (rc != ERR_OK && (w->unclean || w->batch_failed) && which == PHASED_WATCH_BACKFILL))) {
         rc = walk_failed(w, which);
     }
     return rc;

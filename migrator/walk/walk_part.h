@@ -26,6 +26,7 @@ struct walk {
     bool stop;            /* a gate is closed, and nobody insisted */
     bool fell_back;       /* a verification failed in in-sync */
     bool unclean;         /* a verification failed */
+    bool batch_failed;    /* of the backfill, and would again */
     struct watch watch;   /* of the phase under way */
     struct err *err;
 };

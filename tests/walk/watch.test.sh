@@ -85,4 +85,28 @@ same "waiting: the state" in-sync "$(state)"
 begin '{watch: {contract: "flag.clients_behind > 3"}}'
 exits "absent: not true" 0 "$m" apply --to contracted --watch 1s
 says "absent: said" "*could not be answered * times (*flag.clients_behind*"
+# ---- a batch that fails ----
+# The application's own trigger refuses what the backfill of one row would do, and always will.
+broken() { # ON_FAILURE
+    begin "$1" 1000
+    sql "CREATE TABLE log(email TEXT UNIQUE);
+         CREATE TRIGGER logs AFTER UPDATE ON person BEGIN INSERT INTO log VALUES(OLD.email); END;
+         INSERT INTO log VALUES('p900@d.example')"
+    before=$(schema)
+    exits "a batch fails ($1)" 3 "$m" apply
+    says "a batch: said" "*0001_split: a batch of the backfill failed, and nothing of it was done*UNIQUE*log.email*"
+}
+broken '{}'
+same "a batch: stays where it is" dual-writing "$(state)"
+sql "DELETE FROM log"
+exits "a batch: mended, it goes on" 0 "$m" apply
+broken '{on_failure: "rollback"}'
+says "a batch: taken back, said" "*it is pending again (on_failure)*"
+same "a batch: taken back" pending "$(state)"
+same "a batch: the schema" "$before" "$(schema)"
+same "a batch: history" 1 "$("$m" history --json | jq '[.events[] | select(.event == "failure")] | length')"
+broken '{on_failure: {backfill: "pause"}}'
+says "a batch: paused, said" "*it is paused where it is (on_failure)*"
+exits "a batch: paused" 3 "$m" apply
+says "a batch: and by what" "*is paused by*a batch of the backfill failed*"
 finish
