@@ -104,6 +104,23 @@ bool admin_if_match(struct call *call, const struct store_flag *flag)
     return true;
 }
 
+void admin_name_environment(const struct call *call, const struct store *store,
+                            struct coupling_refusal *why)
+{
+    char option[ENVIRONMENT_NAME_BYTES + 20];
+    size_t len, detail = strlen(why->detail), command = strlen(why->command);
+
+    len = (size_t)snprintf(option, sizeof option, " --environment %s", store_environment(store));
+    if (stores_count(call->app->stores) < 2 || strncmp(why->command, "flags ", 6) != 0 ||
+        command + len >= sizeof why->command || detail + len >= sizeof why->detail) {
+        return;
+    }
+    if (detail >= command && strcmp(why->detail + detail - command, why->command) == 0) {
+        memcpy(why->detail + detail, option, len + 1);
+    }
+    memcpy(why->command + command, option, len + 1);
+}
+
 void admin_answer_flag(struct call *call, int status, const struct store_flag *flag)
 {
     struct json *out = store_flag_json(call->store, flag);

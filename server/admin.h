@@ -51,6 +51,10 @@ bool admin_is_everywhere(const struct call *call);
 void admin_replace_flag(struct call *call, const struct store_flag *flag, const struct json *body,
                         const char *action);
 
+/* Where there are several environments the command of a refusal has to name its own. */
+void admin_name_environment(const struct call *call, const struct store *store,
+                            struct coupling_refusal *why);
+
 /* ---- ties (admin_schema.c) and holds (admin_holds.c) ---- */
 
 /* Stores a tie if the flag bears it. action and event: for audit and log. False: answered. */

@@ -51,6 +51,7 @@ static bool schema_bears(struct call *call, struct view *view, const char *key,
         snprintf(why.detail, sizeof why.detail, "in environment %s %.1100s",
                  store_environment(store), named.detail);
     }
+    admin_name_environment(call, store, &why);
     answer_refusal(call, rc, &why);
     return false;
 }

@@ -167,6 +167,7 @@ void schema_report(struct call *call)
     const struct store_flag *flag;
     const struct tie *now;
     struct tie tie;
+    bool archived;
     enum err_code rc;
 
     if (body == NULL || !read_report(call, body, &tie)) {
@@ -175,15 +176,17 @@ void schema_report(struct call *call)
     }
     flag = store_find(store, tie.flag);
     now = store_tie(store, tie.database_id, tie.migration);
+    archived = flag == NULL && store_find_any(store, tie.flag) != NULL;
     if (!is_here(call, tie.database_id)) {
         json_free(body);
         return;
     }
     if (flag == NULL) {
-        answer_problem(call, 404, err_code_name(ERR_NOT_FOUND),
-                       "migration %s needs the flag '%.128s', which is not here; first run: flags "
-                       "create %.128s",
-                       tie.migration, tie.flag, tie.flag);
+        answer_problem(
+            call, 404, err_code_name(ERR_NOT_FOUND),
+            "migration %s needs the flag '%.128s', which is %s; first run: flags %s %.128s",
+            tie.migration, tie.flag, archived ? "archived" : "not here",
+            archived ? "restore" : "create", tie.flag);
     } else if (now != NULL && strcmp(now->flag, tie.flag) != 0 &&
                (now->held || now->state != TIE_PENDING)) {
         answer_problem(call, 409, err_code_name(ERR_CONFLICT),
@@ -218,6 +221,7 @@ void schema_report(struct call *call)
             rc = ERR_OK;
         }
         if (rc != ERR_OK) {
+            admin_name_environment(call, store, &why);
             answer_refusal(call, rc, &why);
         } else if (admin_put_tie(call, &tie,
                                  was_restored(body, now) ? "migration.restored"
