@@ -229,7 +229,7 @@ enum err_code gate_measure(struct migrate *m, size_t index, const char *phase,
     if (v != NULL) {
         facts->verified = true;
         facts->verify_clean = v->clean && v->invalid == 0;
-        facts->verify_age_ms = facts->now_ms - v->at_ms;
+        facts->verify_age_ms = facts->now_ms > v->at_ms ? facts->now_ms - v->at_ms : 0;
         facts->verify_mismatches = v->mismatches;
         facts->verify_rows = v->rows;
     }

@@ -13,9 +13,9 @@
 #include "migrator/change/triggers.h"
 #include "migrator/session/flag_link.h"
 
-#define POLL_US 500000         /* how often a closed gate is looked at again */
-#define VERIFY_FRESH_MS 20000  /* a gate's facts must not be older than 30 s */
-#define HOLD_RENEW_US 20000000 /* a hold that is not renewed is taken for a dead one's */
+#define POLL_US 500000          /* how often a closed gate is looked at again */
+#define VERIFY_FRESH_MS 20000LL /* a gate's facts must not be older than 30 s */
+#define HOLD_RENEW_US 20000000  /* a hold that is not renewed is taken for a dead one's */
 
 void walk_init(struct walk *w, struct migrate *m, size_t index, const struct walk_request *request,
                struct json *steps, struct json *waits, struct err *err)
@@ -108,13 +108,15 @@ enum err_code walk_pass_gate(struct walk *w, enum phased_gate which, walk_reveri
 {
     int64_t until = clock_monotonic_us() + (int64_t)w->request->wait_s * 1000000;
     struct verification v = {0};
+    int64_t verified_us = clock_monotonic_us(); /* the wall's clock may be set back meanwhile */
     enum err_code rc = reverify != NULL ? reverify(w, &v) : ERR_OK;
 
     while (rc == ERR_OK) {
         struct gate gate = {0};
         bool open;
-        if (reverify != NULL && clock_wall_ms() - v.at_ms > VERIFY_FRESH_MS) {
+        if (reverify != NULL && clock_monotonic_us() - verified_us > VERIFY_FRESH_MS * 1000) {
             verification_fini(&v);
+            verified_us = clock_monotonic_us();
             rc = reverify(w, &v);
         }
         rc = rc ? rc
