@@ -105,7 +105,7 @@ ALL_SOURCES := $(foreach room,$(ROOMS),$(wildcard $(room)/*.c $(room)/*/*.c)) $(
     $(BENCH_SOURCES) $(FUZZ_SOURCES) $(TEST_SHARED_SOURCES) $(TEST_PROGRAM_SOURCES) $(DEMO_SOURCES)
 PUBLIC_HEADERS := sdk/lockstep.h condition/condition.h migrator/migrate.h
 
-.PHONY: all programs libraries check check-full check-ofrep check-d1 check-tests lint headers demo golden bench \
+.PHONY: all programs libraries check check-full check-ofrep check-d1 check-d1-live check-tests lint headers demo golden bench \
     bench-condition bench-flags bench-migrate install uninstall clean help deps deps-build deps-test deps-lint FORCE
 .DEFAULT_GOAL := all
 
@@ -278,6 +278,10 @@ check-d1: deps-test ## walks on D1's own engine (npm miniflare), with kill -9; w
 	@$(MAKE) $(PARALLEL) --no-print-directory $(OUT)/migrate $(OUT)/flags $(OUT)/flag-server $(OUT)/tests/database/test_d1
 	@$(RUN_ENV) D1_CLIENTS='$(abspath $(BUILD))/d1' tests/d1/d1.sh
 
+check-d1-live: deps-test ## a walk on a real account (CLOUDFLARE_API_TOKEN, CLOUDFLARE_ACCOUNT_ID)
+	@$(MAKE) $(PARALLEL) --no-print-directory $(OUT)/migrate $(OUT)/tests/database/test_d1
+	@$(RUN_ENV) tests/d1/live.sh
+
 golden: deps-test ## rewrite expected outputs; review them with git diff
 	@GOLDEN=1 $(MAKE) $(PARALLEL) --no-print-directory check-tests
 
@@ -367,6 +371,6 @@ clean: ## remove what was built
 	@rm -rf $(BUILD)
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 - \2/p' $(firstword $(MAKEFILE_LIST)) | \
-	    while IFS= read -r line; do printf '  %-12s %s\n' "$${line%% - *}" "$${line#* - }"; done
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1 - \2/p' $(firstword $(MAKEFILE_LIST)) | \
+	    while IFS= read -r line; do printf '  %-14s %s\n' "$${line%% - *}" "$${line#* - }"; done
 	@echo 'Variables: BUILD=build PREFIX=/usr/local DESTDIR= SAN=address,undefined|thread WERROR=1 FUZZ_SECONDS=60'

@@ -3,12 +3,13 @@
 // import, export, 30 seconds a call, 1,200 requests in five minutes (the latter can be provoked).
 //
 //   GET  .../d1/database[?name=]      GET .../d1/database/ID      POST .../d1/database/ID/{raw,query}
+//   POST .../d1/database {"name"} gives the first of the databases, DELETE .../d1/database/ID is noted
 //   POST /test {"rate": N, "window_ms": N, "slow_ms": N, "lose": N, "every_ms": N, "log": true}: from
 //        now on at most so many requests in a window, each slow; the answers of the next `lose` are
 //        lost, the work is done; with every_ms one begins no sooner behind the other. Answers what was asked since the last time: {"requests", "rows_written", "changes"
 //        (requests that changed the database), "statements" (with log)}
 
-const none = () => ({ requests: 0, rows_written: 0, changes: 0, statements: [] });
+const none = () => ({ requests: 0, rows_written: 0, changes: 0, statements: [], deleted: [] });
 const state = { rate: 0, window_ms: 1000, slow_ms: 0, lose: 0, log: false, every_ms: 0, next: 0, seen: [] };
 let asked = none();
 
@@ -72,6 +73,11 @@ export default {
     const match = /^\/client\/v4\/accounts\/[^/]+\/d1\/database(?:\/([^/]+)(?:\/(raw|query))?)?$/.exec(url.pathname);
     const about = (id) => ({ uuid: id, name: env.DATABASES[id].name, version: "production" });
     if (!match || (match[1] && !env.DATABASES[match[1]])) return refuse(404, 7404, "The database could not be found");
+    if (request.method === "DELETE") {
+      asked.deleted.push(match[1]);
+      return done(null);
+    }
+    if (!match[1] && request.method === "POST") return done(about(Object.keys(env.DATABASES)[0]));
     if (!match[2]) {
       return done(match[1] ? about(match[1]) : Object.keys(env.DATABASES).map(about).filter((d) => d.name === (url.searchParams.get("name") ?? d.name)));
     }
