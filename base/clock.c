@@ -79,3 +79,99 @@ const char *clock_span_text(int64_t us, char out[CLOCK_TEXT_BYTES])
     }
     return out;
 }
+
+/* ---- reading ---- */
+
+/* So many digits, as a number; false: there are others. */
+static bool take_digits(const char **at, int count, int *out)
+{
+    *out = 0;
+    for (int i = 0; i < count; i++, (*at)++) {
+        if (**at < '0' || **at > '9') {
+            return false;
+        }
+        *out = *out * 10 + (**at - '0');
+    }
+    return true;
+}
+
+static bool take_char(const char **at, char wanted)
+{
+    if (**at != wanted) {
+        return false;
+    }
+    (*at)++;
+    return true;
+}
+
+/* Days since 1970 of a date of the Gregorian calendar; false: there is none such. */
+static bool days_of(int year, int month, int day, int64_t *out)
+{
+    static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    int64_t before = year - 1, days;
+
+    if (year < 1 || month < 1 || month > 12 || day < 1 ||
+        day > lengths[month - 1] + (month == 2 && leap)) {
+        return false;
+    }
+    days = before * 365 + before / 4 - before / 100 + before / 400 - 719162;
+    for (int m = 1; m < month; m++) {
+        days += lengths[m - 1] + (m == 2 && leap);
+    }
+    *out = days + day - 1;
+    return true;
+}
+
+/* "Z", "+01:00": in minutes. */
+static bool take_offset(const char **at, int *out)
+{
+    int hours, minutes, sign = **at == '-' ? -1 : 1;
+
+    *out = 0;
+    if (take_char(at, 'Z')) {
+        return true;
+    }
+    if (!take_char(at, '+') && !take_char(at, '-')) {
+        return false;
+    }
+    if (!take_digits(at, 2, &hours) || !take_char(at, ':') || !take_digits(at, 2, &minutes) ||
+        hours > 23 || minutes > 59) {
+        return false;
+    }
+    *out = sign * (hours * 60 + minutes);
+    return true;
+}
+
+bool clock_parse(const char *text, int64_t *wall_ms)
+{
+    int year, month, day, hour, minute, second = 0, offset, ms = 0;
+    int64_t days;
+
+    if (!take_digits(&text, 4, &year) || !take_char(&text, '-') || !take_digits(&text, 2, &month) ||
+        !take_char(&text, '-') || !take_digits(&text, 2, &day) ||
+        !days_of(year, month, day, &days)) {
+        return false;
+    }
+    if (*text == '\0') {
+        *wall_ms = days * 86400000;
+        return true;
+    }
+    if (!take_char(&text, 'T') || !take_digits(&text, 2, &hour) || !take_char(&text, ':') ||
+        !take_digits(&text, 2, &minute)) {
+        return false;
+    }
+    if (take_char(&text, ':') && !take_digits(&text, 2, &second)) {
+        return false;
+    }
+    if (take_char(&text, '.')) {
+        for (int scale = 100; *text >= '0' && *text <= '9'; text++, scale /= 10) {
+            ms += scale * (*text - '0');
+        }
+    }
+    if (hour > 23 || minute > 59 || second > 59 || !take_offset(&text, &offset) || *text != '\0') {
+        return false;
+    }
+    *wall_ms = ((days * 24 + hour) * 60 + minute - offset) * 60000 + second * 1000 + ms;
+    return true;
+}

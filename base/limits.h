@@ -23,6 +23,7 @@
 #define LIMIT_PREREQUISITE_FLAGS 64u   /* evaluations that one evaluation may ask for in all */
 #define LIMIT_SPLIT_RANGES 256u  /* ranges of one split: those that changes of weights leave */
 #define LIMIT_LAYERS 100u        /* layers of one environment */
+#define LIMIT_SCHEDULES 1000u    /* changes of one environment that are still to come */
 #define LIMIT_LAYER_RANGES 1000u /* ranges of one layer */
 #define LIMIT_CONDITION_BYTES (16u << 10) /* source of one condition */
 #define LIMIT_CONTEXT_BYTES (64u << 10)   /* an evaluation context */

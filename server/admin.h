@@ -43,6 +43,10 @@ bool admin_may_change(struct call *call, const struct store_flag *flag, const st
  * the store; free() it. False: answered. */
 bool admin_others_bear(struct call *call, struct view *view, bool **touched);
 
+/* The flag as it would be with what a promotion ({"from", "only"}) takes over. New; NULL: answered. */
+struct json *admin_promoted(struct call *call, const struct store_flag *flag,
+                            const struct json *promotion);
+
 /* Whether the token has a say in every environment that there is. */
 bool admin_is_everywhere(const struct call *call);
 

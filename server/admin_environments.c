@@ -339,6 +339,24 @@ static const struct store_flag *source_of(struct call *call, const struct json *
     return flag;
 }
 
+struct json *admin_promoted(struct call *call, const struct store_flag *flag,
+                            const struct json *promotion)
+{
+    const struct json *only = json_get(promotion, "only");
+    const struct store *from;
+    const struct store_flag *source = source_of(call, promotion, &from);
+    struct json *after;
+
+    if (source == NULL || !known_parts(call, only, source->document, flag->document)) {
+        return NULL;
+    }
+    after = promoted(source->document, flag->document, only);
+    if (after == NULL) {
+        answer_json(call, 503, NULL);
+    }
+    return after;
+}
+
 void flags_promote(struct call *call)
 {
     const struct store_flag *flag = admin_flag(call), *source;

@@ -68,7 +68,8 @@ void app_close(struct app *app)
 
 struct store_actor call_actor(struct call *call)
 {
-    const char *reason = http_header(call->request, "X-Lockstep-Reason");
+    const char *reason =
+        call->reason != NULL ? call->reason : http_header(call->request, "X-Lockstep-Reason");
 
     return (struct store_actor){
         call->who.name, reason != NULL && reason[0] != '\0' ? answer_text(call, reason) : NULL};

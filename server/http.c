@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -96,12 +97,16 @@ static char url_too_long; /* its address marks a connection whose request line i
 
 const char *http_header(const struct http_request *request, const char *name)
 {
-    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+    return request->connection == NULL
+               ? NULL
+               : MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
 const char *http_query(const struct http_request *request, const char *name)
 {
-    return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
+    return request->connection == NULL
+               ? NULL
+               : MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
 static int hex_digit(char c)
@@ -356,32 +361,65 @@ static void wake_loop(struct http_loop *loop)
     (void)!write(loop->event_fd, &one, sizeof one);
 }
 
+/* Waits for a request, or for the next tick. */
+static void wait_for_work(struct http_server *server, int64_t tick_us)
+{
+    struct timespec until;
+    int64_t left_us = tick_us - clock_monotonic_us();
+
+    if (server->options.tick == NULL) {
+        pthread_cond_wait(&server->wake, &server->mutex);
+    } else if (left_us > 0) {
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += (time_t)(left_us / 1000000);
+        until.tv_nsec += (long)(left_us % 1000000) * 1000;
+        if (until.tv_nsec >= 1000000000L) {
+            until.tv_sec++;
+            until.tv_nsec -= 1000000000L;
+        }
+        (void)pthread_cond_timedwait(&server->wake, &server->mutex, &until);
+    }
+}
+
+static void work(struct http_server *server, struct exchange *x)
+{
+    struct http_loop *loop = x->loop;
+
+    CHECK(server->options.handle(server->options.ctx, &x->request, &x->reply) == HTTP_REPLY);
+    atomic_store(&x->done, true);
+    MHD_resume_connection(x->connection); /* from here on x may be gone */
+    wake_loop(loop);
+}
+
 static void *run_worker(void *arg)
 {
     struct http_server *server = arg;
+    int64_t tick_us = clock_monotonic_us();
 
     pthread_mutex_lock(&server->mutex);
     for (;;) {
         struct exchange *x = server->first;
-        struct http_loop *loop;
+        bool ticks =
+            server->options.tick != NULL && !server->worker_ends && clock_monotonic_us() >= tick_us;
 
-        if (x == NULL) {
-            if (server->worker_ends) {
-                break;
-            }
-            pthread_cond_wait(&server->wake, &server->mutex);
+        if (x == NULL && server->worker_ends) {
+            break;
+        }
+        if (x == NULL && !ticks) {
+            wait_for_work(server, tick_us);
             continue;
         }
-        server->first = x->next;
-        if (server->first == NULL) {
-            server->last = &server->first;
+        if (!ticks) {
+            server->first = x->next;
+            server->last = server->first == NULL ? &server->first : server->last;
         }
         pthread_mutex_unlock(&server->mutex);
-        CHECK(server->options.handle(server->options.ctx, &x->request, &x->reply) == HTTP_REPLY);
-        loop = x->loop;
-        atomic_store(&x->done, true);
-        MHD_resume_connection(x->connection); /* from here on x may be gone */
-        wake_loop(loop);
+        if (ticks) {
+            server->options.tick(server->options.ctx);
+            tick_us = clock_monotonic_us() + (int64_t)server->options.tick_ms * 1000;
+        } else {
+            work(server, x);
+        }
         pthread_mutex_lock(&server->mutex);
     }
     pthread_mutex_unlock(&server->mutex);

@@ -83,6 +83,9 @@ struct http_options {
     unsigned idle_timeout_s;  /* 0: 75 */
     http_handler *handle;
     void *ctx;
+    void (*tick)(
+        void *ctx); /* called on the worker about every tick_ms, between requests; or NULL */
+    unsigned tick_ms;
 };
 
 struct http_server;

@@ -41,6 +41,10 @@ const struct route routes[] = {
     {"PUT", "/api/v1/environments/{environment}", ROLE_ADMIN, true, environments_rename},
     {"DELETE", "/api/v1/environments/{environment}", ROLE_ADMIN, true, environments_drop},
 
+    {"POST", "/api/v1/flags/{key}/schedules", CHANGE, true, schedules_create},
+    {"GET", "/api/v1/schedules", READ, true, schedules_list},
+    {"DELETE", "/api/v1/schedules/{id}", CHANGE, true, schedules_cancel},
+
     {"GET", "/api/v1/segments", READ, true, segments_list},
     {"POST", "/api/v1/segments", CHANGE, true, segments_create},
     {"GET", "/api/v1/segments/{key}", READ, true, segments_show},

@@ -41,7 +41,8 @@ route_handler environments_rename, environments_drop, flags_promote;
 route_handler segments_list, segments_create, segments_show; /* admin_pieces.c */
 route_handler segments_put, segments_drop;
 route_handler layers_list, layers_create, layers_show, layers_put, layers_drop;
-route_handler audit_list, clients_list; /* admin_audit.c */
+route_handler schedules_list, schedules_create, schedules_cancel; /* admin_schedules.c */
+route_handler audit_list, clients_list;                           /* admin_audit.c */
 route_handler tokens_create, tokens_list, tokens_drop;
 route_handler schema_list, schema_report, schema_forget, schema_gate; /* admin_schema.c */
 route_handler holds_take, holds_release;                              /* admin_holds.c */

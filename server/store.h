@@ -186,6 +186,37 @@ MUST_USE enum err_code store_note_tie(struct store *store, const struct tie *tie
 MUST_USE enum err_code store_drop_tie(struct store *store, const struct store_actor *who,
                                       const struct tie *tie, struct err *err);
 
+/* ---- schedules (store_schedules.c) ---- */
+
+struct store_schedule {
+    const char *id, *environment, *flag;
+    int64_t at_ms, not_after_ms; /* 0: whenever the server is up again */
+    const char *actor, *reason;  /* who scheduled it; reason may be NULL */
+    int64_t created_ms, ended_ms;
+    const char *state;    /* pending, done, failed, dropped, cancelled */
+    const char *result;   /* why it failed; may be NULL */
+    const char *document; /* what is to be changed */
+};
+typedef void store_schedule_fn(void *ctx, const struct store_schedule *schedule);
+
+/* Those of a flag (NULL: of all), the pending first, then the latest, at most 500. Lent for the call. */
+MUST_USE enum err_code store_each_schedule(struct store *store, const char *flag,
+                                           store_schedule_fn *each, void *ctx, struct err *err);
+/* Calls each() for the first that is due, if there is one; *next_ms: when the first is, INT64_MAX: never. */
+MUST_USE enum err_code stores_due_schedule(struct stores *stores, int64_t now_ms,
+                                           store_schedule_fn *each, void *ctx, int64_t *next_ms,
+                                           struct err *err);
+/* Adds one (id, flag, times, document). ERR_LIMIT. */
+MUST_USE enum err_code store_add_schedule(struct store *store, const struct store_actor *who,
+                                          const struct store_schedule *schedule, struct err *err);
+/* Ends a pending one (id, flag, document) without a change of the flag. ERR_CONFLICT: it is not pending. */
+MUST_USE enum err_code store_end_schedule(struct store *store, const struct store_actor *who,
+                                          const struct store_schedule *schedule, const char *state,
+                                          const char *result, struct err *err);
+/* The next change that is committed carries this schedule out, in the same batch: it is done then, and only if
+ * it was still pending. id NULL: none rides any more. id is lent until then. */
+void stores_ride(struct stores *stores, const char *id, int64_t now_ms);
+
 /* ---- tokens: stored as hashes; the text is given out once ---- */
 
 struct store_token {

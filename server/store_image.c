@@ -10,8 +10,8 @@
 
 enum {
     OWN_STATEMENTS_MAX = 3 * LIMIT_ENVIRONMENTS + 8, /* of a change itself */
-    STATEMENTS_MAX = OWN_STATEMENTS_MAX + 2 * LIMIT_ENVIRONMENTS,
-    GUARDS_MAX = LIMIT_ENVIRONMENTS + 4,
+    STATEMENTS_MAX = OWN_STATEMENTS_MAX + 2 * LIMIT_ENVIRONMENTS + 1,
+    GUARDS_MAX = LIMIT_ENVIRONMENTS + 5,
     AUDIT_COLUMNS = 9
 };
 
@@ -463,6 +463,8 @@ enum err_code store_commit(struct store *store, const struct store_change *chang
     for (size_t i = 0; i < commit.effects; i++) {
         commit.statements[batch->statement_count++] = commit.records[i];
     }
+    store_add_rider(store->all, commit.guards, &batch->before_count, commit.statements,
+                    &batch->statement_count);
     err = err != NULL ? err : &ignored;
     rc = database_batch(store->db, batch, NULL, err);
     if (rc == ERR_OK) {

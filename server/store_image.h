@@ -13,6 +13,8 @@ struct stores {
     struct database *db;
     struct store *at[LIMIT_ENVIRONMENTS]; /* in order of position */
     size_t count;
+    bool rides; /* a schedule is carried out by the next change: its id, and when */
+    struct database_value rider[2];
     struct store *gone; /* of environments that were dropped: nothing but their names */
 };
 
@@ -53,6 +55,11 @@ void store_piece_clear(struct store_piece *piece);
 char *store_touched_keys(const struct store *store, const bool *touched);
 /* Gives them the store's revision, after a change is in. */
 void store_stamp(struct store *store, const bool *touched, int64_t now_ms);
+
+/* ---- schedules (store_schedules.c) ---- */
+void store_add_rider(const struct stores *stores, struct database_guard *guards,
+                     size_t *guard_count, struct database_statement *statements,
+                     size_t *statement_count);
 
 /* What one of the other environments sees of a change. */
 struct store_effect {

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "flags/evaluate.h"
+#include "flags/patch.h"
 #include "flags/program/commands.h"
 #include "flags/program/table.h"
 
@@ -35,25 +36,6 @@ struct simulation {
 
 /* ---- the flag as it would be ---- */
 
-/* RFC 7396: a member that is null goes, an object is merged, anything else is put. */
-static void merge(struct json *to, const struct json *patch)
-{
-    for (const struct json *one = json_first(patch); one != NULL; one = json_next(one)) {
-        struct json *now = json_get(to, json_key(one));
-
-        if (json_kind(one) == JSON_NULL) {
-            json_remove(to, json_key(one));
-        } else if (json_kind(one) == JSON_OBJECT) {
-            if (json_kind(now) != JSON_OBJECT) {
-                now = json_put(to, json_key(one), json_object());
-            }
-            merge(now, one);
-        } else {
-            json_put(to, json_key(one), json_copy(one));
-        }
-    }
-}
-
 static enum err_code read_json(struct api *api, const char *option, const char *text, size_t len,
                                struct json **out)
 {
@@ -65,20 +47,6 @@ static enum err_code read_json(struct api *api, const char *option, const char *
     return json_kind(*out) == JSON_OBJECT
                ? ERR_OK
                : api_set(api, ERR_INVALID, "--%s: must be a JSON object", option);
-}
-
-/* A serve is one of several things, so that merging {"ramp": ...} into {"variant": "on"} would make
- * both: whatever is asked for takes the place of what was there. */
-static void clear_serves(struct json *flag, const struct json *patch)
-{
-    const struct json *domains = json_get(patch, "domains");
-
-    if (json_kind(json_get(patch, "fallthrough")) == JSON_OBJECT) {
-        json_remove(flag, "fallthrough");
-    }
-    for (const struct json *one = json_first(domains); one != NULL; one = json_next(one)) {
-        json_remove(json_get(flag, "domains"), json_key(one));
-    }
 }
 
 static enum err_code change_of(struct api *api, struct cli *cli, const struct json *flag,
@@ -103,8 +71,9 @@ static enum err_code change_of(struct api *api, struct cli *cli, const struct js
     rc = read_json(api, "change", text, strlen(text), &given);
     if (rc == ERR_OK) {
         *out = json_copy(flag);
-        clear_serves(*out, given);
-        merge(*out, given);
+        if (flag_patch(*out, given, &err) != ERR_OK) {
+            rc = api_set(api, err.code, "--change: %s", err.msg);
+        }
     }
     json_free(given);
     return rc;

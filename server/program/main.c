@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "server/app.h"
 #include "server/http.h"
+#include "server/schedules.h"
 #include "server/listen.h"
 
 static const char *store_url(const struct cli *cli)
@@ -157,6 +158,11 @@ static enum err_code write_port(const char *path, unsigned port, struct err *err
     return file_write_atomic(path, line, strlen(line), 0644, err);
 }
 
+static void tick(void *ctx)
+{
+    schedules_tick(ctx);
+}
+
 static int serve(struct cli *cli, struct app *app, const struct http_options *options,
                  const sigset_t *signals)
 {
@@ -225,7 +231,8 @@ static int run_serve(struct cli *cli, void *ctx)
     const char *rows = cli_option(cli, "audit-rows"), *keep = cli_option(cli, "audit-keep");
     unsigned audit_rows = 0, audit_days = 0;
     char address[LISTEN_ADDRESS_BYTES];
-    struct http_options options = {.address = address, .handle = app_handle};
+    struct http_options options = {
+        .address = address, .handle = app_handle, .tick = tick, .tick_ms = SCHEDULES_TICK_MS};
     struct app app;
     struct err err = {0};
     sigset_t signals;

@@ -33,6 +33,48 @@ static void wall_time_as_text(void **state)
     }
 }
 
+static void times_are_read(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t wall_ms; /* -1: none */
+    } cases[] = {
+        {"1970-01-01T00:00:00Z", 0},
+        {"2026-01-31", 1769817600000},
+        {"2026-01-31T18:00:00Z", 1769882400000},
+        {"2026-01-31T18:00Z", 1769882400000},
+        {"2026-01-31T18:00:00.25Z", 1769882400250},
+        {"2026-01-31T18:00:00.2509Z", 1769882400250},
+        {"2026-01-31T19:30:00+01:30", 1769882400000},
+        {"2026-01-31T17:00:00-01:00", 1769882400000},
+        {"2024-02-29", 1709164800000},
+        {"0001-01-01", -62135596800000},
+        {"2023-02-29", -1},
+        {"2026-13-01", -1},
+        {"2026-00-01", -1},
+        {"2026-01-00", -1},
+        {"2026-01-31T24:00:00Z", -1},
+        {"2026-01-31T18:60:00Z", -1},
+        {"2026-01-31T18:00:60Z", -1},
+        {"2026-01-31T18:00:00", -1},
+        {"2026-01-31T18:00:00+0100", -1},
+        {"2026-01-31T18:00:00Z ", -1},
+        {"2026-1-31", -1},
+        {"tomorrow", -1},
+        {"", -1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t wall_ms = -1;
+
+        if (clock_parse(cases[i].text, &wall_ms) != (cases[i].wall_ms != -1) ||
+            wall_ms != cases[i].wall_ms) {
+            fail_msg("'%s': %lld", cases[i].text, (long long)wall_ms);
+        }
+    }
+}
+
 static void spans_as_text(void **state)
 {
     static const struct {
@@ -165,6 +207,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wall_time_as_text),
+        cmocka_unit_test(times_are_read),
         cmocka_unit_test(spans_as_text),
         cmocka_unit_test(sleep_goes_on_after_a_signal),
         cmocka_unit_test(wall_time_is_this_century),

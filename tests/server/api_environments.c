@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "base/clock.h"
 #include "server/route.h"
 #include "server/tokens.h"
 #include "tests/server/api_environments.h"
@@ -481,6 +482,23 @@ static void restore(void)
     change(409, "POST", FLAGS "/old/restore", NULL);
 }
 
+/* Refused when its time has come: the reply to look at is the list's. */
+static void schedule(void)
+{
+    does(201, "POST", FLAGS "/bound/schedules",
+         "{\"at\":\"2020-01-01\",\"change\":{\"fallthrough\":" ON "}}");
+    for (int i = 0; i < 200; i++) {
+        does(200, "GET", "/api/v1/schedules?flag=bound", NULL);
+        if (strstr(rig->reply.body, "\"state\":\"pending\"") == NULL) {
+            break;
+        }
+        clock_sleep_us(50000);
+    }
+    assert_says("\"state\":\"failed\"");
+    assert_says("migration m-bound");
+    put_flag();
+}
+
 static void put_segment(void)
 {
     change(409, "PUT", "/api/v1/segments/known", "{\"key\":\"known\",\"when\":\"x == 1\"}");
@@ -514,6 +532,8 @@ static const struct {
     {"POST " FLAGS "/{key}/evaluate", NULL, "reads"},
     {"POST /ofrep/v1/evaluate/flags", NULL, "reads"},
     {"POST /ofrep/v1/evaluate/flags/{key}", NULL, "reads"},
+    {"POST " FLAGS "/{key}/schedules", schedule, NULL},
+    {"DELETE /api/v1/schedules/{id}", NULL, "changes no flag"},
     {"POST /api/v1/segments", NULL, "no flag asks for a new segment"},
     {"PUT /api/v1/segments/{key}", put_segment, NULL},
     {"DELETE /api/v1/segments/{key}", NULL, "refused while a flag asks for it"},

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "tests/server/api_pieces.h"
 
 static struct rig *rig;
@@ -320,6 +321,170 @@ static void a_restart_keeps_pieces(void **state)
     json_free(rules);
 }
 
+/* ---- schedules ---- */
+
+/* Waits until the only schedule of the flag is over; leaves the reply of the list. */
+static void ends_as(const char *flag, const char *wanted)
+{
+    char path[200], part[60];
+
+    snprintf(path, sizeof path, "/api/v1/schedules?flag=%s", flag);
+    snprintf(part, sizeof part, "\"state\":\"%s\"", wanted);
+    for (int i = 0; i < 200; i++) {
+        does(200, "GET", path, NULL);
+        if (strstr(rig->reply.body, "\"state\":\"pending\"") == NULL) {
+            break;
+        }
+        clock_sleep_us(50000);
+    }
+    assert_says(part);
+}
+
+/* "{"at": in so many ms, ...}" */
+static void schedule(int status, const char *flag, int64_t in_ms, const char *more)
+{
+    char path[200], body[600], at[CLOCK_TEXT_BYTES];
+
+    snprintf(path, sizeof path, FLAGS "/%s/schedules", flag);
+    snprintf(body, sizeof body, "{\"at\":\"%s\",%s}", clock_text(clock_wall_ms() + in_ms, at),
+             more);
+    json_free(rig_call(rig, status, "POST", path, NULL, "X-Lockstep-Reason: later\r\n", body));
+}
+
+static void make(const char *key, const char *members)
+{
+    char body[300];
+
+    snprintf(body, sizeof body, "{\"key\":\"%s\"%s}", key, members);
+    does(201, "POST", FLAGS, body);
+}
+
+static void a_change_is_made_at_its_time(void **state)
+{
+    (void)state;
+    make("s1", ",\"rules\":[{\"name\":\"staff\",\"when\":\"staff\",\"serve\":" OFF "}]");
+    schedule(201, "s1", 700,
+             "\"change\":{\"state\":\"on\",\"rules\":{\"staff\":{\"serve\":" ON "}}}");
+    assert_says("\"state\":\"pending\"");
+    does(200, "GET", FLAGS "/s1", NULL);
+    assert_says("\"state\":\"off\"");
+    ends_as("s1", "done");
+    does(200, "GET", FLAGS "/s1", NULL);
+    assert_says("\"state\":\"on\"");
+    answers("s1", "{\"staff\":true}", "on");
+    does(200, "GET", "/api/v1/audit?flag=s1&limit=1", NULL);
+    assert_says("\"action\":\"schedule.run\"");
+    assert_says("\"reason\":\"later\"");
+    /* as it is already: done, and nothing changes */
+    make("s2", "");
+    schedule(201, "s2", -1000, "\"change\":{\"state\":\"off\"}");
+    ends_as("s2", "done");
+    does(200, "GET", FLAGS "/s2", NULL);
+    assert_says("\"version\":1");
+}
+
+static void what_cannot_be_scheduled_is_said(void **state)
+{
+    static const struct {
+        int status;
+        const char *body, *part;
+    } cases[] = {
+        {400, "{}", "at: must be a time"},
+        {400, "{\"at\":\"tomorrow\",\"change\":{}}", "at: must be a time"},
+        {400, "{\"at\":\"2027-02-30\",\"change\":{}}", "at: must be a time"},
+        {400, "{\"at\":\"2027-01-01\"}", "either"},
+        {400, "{\"at\":\"2027-01-01\",\"change\":{},\"promote\":{}}", "either"},
+        {400, "{\"at\":\"2027-01-01\",\"change\":[]}", "either"},
+        {400, "{\"at\":\"2027-01-01\",\"not_after\":\"2026-01-01\",\"change\":{}}", "is before"},
+        {400, "{\"at\":\"2027-01-01\",\"not_after\":7,\"change\":{}}", "not_after: must be"},
+        {404, "{\"at\":\"2027-01-01\",\"change\":{\"rules\":{\"none\":null}}}", "no rule 'none'"},
+        {400, "{\"at\":\"2027-01-01\",\"change\":{\"state\":\"dim\"}}", "state: must be"},
+        {400, "{\"at\":\"2027-01-01\",\"promote\":{\"from\":\"nowhere\"}}", "no environment"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        does(cases[i].status, "POST", FLAGS "/s1/schedules", cases[i].body);
+        assert_says(cases[i].part);
+    }
+    does(404, "POST", FLAGS "/none/schedules", cases[4].body);
+}
+
+static void a_change_is_cancelled(void **state)
+{
+    char path[200];
+    struct json *list;
+
+    (void)state;
+    make("s3", "");
+    schedule(201, "s3", 3600000, "\"change\":{\"state\":\"on\"}");
+    list = rig_call(rig, 200, "GET", "/api/v1/schedules?flag=s3", NULL, NULL, NULL);
+    snprintf(path, sizeof path, "/api/v1/schedules/%s",
+             json_get_text(json_first(json_get(list, "schedules")), "id", ""));
+    json_free(list);
+    does(404, "DELETE", "/api/v1/schedules/none", NULL);
+    does(204, "DELETE", path, NULL);
+    does(409, "DELETE", path, NULL);
+    assert_says("cancelled already");
+    ends_as("s3", "cancelled");
+}
+
+/* One that came due while nobody was there is made late; one that said until when is dropped. */
+static void a_change_survives_the_death_of_the_server(void **state)
+{
+    char body[300], at[CLOCK_TEXT_BYTES], until[CLOCK_TEXT_BYTES];
+    int64_t now_ms = clock_wall_ms();
+
+    (void)state;
+    make("s4", "");
+    make("s5", "");
+    schedule(201, "s4", 800, "\"change\":{\"state\":\"on\"}");
+    snprintf(body, sizeof body,
+             "{\"at\":\"%s\",\"not_after\":\"%s\",\"change\":{\"state\":\"on\"}}",
+             clock_text(now_ms + 800, at), clock_text(now_ms + 1000, until));
+    does(201, "POST", FLAGS "/s5/schedules", body);
+    (void)rig_stop(rig, SIGKILL);
+    clock_sleep_us(1200000);
+    rig_serve(rig, NULL);
+    ends_as("s4", "done");
+    ends_as("s5", "dropped");
+    does(200, "GET", FLAGS "/s4", NULL);
+    assert_says("\"state\":\"on\"");
+    assert_says("\"version\":2");
+    does(200, "GET", FLAGS "/s5", NULL);
+    assert_says("\"state\":\"off\"");
+}
+
+static void what_a_schema_does_not_bear_fails_then(void **state)
+{
+    (void)state;
+    make("s6", ",\"state\":\"on\"");
+    report(200, "s6", "dual-writing");
+    schedule(201, "s6", -1000, "\"change\":{\"fallthrough\":" ON "}");
+    ends_as("s6", "failed");
+    assert_says("m-s6");
+    assert_says("migrate apply m-s6 --to in-sync");
+    make("s7", "");
+    schedule(201, "s7", 400, "\"change\":{\"state\":\"on\"}");
+    change(204, "DELETE", FLAGS "/s7", NULL);
+    ends_as("s7", "failed");
+    assert_says("not here any more");
+}
+
+static void a_promotion_is_scheduled(void **state)
+{
+    (void)state;
+    make("s8", "");
+    does(201, "POST", "/api/v1/environments", "{\"name\":\"before\",\"from\":\"test\"}");
+    change(200, "PUT", FLAGS "/s8?environment=before",
+           "{\"key\":\"s8\",\"type\":\"boolean\",\"state\":\"on\",\"variants\":{\"on\":true,"
+           "\"off\":false},\"off_variant\":\"off\",\"fallthrough\":" ON "}");
+    schedule(201, "s8", -1000, "\"promote\":{\"from\":\"before\"}");
+    ends_as("s8", "done");
+    answers("s8", "{}", "on");
+    does(204, "DELETE", "/api/v1/environments/before", NULL);
+}
+
 int api_pieces_tests(struct rig *of)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +496,12 @@ int api_pieces_tests(struct rig *of)
         cmocka_unit_test(a_split_moves_the_fewest),
         cmocka_unit_test(a_copy_of_an_environment_has_its_pieces),
         cmocka_unit_test(a_restart_keeps_pieces),
+        cmocka_unit_test(a_change_is_made_at_its_time),
+        cmocka_unit_test(what_cannot_be_scheduled_is_said),
+        cmocka_unit_test(a_change_is_cancelled),
+        cmocka_unit_test(a_change_survives_the_death_of_the_server),
+        cmocka_unit_test(what_a_schema_does_not_bear_fails_then),
+        cmocka_unit_test(a_promotion_is_scheduled),
     };
 
     rig = of;
