@@ -23,9 +23,7 @@ struct app {
     unsigned poll_s;         /* what SDKs are asked to do */
     int64_t audit_keep_ms, audit_rows;    /* how much of the audit is kept; 0: all */
     int64_t prune_after_us, use_after_us; /* the worker's */
-    int64_t audit_keep_ms, audit_rows; /* how much of the audit is kept; 0: all */
-    int64_t prune_after_us;            /* the worker's */
-    int64_t schedule_at_ms;            /* the worker's: when schedules are to be looked at again */
+    int64_t schedule_at_ms; /* the worker's: when schedules are to be looked at again */
 };
 
 /* Opens the store and everything that is made from it. ready_why: see store_open(). */
