@@ -77,6 +77,13 @@ void arrow_compile_triggers(struct arrow *a, const struct change *change)
     buf_sql_name(&insert, str_of(shape->table));
     buf_text(&insert, " WHERE 0");
     arrow_statement(a, &insert);
+    if (shape_is_autoincrement(shape)) { /* of no row it noted that none was given a number */
+        struct buf note = {0};
+        buf_text(&note, "DELETE FROM sqlite_sequence WHERE name = ");
+        buf_sql_text(&note, str_of(shape->table));
+        buf_text(&note, " AND seq = 0");
+        arrow_statement(a, &note);
+    }
 }
 
 void arrow_on_name(struct arrow *a, const char *before, const char *name, const char *after,

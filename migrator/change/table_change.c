@@ -187,19 +187,6 @@ static enum err_code read_keys(const struct reading *r)
     return rc;
 }
 
-static bool is_autoincrement(const char *sql)
-{
-    struct sql_scan scan = sql_scan_start(str_of(sql));
-    struct sql_token token;
-
-    while (sql_scan_next(&scan, &token)) {
-        if (sql_token_is(&token, "AUTOINCREMENT")) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* ---- the three operations ---- */
 
 static enum err_code exists(const struct reading *r, const char *type, const char *name, bool *out)
@@ -329,7 +316,7 @@ static enum err_code rename_read(const struct reading *r, bool expanded, bool se
     if (r->t->new_sql == NULL) {
         return no_memory(r);
     }
-    r->t->autoincrement = is_autoincrement(r->change->shape.sql);
+    r->t->autoincrement = shape_is_autoincrement(&r->change->shape);
     rc = read_indexes(r);
     rc = rc ? rc : read_columns(r);
     rc = rc ? rc : read_keys(r);

@@ -232,6 +232,19 @@ enum err_code shape_read_aside(struct database *db, const char *table, struct ar
     return read_whole(db, table, true, arena, out, err);
 }
 
+bool shape_is_autoincrement(const struct shape *shape)
+{
+    struct sql_scan scan = sql_scan_start(str_of(shape->sql));
+    struct sql_token token;
+
+    while (sql_scan_next(&scan, &token)) {
+        if (sql_token_is(&token, "AUTOINCREMENT")) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const struct shape_column *shape_column(const struct shape *shape, const char *name)
 {
     for (size_t i = 0; i < shape->count; i++) {

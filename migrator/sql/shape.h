@@ -47,6 +47,7 @@ unsigned shape_classes(const struct shape *shape, const char *type);
 /* The same for a table that has one of our names, because it was set aside. */
 MUST_USE enum err_code shape_read_aside(struct database *db, const char *table, struct arena *arena,
                                         struct shape *out, struct err *err);
+bool shape_is_autoincrement(const struct shape *shape);
 const struct shape_column *shape_column(const struct shape *shape, const char *name);
 
 /* Whether the table has a row. */

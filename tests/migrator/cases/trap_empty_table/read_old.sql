@@ -1,1 +1,1 @@
-SELECT id, job, due FROM queue ORDER BY 1;
+SELECT id, job, due FROM queue UNION ALL SELECT 'sequence', name, seq FROM sqlite_sequence ORDER BY 1;
