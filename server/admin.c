@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "flags/diff.h"
+#include "flags/parts.h"
 
 enum { DIFFERENCE_MAX = 20, PLACES_NAMED = 3 };
 
@@ -55,41 +56,60 @@ static const char *name_places(const struct json *difference, char *out, size_t 
     return out;
 }
 
-/* 412 with what others changed since the version that the change is based on, as far as the audit knows
- * it. */
-static void answer_stale(struct call *call, const struct store_flag *flag, const char *if_match)
+/* What others changed since version base, as far as the audit knows it, or NULL; *by: who (free() it). */
+static struct json *changed_since(struct call *call, const struct store_flag *flag, int64_t base,
+                                  bool shared, char **by)
 {
-    int64_t base = version_of(if_match);
-    struct json *earlier = NULL, *difference = NULL;
-    char places[400] = "", *by = NULL;
+    int64_t now = shared ? flag->shared_version : flag->version;
+    struct json *earlier = NULL, *before, *after, *difference = NULL;
 
-    if (base > 0 && base < flag->version &&
-        store_earlier_flag(call->store, flag->key, flag->version - base, &earlier, &by, NULL) ==
-            ERR_OK &&
-        earlier != NULL) {
-        difference = flag_difference(earlier, flag->document, DIFFERENCE_MAX);
+    if (base <= 0 || base >= now ||
+        (shared ? store_earlier_shared : store_earlier_flag)(call->store, flag->key, now - base,
+                                                             &earlier, by, NULL) != ERR_OK ||
+        earlier == NULL) {
+        return NULL;
     }
+    if (!shared) {
+        difference = flag_difference(earlier, flag->document, DIFFERENCE_MAX);
+    } else {
+        before = flag_shared_part(earlier);
+        after = flag_shared_part(flag->document);
+        difference = flag_difference(before, after, DIFFERENCE_MAX);
+        json_free(before);
+        json_free(after);
+    }
+    json_free(earlier);
+    return difference;
+}
+
+static void answer_stale(struct call *call, const struct store_flag *flag, const char *if_match,
+                         bool shared)
+{
+    long long now = shared ? flag->shared_version : flag->version;
+    char places[400] = "", *by = NULL;
+    struct json *difference = changed_since(call, flag, version_of(if_match), shared, &by);
+
     if (difference != NULL) {
         answer_problem_with(call, 412, err_code_name(ERR_STALE), "difference", difference,
                             "flag '%s' has version \"%lld\" by now: %.128s changed %s; read it "
                             "again and repeat the change",
-                            flag->key, (long long)flag->version, by != NULL ? by : "somebody",
+                            flag->key, now, by != NULL ? by : "somebody",
                             name_places(difference, places, sizeof places));
     } else {
         answer_problem(call, 412, err_code_name(ERR_STALE),
                        "flag '%s' has version \"%lld\" by now: read it again and repeat the change",
-                       flag->key, (long long)flag->version);
+                       flag->key, now);
     }
-    json_free(earlier);
     free(by);
 }
 
-bool admin_if_match(struct call *call, const struct store_flag *flag)
+static bool if_match_version(struct call *call, const struct store_flag *flag, bool shared)
 {
     const char *if_match = http_header(call->request, "If-Match");
     char version[24];
 
-    snprintf(version, sizeof version, "%lld", (long long)flag->version);
+    snprintf(version, sizeof version, "%lld",
+             (long long)(shared ? flag->shared_version : flag->version));
     if (if_match == NULL) {
         answer_problem(call, 428, "precondition_required",
                        "send If-Match with the version that the change is based on (now \"%s\")",
@@ -98,10 +118,20 @@ bool admin_if_match(struct call *call, const struct store_flag *flag)
     }
     if (!answer_tag_matches(if_match, version)) {
         answer_etag(call, version);
-        answer_stale(call, flag, if_match);
+        answer_stale(call, flag, if_match, shared);
         return false;
     }
     return true;
+}
+
+bool admin_if_match(struct call *call, const struct store_flag *flag)
+{
+    return if_match_version(call, flag, false);
+}
+
+bool admin_if_match_shared(struct call *call, const struct store_flag *flag)
+{
+    return if_match_version(call, flag, true);
 }
 
 void admin_name_environment(const struct call *call, const struct store *store,

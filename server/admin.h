@@ -16,6 +16,11 @@ const struct store_flag *admin_flag(struct call *call);
 
 /* Checks If-Match against the flag's version: 428 without, 412 with another. False: answered. */
 bool admin_if_match(struct call *call, const struct store_flag *flag);
+/* The same for the version of what is the same in all environments. */
+bool admin_if_match_shared(struct call *call, const struct store_flag *flag);
+
+/* A whole flag may leave out what only the server makes. */
+void admin_keep_salts(struct json *flag, const struct json *stored);
 
 /* Answers with the flag as clients see it, "version" added, and its ETag. */
 void admin_answer_flag(struct call *call, int status, const struct store_flag *flag);

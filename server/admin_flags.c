@@ -101,8 +101,7 @@ void flags_create(struct call *call)
     json_free(body);
 }
 
-/* A whole flag may leave out what only the server makes. */
-static void keep_salts(struct json *flag, const struct json *stored)
+void admin_keep_salts(struct json *flag, const struct json *stored)
 {
     static const char *const members[] = {"salt", "split_salt"};
 
@@ -146,7 +145,7 @@ void flags_put(struct call *call)
         return;
     }
     view_strip(body);
-    keep_salts(body, flag->document);
+    admin_keep_salts(body, flag->document);
     if (!flag_keep_ranges(flag->document, body)) {
         json_free(body);
         answer_json(call, 503, NULL);

@@ -29,6 +29,8 @@ const struct route routes[] = {
     {"PUT", "/api/v1/flags/{key}", CHANGE, true, flags_put},
     {"DELETE", "/api/v1/flags/{key}", CHANGE, true, flags_archive},
     {"DELETE", "/api/v1/flags/{key}/domains/{domain}", CHANGE, true, flags_drop_domain},
+    {"GET", "/api/v1/flags/{key}/shared", READ, true, flags_shared_show},
+    {"PUT", "/api/v1/flags/{key}/shared", CHANGE, true, flags_shared_put},
     {"POST", "/api/v1/flags/{key}/restore", CHANGE, true, flags_restore},
     {"POST", "/api/v1/flags/{key}/evaluate", READ, false, flags_evaluate},
 

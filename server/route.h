@@ -34,6 +34,7 @@ route_handler health_live, health_ready;                                      /*
 route_handler ofrep_single, ofrep_bulk, ofrep_preflight;                      /* ofrep.c */
 route_handler sdk_ruleset, sdk_usage;                                         /* sdk_api.c */
 route_handler flags_list, flags_create, flags_show, flags_put, flags_archive; /* admin_flags.c */
+route_handler flags_shared_show, flags_shared_put;                            /* admin_shared.c */
 route_handler flags_stale;                                                    /* admin_stale.c */
 route_handler flags_evaluate, flags_drop_domain, flags_restore;
 route_handler environments_list, environments_create; /* admin_environments.c */

@@ -265,6 +265,11 @@ MUST_USE enum err_code store_audit(struct store *store, const char *flag, int64_
 MUST_USE enum err_code store_earlier_flag(struct store *store, const char *key, int64_t versions,
                                           struct json **document, char **by, struct err *err);
 
+/* The same by versions of what is shared; *document is whole. Looks at STORE_EARLIER_MAX changes at most. */
+#define STORE_EARLIER_MAX 200
+MUST_USE enum err_code store_earlier_shared(struct store *store, const char *key, int64_t versions,
+                                            struct json **document, char **by, struct err *err);
+
 /* Removes audit records of all environments older than before_ms, and (rows > 0) all but the newest rows, the oldest first and
  * at most STORE_PRUNE_STEP of them; *more: there may be others. */
 #define STORE_PRUNE_STEP 500

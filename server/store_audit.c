@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json_scan.h"
 #include "database/database.h"
+#include "flags/parts.h"
 #include "server/store_image.h"
 
 enum {
@@ -114,6 +115,81 @@ enum err_code store_earlier_flag(struct store *store, const char *key, int64_t v
     }
     database_rows_free(rows);
     return ERR_OK;
+}
+
+/* One event of a flag: whether it changed the shared half; *before is then what it was (free it). */
+static bool shared_event(const struct database_rows *rows, size_t row, struct json **before)
+{
+    const char *was = database_rows_text(rows, row, 0), *is = database_rows_text(rows, row, 1);
+    struct json *after = NULL;
+    bool changed;
+
+    *before = NULL;
+    if (was == NULL && is == NULL) {
+        return false;
+    }
+    if (json_parse(was != NULL ? was : is, strlen(was != NULL ? was : is), before, NULL) !=
+        ERR_OK) {
+        return false;
+    }
+    if (was == NULL || is == NULL || json_parse(is, strlen(is), &after, NULL) != ERR_OK) {
+        return true; /* archived, or restored */
+    }
+    changed = flag_shared_differs(*before, after);
+    json_free(after);
+    if (!changed) {
+        json_free(*before);
+        *before = NULL;
+    }
+    return changed;
+}
+
+/* Goes through a step of events; true: found, or there are no more. */
+static bool look_back(const struct database_rows *rows, int64_t *versions, struct json **document,
+                      char **by)
+{
+    size_t count = database_rows_count(rows);
+
+    for (size_t i = 0; i < count; i++) {
+        if (!shared_event(rows, i, document)) {
+            continue;
+        }
+        if (*by == NULL) { /* who was last */
+            const char *actor = database_rows_text(rows, i, 2);
+
+            *by = strdup(actor != NULL ? actor : "");
+        }
+        if (--*versions == 0) {
+            return true;
+        }
+        json_free(*document);
+        *document = NULL;
+    }
+    return count < AUDIT_STEP;
+}
+
+enum err_code store_earlier_shared(struct store *store, const char *key, int64_t versions,
+                                   struct json **document, char **by, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+    bool done = false;
+
+    *document = NULL;
+    *by = NULL;
+    for (int64_t from = 0; rc == ERR_OK && !done && from < STORE_EARLIER_MAX; from += AUDIT_STEP) {
+        struct database_value params[] = {database_text(store->environment), database_text(key),
+                                          database_int(AUDIT_STEP), database_int(from)};
+        struct database_rows *rows = NULL;
+
+        rc = database_query(store->db,
+                            "SELECT before, after, actor FROM audit WHERE environment = ?1 AND "
+                            "flag = ?2 AND action GLOB 'flag.*' ORDER BY id DESC LIMIT ?3 OFFSET "
+                            "?4",
+                            params, 4, &rows, err);
+        done = rc == ERR_OK && look_back(rows, &versions, document, by);
+        database_rows_free(rows);
+    }
+    return rc;
 }
 
 /* ---- keeping ---- */

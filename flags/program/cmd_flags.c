@@ -237,6 +237,48 @@ static void print_flag(const struct json *flag)
     print_places(flag);
 }
 
+static void print_everywhere(const struct json *flag)
+{
+    struct table *table =
+        table_new("ENVIRONMENT", "STATE", "EVERYBODY", "DOMAINS", "RULES", "SCHEMA", NULL);
+
+    for (const struct json *one = json_first(json_get(flag, "environments")); one != NULL;
+         one = json_next(one)) {
+        char serve[160], domains[24], rules[24], tie[300];
+
+        snprintf(domains, sizeof domains, "%.0f", json_number(json_get(one, "domains"), 0));
+        snprintf(rules, sizeof rules, "%.0f", json_number(json_get(one, "rules"), 0));
+        table_add(table, json_get_text(one, "environment", ""), json_get_text(one, "state", ""),
+                  serve_text(flag, json_get(one, "fallthrough"), serve, sizeof serve), domains,
+                  rules, tie_text(one, tie, sizeof tie));
+    }
+    table_print(table);
+}
+
+static int show_everywhere(struct cli *cli, struct api *api)
+{
+    const char *key = cli_operand(cli, 0);
+    char *path = api_path("/api/v1/flags/", key, "/shared");
+    struct json *flag = NULL, *none = NULL;
+    int code = 0;
+
+    if (path == NULL || api_call(api, "GET", path, NULL, NULL, &flag, NULL) != ERR_OK) {
+        if (api->code == ERR_NOT_FOUND) { /* for the nearest key */
+            (void)api_get_flag(api, key, &none, NULL);
+        }
+        code = api_fail(api);
+    } else if (cli_json(cli)) {
+        cli_print_json(flag);
+        flag = NULL;
+    } else {
+        print_everywhere(flag);
+    }
+    json_free(flag);
+    json_free(none);
+    free(path);
+    return code;
+}
+
 int cmd_show(struct cli *cli, void *ctx)
 {
     struct api api;
@@ -245,6 +287,11 @@ int cmd_show(struct cli *cli, void *ctx)
 
     (void)ctx;
     if (code != 0) {
+        api_close(&api);
+        return code;
+    }
+    if (cli_given(cli, "everywhere")) {
+        code = show_everywhere(cli, &api);
         api_close(&api);
         return code;
     }

@@ -32,6 +32,9 @@ static const struct cli_option set_options[] = {
 static const struct cli_option list_options[] = {
     {"archived", 'a', NULL, "those in the archive", false}, {0}};
 
+static const struct cli_option show_options[] = {
+    {"everywhere", 'a', NULL, "what it does in each environment", false}, {0}};
+
 static const struct cli_option stale_options[] = {
     {"days", 'n', "N", "how long everybody has had the same (default 30)", false}, {0}};
 
@@ -117,7 +120,7 @@ static const struct cli_command commands[] = {
      "small letters, digits, '.', '_' and '-'.",
      create_options, 1, 1, cmd_create},
     {"list", "", "all flags", NULL, list_options, 0, 0, cmd_list},
-    {"show", "KEY", "one flag: who gets what", NULL, NULL, 1, 1, cmd_show},
+    {"show", "KEY", "one flag: who gets what", NULL, show_options, 1, 1, cmd_show},
     {"set", "KEY", "say what a flag is for, whose it is, until when",
      "These are the same in all environments. An empty text takes one away.", set_options, 1, 1,
      cmd_set},

@@ -84,11 +84,14 @@ report() { # ENVIRONMENT STATE: what a migrator would say of a database there
     run promote search --from staging --to qa --yes --json
     run promote search --from staging --to qa --yes
     run list --environment qa
+    run show search --everywhere
+    run show serch --everywhere
     echo "# a schema in production goes first"
     report production dual-writing
     run promote search --from staging --dry-run
     run promote search --from staging --yes
     report production in-sync
+    run show search --everywhere --json
     run promote search --from staging --yes
     run off search
     run list --environment staging
@@ -168,6 +171,13 @@ answer y
 check "yes is yes" [ "$("$build/flags" show search --environment stage --json | jq -r .state)" = on ]
 
 # Everything of an environment moves with its name, and goes with it.
+source=$here/../../server/store_environments.c
+forgotten=$(sqlite3 "$work/flags.db" "SELECT m.name FROM sqlite_master m, pragma_table_info(m.name) c
+    WHERE m.type = 'table' AND m.name NOT LIKE 'lockstep%' AND c.name = 'environment' AND m.name <> 'audit'" |
+    while read -r table; do
+        grep -q "UPDATE $table SET environment" "$source" && grep -q "DELETE FROM $table WHERE environment" "$source" || echo "$table"
+    done)
+check "every table of an environment is renamed and dropped with it, not so: $forgotten" [ -z "$forgotten" ]
 left=$(sqlite3 "$work/flags.db" "SELECT m.name FROM sqlite_master m, pragma_table_info(m.name) c
     WHERE m.type = 'table' AND m.name NOT LIKE 'lockstep%' AND c.name = 'environment' AND m.name <> 'audit'" |
     while read -r table; do sqlite3 "$work/flags.db" "SELECT '$table ' || environment FROM $table WHERE environment IN ('staging', 'qa')"; done)

@@ -120,6 +120,15 @@ static void make_token(const char *role, const char *environment, char out[100])
     json_free(made);
 }
 
+static size_t stores_of_test(void)
+{
+    struct json *all = rig_call(rig, 200, "GET", ALL, NULL, NULL, NULL);
+    size_t count = json_count(json_get(all, "environments"));
+
+    json_free(all);
+    return count;
+}
+
 static void report(int status, const char *environment, const char *key, const char *state)
 {
     char path[200], body[300];
@@ -389,6 +398,60 @@ static void what_has_done_its_work_is_listed(void **state)
     assert_null(strstr(rig->reply.body, "\"key\":\"up\"")); /* some get it there, some do not */
 }
 
+/* Words and ramps have versions of their own, so whoever writes one does not get in the way of the other. */
+static void what_is_shared_has_a_version(void **state)
+{
+    static const char path[] = FLAGS "/words/shared";
+#define WORDS                                                                                      \
+    "\"key\":\"words\",\"type\":\"boolean\",\"variants\":{\"on\":true,\"off\":false},\"off_"       \
+    "variant\":\"off\""
+    struct json *flag, *other;
+    char editor[100];
+
+    (void)state;
+    does(201, "POST", FLAGS, "{\"key\":\"words\"}");
+    flag = rig_call(rig, 200, "GET", path, NULL, NULL, NULL);
+    assert_string_equal(wire_header(&rig->reply, "ETag"), "\"1\"");
+    assert_null(json_get(flag, "state"));
+    assert_true(json_count(json_get(flag, "environments")) == stores_of_test());
+    set(200, "words", "staging", "state", "\"on\"");
+    set(200, "words", "test", "domains", "{\"acme.com\":" ON "}");
+    does(428, "PUT", path, "{" WORDS "}");
+    json_free(rig_call(rig, 200, "PUT", path, NULL, "If-Match: \"1\"\r\n",
+                       "{" WORDS ",\"description\":\"one\",\"state\":\"on\",\"rules\":[]}"));
+    assert_string_equal(wire_header(&rig->reply, "ETag"), "\"2\"");
+    is("words", "test", "state", "\"off\""); /* it is not said here */
+    is("words", "test", "domains", "{\"acme.com\":" ON "}");
+    is("words", "staging", "state", "\"on\"");
+    is("words", "staging", "description", "\"one\"");
+    other = get("words", "test");
+    assert_true(json_equal(json_get(flag, "salt"), json_get(other, "salt")));
+    json_free(flag);
+    json_free(other);
+    set(200, "words", "test", "state", "\"on\"");
+    json_free(rig_call(rig, 200, "PUT", path, NULL, "If-Match: \"2\"\r\n",
+                       "{" WORDS ",\"description\":\"two\",\"owner\":\"ann\"}"));
+    set(200, "words", "test", "state", "\"off\"");
+    json_free(rig_call(rig, 412, "PUT", path, NULL, "If-Match: \"2\"\r\n", "{" WORDS "}"));
+    assert_says("\"difference\":[{\"at\":\"description\",\"was\":\"one\",\"now\":\"two\"},{\"at\":"
+                "\"owner\",\"now\":\"ann\"}]");
+    json_free(rig_call(rig, 412, "PUT", path, NULL, "If-Match: \"1\"\r\n", "{" WORDS "}"));
+    assert_says("\"at\":\"description\",\"now\":\"two\"");
+    change(409, "PUT", path, "{" WORDS ",\"salt\":\"another\"}");
+    change(200, "PUT", FLAGS "/words/shared?reassign=true", "{" WORDS ",\"salt\":\"another\"}");
+    change(409, "PUT", path,
+           "{\"key\":\"words\",\"type\":\"string\",\"variants\":{\"on\":\"1\"},\"off_variant\":"
+           "\"on\"}");
+    change(400, "PUT", path, "{" WORDS ",\"owner\":7}");
+    make_token("editor", "staging", editor);
+    json_free(
+        rig_call(rig, 403, "PUT", path, editor, "If-Match: *\r\n", "{" WORDS ",\"owner\":\"me\"}"));
+    flag = rig_call(rig, 200, "GET", path, editor, NULL, NULL);
+    assert_true(json_count(json_get(flag, "environments")) == 1); /* what it may see */
+    json_free(flag);
+    does(404, "GET", FLAGS "/none/shared", NULL);
+}
+
 static void an_environment_comes_and_goes(void **state)
 {
     char server[100];
@@ -462,6 +525,13 @@ static void put_flag(void)
     set(409, "bound", "test", "fallthrough", ON);
 }
 
+static void put_shared(void)
+{
+    change(409, "PUT", FLAGS "/bound/shared",
+           "{\"key\":\"bound\",\"type\":\"boolean\",\"variants\":{\"on\":false,\"off\":true},"
+           "\"off_variant\":\"off\"}");
+}
+
 static void archive(void)
 {
     change(409, "DELETE", FLAGS "/bound", NULL);
@@ -521,6 +591,7 @@ static const struct {
 } routes_of_change[] = {
     {"PUT " FLAGS "/{key}", put_flag, NULL},
     {"DELETE " FLAGS "/{key}", archive, NULL},
+    {"PUT " FLAGS "/{key}/shared", put_shared, NULL},
     {"DELETE " FLAGS "/{key}/domains/{domain}", drop_domain, NULL},
     {"POST " FLAGS "/{key}/promote", promote, NULL},
     {"POST " FLAGS "/{key}/restore", restore, NULL},
@@ -705,6 +776,7 @@ int api_environments_tests(struct rig *of)
         cmocka_unit_test(a_flag_is_promoted),
         cmocka_unit_test(the_archive_gives_back),
         cmocka_unit_test(what_has_done_its_work_is_listed),
+        cmocka_unit_test(what_is_shared_has_a_version),
         cmocka_unit_test(an_environment_comes_and_goes),
         cmocka_unit_test(a_restart_keeps_environments),
         cmocka_unit_test(every_route_of_change_is_proved),

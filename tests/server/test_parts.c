@@ -106,6 +106,8 @@ static void each_route_is_for_its_roles(void **state)
         {"PUT /api/v1/flags/{key}", CHANGE},
         {"DELETE /api/v1/flags/{key}", CHANGE},
         {"DELETE /api/v1/flags/{key}/domains/{domain}", CHANGE},
+        {"GET /api/v1/flags/{key}/shared", READ},
+        {"PUT /api/v1/flags/{key}/shared", CHANGE},
         {"POST /api/v1/flags/{key}/restore", CHANGE},
         {"POST /api/v1/flags/{key}/evaluate", READ},
         {"POST /api/v1/flags/{key}/promote", CHANGE},
