@@ -230,8 +230,7 @@ MUST_USE enum err_code database_split(struct str text, struct str **out, size_t 
  * query that must return no row before COMMIT. Afterwards settings are as before. */
 struct database_maintenance {
     bool foreign_keys_off;
-    bool
-        writable_schema; /* for "UPDATE sqlite_master ..." alone; the schema is read anew behind it */
+    bool writable_schema; /* for statements that write sqlite_master; it is read anew behind them */
     const struct database_guard *before;
     size_t before_count;
     const struct database_statement *statements;

@@ -160,7 +160,7 @@ static enum err_code prepare(struct sqlite_handle *handle, const char *sql, sqli
     struct sqlite_kept *kept = kept_slot(handle, sql, &hit);
     const char *tail = NULL;
 
-    if (hit) {
+    if (hit && sqlite3_stmt_isexplain(kept->stmt) == 0) { /* that would tell of an old schema */
         kept->used = ++handle->clock;
         *out = kept->stmt;
         return ERR_OK;

@@ -57,8 +57,17 @@ static bool edits_schema(const char *sql)
     struct sql_scan scan = sql_scan_start(str_of(sql));
     struct sql_token token;
 
-    return sql_scan_next(&scan, &token) && sql_token_is(&token, "UPDATE") &&
-           sql_scan_next(&scan, &token) && sql_token_names(&token, "sqlite_master");
+    if (!sql_scan_next(&scan, &token)) {
+        return false;
+    }
+    if (sql_token_is(&token, "INSERT") || sql_token_is(&token, "DELETE")) {
+        struct sql_token word;
+        return sql_scan_next(&scan, &word) &&
+               sql_token_is(&word, sql_token_is(&token, "INSERT") ? "INTO" : "FROM") &&
+               sql_scan_next(&scan, &token) && sql_token_names(&token, "sqlite_master");
+    }
+    return sql_token_is(&token, "UPDATE") && sql_scan_next(&scan, &token) &&
+           sql_token_names(&token, "sqlite_master");
 }
 
 /* Only those run under writable_schema: while it is on, SQLite passes over its own checks, and

@@ -1,5 +1,6 @@
 /*
- * Capabilities, found by trying on scratch objects in a transaction that is rolled back.
+ * Capabilities, found by trying on scratch objects. What ALTER TABLE can do depends on the library
+ * alone, so it is tried in memory: in a file it would read the whole schema under the write lock.
  */
 #include <limits.h>
 #include <stddef.h>
@@ -11,48 +12,33 @@
  * 3.35.5): the one thing that trying cannot find. */
 #define DROP_COLUMN_SOUND 3035005
 
-static bool works(struct sqlite_handle *handle, const char *sql)
+static bool works(sqlite3 *sqlite, const char *sql)
 {
-    struct err unused = {0};
-
-    return sqlite_own(handle, sql, &unused) == ERR_OK;
+    return sqlite3_exec(sqlite, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-/* What a disk refuses is no form that SQLite does not know. */
-static enum err_code try_form(struct sqlite_handle *handle, const char *sql, bool *out,
-                              struct err *err)
+static enum err_code try_forms(struct database_capabilities *out, struct err *err)
 {
-    *out = works(handle, sql);
-    return *out || sqlite3_errcode(handle->sqlite) == SQLITE_ERROR
-               ? ERR_OK
-               : sqlite_error(handle->sqlite, NULL, err);
-}
+    sqlite3 *memory = NULL;
+    enum err_code rc = ERR_OK;
 
-static enum err_code try_forms(struct sqlite_handle *handle, struct database_capabilities *out,
-                               struct err *err)
-{
-    enum err_code rc = sqlite_own(handle, "BEGIN IMMEDIATE", err);
-
-    if (rc) {
-        return rc;
+    if (sqlite3_open_v2(":memory:", &memory,
+                        SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                        NULL) != SQLITE_OK ||
+        !works(memory, "CREATE TABLE lockstep_probe(a INTEGER, b TEXT NOT NULL, c TEXT)")) {
+        rc = memory != NULL ? sqlite_error(memory, "a database in memory", err)
+                            : err_set(err, ERR_NOMEM, "out of memory");
+    } else {
+        out->rename_column = works(memory, "ALTER TABLE lockstep_probe RENAME COLUMN a TO d");
+        out->drop_column = works(memory, "ALTER TABLE lockstep_probe DROP COLUMN c") &&
+                           sqlite3_libversion_number() >= DROP_COLUMN_SOUND;
+        out->alter_drop_not_null =
+            works(memory, "ALTER TABLE lockstep_probe ALTER COLUMN b DROP NOT NULL");
+        out->alter_set_not_null =
+            out->alter_drop_not_null &&
+            works(memory, "ALTER TABLE lockstep_probe ALTER COLUMN b SET NOT NULL");
     }
-    rc = sqlite_own(handle, "CREATE TABLE lockstep_probe(a INTEGER, b TEXT NOT NULL, c TEXT)", err);
-    if (rc == ERR_OK) {
-        rc = try_form(handle, "ALTER TABLE lockstep_probe RENAME COLUMN a TO d",
-                      &out->rename_column, err);
-        rc = rc ? rc
-                : try_form(handle, "ALTER TABLE lockstep_probe DROP COLUMN c", &out->drop_column,
-                           err);
-        rc = rc ? rc
-                : try_form(handle, "ALTER TABLE lockstep_probe ALTER COLUMN b DROP NOT NULL",
-                           &out->alter_drop_not_null, err);
-        rc = rc || !out->alter_drop_not_null
-                 ? rc
-                 : try_form(handle, "ALTER TABLE lockstep_probe ALTER COLUMN b SET NOT NULL",
-                            &out->alter_set_not_null, err);
-        out->drop_column = out->drop_column && sqlite3_libversion_number() >= DROP_COLUMN_SOUND;
-    }
-    sqlite_undo(handle);
+    (void)sqlite3_close(memory);
     return rc;
 }
 
@@ -132,7 +118,7 @@ enum err_code sqlite_probe(struct database *db, struct database_capabilities *ou
     *out = (struct database_capabilities){
         .engine = "sqlite",
         .engine_version = sqlite3_libversion_number(),
-        .pragmas = works(handle, "PRAGMA schema_version"),
+        .pragmas = works(handle->sqlite, "PRAGMA schema_version"),
         .snapshot = file,
         .maintenance = true,
         .writable_schema = true,
@@ -140,18 +126,5 @@ enum err_code sqlite_probe(struct database *db, struct database_capabilities *ou
         .readers_block = readers_block(handle),
         .bounds = bounds_of(handle->sqlite),
     };
-    if (!handle->read_only) {
-        enum err_code rc;
-        (void)sqlite3_busy_timeout(handle->sqlite, 0);
-        rc = try_forms(handle, out, err);
-        (void)sqlite3_busy_timeout(handle->sqlite, handle->busy_timeout_ms);
-        if (rc != ERR_BUSY) {
-            return rc;
-        }
-    }
-    /* Nothing can be tried, or not while another writes; what this library version is known to do
-     * is good for a report, and who goes on finds the lock anyway. */
-    out->rename_column = true;
-    out->drop_column = sqlite3_libversion_number() >= DROP_COLUMN_SOUND;
-    return ERR_OK;
+    return try_forms(out, err);
 }

@@ -7,9 +7,12 @@
 #include "base/clock.h"
 #include "database/sql_scan.h"
 #include "migrator/arrow/arrow_parts.h"
+#include "migrator/change/aside.h"
 #include "migrator/change/unreadable.h"
 #include "migrator/sql/expression.h"
 #include "migrator/sql/head_text.h"
+
+#define ATTEMPTS_MAX 4 /* before an application that changes its schema all the time is told so */
 
 /* ---- expanded <-> dual-writing <-> in-sync ---- */
 
@@ -123,9 +126,9 @@ static void purge(struct arrow *a)
     drop_unwanted_indexes(a);
     for (size_t i = 0; i < a->change->phased->drop_count; i++) {
         drop_indexes_of(a, i);
-        if (!a->m->keep_aside) {
-            arrow_drop_column(a, a->change->drop_now[i]);
-        }
+    }
+    for (size_t i = 0; i < a->change->phased->drop_count && !a->m->keep_aside; i++) {
+        arrow_drop_column(a, a->change->drop_now[i]);
     }
     arrow_end_activity(a);
 }
@@ -148,6 +151,8 @@ static enum err_code fresh(struct arrow *a)
     drop_unwanted_indexes(a);
     for (size_t i = 0; i < a->change->phased->drop_count; i++) {
         drop_indexes_of(a, i);
+    }
+    for (size_t i = 0; i < a->change->phased->drop_count; i++) {
         arrow_drop_column(a, a->change->drop_now[i]);
     }
     create_indexes(a);
@@ -229,44 +234,66 @@ static void move_journal(struct arrow *a, enum mig_state from, enum mig_state to
     journal_move(a->work, a->migration->name, "phased", a->migration->checksum, from, to);
 }
 
+/* What is written by hand may make and drop views and triggers itself. */
+static enum err_code step_aside(struct arrow *a)
+{
+    return a->change->phased->kind == PHASED_HANDWRITTEN
+               ? unreadable_step_aside(a->m->db, a->work, a->err)
+               : aside_step(a->m->db, a->work, a->err);
+}
+
+static enum err_code attempt(struct arrow *a, enum mig_state from, enum mig_state to,
+                             const struct history *history, struct database_batch_result *result,
+                             bool *again)
+{
+    struct work work = {0};
+    enum err_code rc;
+
+    a->work = &work;
+    rc = build(a, from, to);
+    if (rc == ERR_OK) {
+        move_journal(a, from, to);
+        rc = from == MIG_PENDING && to == MIG_EXPANDED && a->change->phased->kind == PHASED_COLUMNS
+                 ? arrow_remember(a)
+                 : ERR_OK;
+    }
+    rc = rc ? rc : step_aside(a);
+    if (rc == ERR_OK) {
+        journal_history(&work, history);
+        rc = work_run(&work, a->m->db, &a->m->lock, result, a->err);
+    }
+    *again = rc == ERR_CONFLICT && aside_is_stale(a->m->db, &work);
+    work_fini(&work);
+    return rc;
+}
+
 static enum err_code run_arrow(struct migrate *m, size_t index, const struct change *change,
                                enum mig_state from, enum mig_state to, const char *reason,
                                int64_t started_ms, int64_t rows, struct json *steps,
                                struct err *err)
 {
-    struct work work = {0};
     struct arrow a = {.m = m,
                       .migration = &m->folder.at[index],
                       .change = change,
                       .row = session_row(m, index),
-                      .work = &work,
                       .err = err};
+    struct history history = {.migration = a.migration->name,
+                              .event =
+                                  to > from && to != MIG_PENDING ? mig_state_phase(to) : "rollback",
+                              .from = from,
+                              .to = to,
+                              .digest = a.migration->checksum,
+                              .detail = reason,
+                              .started_ms = started_ms,
+                              .rows = rows};
     struct database_batch_result result = {.hold_us = -1};
     int64_t since = clock_monotonic_us();
-    enum err_code rc;
+    bool again = true; /* somebody made a view between our look at the schema and our lock */
+    enum err_code rc = ERR_OK;
 
-    rc = build(&a, from, to);
-    if (rc == ERR_OK) {
-        move_journal(&a, from, to);
-        rc = from == MIG_PENDING && to == MIG_EXPANDED && change->phased->kind == PHASED_COLUMNS
-                 ? arrow_remember(&a)
-                 : ERR_OK;
+    for (int i = 0; again && i < ATTEMPTS_MAX; i++) {
+        rc = attempt(&a, from, to, &history, &result, &again);
     }
-    rc = rc ? rc : unreadable_step_aside(m->db, &work, err);
-    if (rc == ERR_OK) {
-        journal_history(&work, &(struct history){.migration = a.migration->name,
-                                                 .event = to > from && to != MIG_PENDING
-                                                              ? mig_state_phase(to)
-                                                              : "rollback",
-                                                 .from = from,
-                                                 .to = to,
-                                                 .digest = a.migration->checksum,
-                                                 .detail = reason,
-                                                 .started_ms = started_ms,
-                                                 .rows = rows});
-        rc = work_run(&work, m->db, &m->lock, &result, err);
-    }
-    work_fini(&work);
     arena_fini(&a.arena);
     if (rc) {
         err_wrap(err, "%.80s, %s to %s", m->folder.at[index].name, mig_state_name(from),

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "database/sql_scan.h"
 #include "migrator/arrow/arrows.h"
+#include "migrator/change/aside.h"
 
 static enum err_code run_one(struct database *db, const char *sql, struct err *err)
 {
@@ -140,6 +141,7 @@ static enum err_code play_arrow(struct scratch *scratch, size_t index, enum mig_
     if (rc == ERR_OK && work.failed) {
         rc = err_set(err, ERR_NOMEM, "out of memory");
     }
+    rc = rc ? rc : aside_around(scratch->m.db, &work, err);
     if (rc == ERR_OK) {
         rc = database_maintenance(scratch->m.db,
                                   &(struct database_maintenance){

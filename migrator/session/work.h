@@ -28,10 +28,11 @@ struct work {
     size_t before_count, after_count;
     const char *checks[WORK_CHECKS_MAX + 1]; /* queries that must return no row; a maintenance */
     size_t check_count;
-    int64_t hold_max_us; /* undone with ERR_TIMEOUT if it runs for longer; 0: no bound */
-    bool relaxed;        /* one of many that can be done again (struct database_batch) */
-    bool as_file;        /* struct database_batch */
-    bool edits_schema;   /* runs as a maintenance that may write sqlite_master */
+    int64_t hold_max_us;    /* undone with ERR_TIMEOUT if it runs for longer; 0: no bound */
+    bool relaxed;           /* one of many that can be done again (struct database_batch) */
+    bool as_file;           /* struct database_batch */
+    bool edits_schema;      /* runs as a maintenance that may write sqlite_master */
+    int64_t schema_version; /* which alone it is made for; 0: any */
     bool failed;
 };
 

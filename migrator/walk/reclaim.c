@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "migrator/change/aside.h"
 
 struct left {
     struct arena arena;
@@ -129,7 +130,8 @@ enum err_code reclaim_run(struct migrate *m, size_t index, struct json *steps, s
         rc = check(m, index, err);
         if (rc == ERR_OK) {
             build(m, index, &left, &work);
-            rc = work_run(&work, m->db, &m->lock, &result, err);
+            rc = aside_step(m->db, &work, err);
+            rc = rc ? rc : work_run(&work, m->db, &m->lock, &result, err);
         }
         if (rc == ERR_OK) {
             session_report_step(steps, m->folder.at[index].name, MIG_PURGED, MIG_PURGED,
