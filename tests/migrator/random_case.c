@@ -298,19 +298,25 @@ static const char idle[] = "CREATE TRIGGER idle_delete AFTER DELETE ON $t BEGIN 
                            "CREATE TRIGGER idle_update AFTER UPDATE ON $t BEGIN SELECT 1; END; "
                            "CREATE TRIGGER idle_insert AFTER INSERT ON $t BEGIN SELECT 1; END; ";
 
-/* NULL is filled where it is written, from dual-write to contract. */
+/* NULL is filled in a row of which one of these columns is written, from dual-write to contract. */
 static void add_fill(const struct random_case *c, unsigned at, struct buf *sql)
 {
-    static const char *const when[] = {"INSERT", "UPDATE OF $0"};
     const char *key =
         c->key == KEY_WITHOUT_ROWID ? "id = NEW.id AND part = NEW.part" : "rowid = NEW.rowid";
+    struct buf columns = {0};
 
-    for (size_t i = 0; i < COUNT(when); i++) {
-        buf_print(sql, "CREATE TRIGGER fill_%u_%zu AFTER ", at, i);
-        random_case_spell(c, at, when[i], sql);
+    for (unsigned i = 0; i < c->operation_count; i++) {
+        if (c->operations[i].is->fill != NULL) {
+            random_case_spell(c, i, columns.len > 0 ? ", $0" : "$0", &columns);
+        }
+    }
+    for (int update = 0; update < 2; update++) {
+        buf_print(sql, "CREATE TRIGGER fill_%u_%d AFTER %s%s", at, update,
+                  update ? "UPDATE OF " : "INSERT", update ? buf_cstr(&columns) : "");
         random_case_spell(c, at, " ON $t WHEN NEW.$0 IS NULL BEGIN UPDATE $t SET $0 = ", sql);
         buf_print(sql, "%s WHERE %s; END; ", c->operations[at].is->fill, key);
     }
+    buf_fini(&columns);
 }
 
 static void add_index(const struct random_case *c, const char *name, bool new_side, struct buf *sql)

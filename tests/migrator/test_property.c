@@ -5,8 +5,8 @@
  * shape too; both shapes must say the same in every row; the way back must give schema and rows
  * back; and a fresh database must get the schema of the walked one.
  *
- * PROPERTY_SEED=n runs one case, PROPERTY_CASES=n that many. The seed told last is the one that
- * failed; a case is small enough to be read as it is.
+ * PROPERTY_SEED=n runs one case, PROPERTY_CASES=n that many, PROPERTY_FROM=n those from seed n on.
+ * The seed told last is the one that failed; a case is small enough to be read as it is.
  */
 #include "tests/migrator/unit.h"
 
@@ -671,7 +671,7 @@ static bool one_case(unsigned number)
 static void any_table_migration_and_writer(void **state)
 {
     const char *one = getenv("PROPERTY_SEED"), *some = getenv("PROPERTY_CASES"),
-               *san = getenv("SAN");
+               *from = getenv("PROPERTY_FROM"), *san = getenv("SAN");
     bool slow = san != NULL && *san != '\0';
     unsigned cases = getenv("CHECK_FULL") == NULL ? (slow ? CASES_SLOW : CASES)
                      : slow                       ? CASES_FULL_SLOW
@@ -686,7 +686,7 @@ static void any_table_migration_and_writer(void **state)
     if (some != NULL) {
         cases = (unsigned)strtoul(some, NULL, 10);
     }
-    for (unsigned i = 1; walked < cases; i++) {
+    for (unsigned i = from != NULL ? (unsigned)strtoul(from, NULL, 10) : 1; walked < cases; i++) {
         print_message("PROPERTY_SEED=%u\n", i);
         if (one_case(i)) {
             walked++;
