@@ -4,7 +4,7 @@
  * JSON has one kind of number and D1 binds every one as REAL; past 2^53 digits go, in both
  * directions; text ends nowhere, but invalid UTF-8 and NUL do not survive. So integers, blobs and
  * odd text go as text with a CAST around the parameter, and every value comes back as one text that
- * names its type. Only the files of the D1 driver include it.
+ * names its type; a REAL comes as a number, which JSON carries whole but for the sign of -0.0. Only the files of the D1 driver include it.
  */
 #ifndef DATABASE_D1_WIRE_H
 #define DATABASE_D1_WIRE_H

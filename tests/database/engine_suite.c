@@ -42,7 +42,15 @@ void values_come_back_as_they_were(void **state)
         database_int(INT64_MIN),
         database_int(INT64_MAX),
         database_int((1LL << 53) + 1),
+        database_int(-(1LL << 53) - 1),
+        database_int(1LL << 53),
+        database_int(INT64_MIN + 1),
+        database_int(-1),
         database_real(1.5),
+        database_real(9007199254740993.0),
+        database_real(-HUGE_VAL),
+        database_real(2.2250738585072014e-308),
+        database_real(-1.7976931348623157e308),
         database_real(-0.1),
         database_real(1e308),
         database_real(0.1 + 0.2),
@@ -55,6 +63,14 @@ void values_come_back_as_they_were(void **state)
         database_text("\xef\xbf\xbd is U+FFFD"),
         database_text("'quo\"ted\\ \n"),
         database_text("7"),
+        database_text("9223372036854775807"),
+        database_text("t3:abc"), /* what a driver may dress values up as */
+        database_text("h00"),
+        database_text("NULL"),
+        database_text("\xf0\x9f\x9a\xb2 beyond the first plane"),
+        database_text_n("\xed\xa0\x80", 3), /* half a surrogate pair */
+        database_text_n("\0", 1),
+        database_text_n("\xef\xbf\xbd\xff", 4),
         database_text_n(nul_inside, 3),
         database_text_n(bad_utf8, 3),
         {DATABASE_BLOB, {.bytes = {nul_inside, 3}}},
@@ -75,7 +91,12 @@ void values_come_back_as_they_were(void **state)
         switch (got->type) {
         case DATABASE_NULL: assert_null(database_rows_text(rows, 0, 0)); break;
         case DATABASE_INT: assert_true(got->as.i == values[i].as.i); break;
-        case DATABASE_REAL: assert_true(got->as.d == values[i].as.d); break;
+        case DATABASE_REAL:
+            assert_true(got->as.d == values[i].as.d);
+            /* JSON.stringify(-0) is "0" */
+            assert_true(database_remote(*state) ||
+                        (signbit(got->as.d) != 0) == (signbit(values[i].as.d) != 0));
+            break;
         default:
             assert_int_equal(got->as.bytes.len, values[i].as.bytes.len);
             assert_memory_equal(got->as.bytes.at, values[i].as.bytes.at, got->as.bytes.len);
@@ -83,6 +104,67 @@ void values_come_back_as_they_were(void **state)
         }
         assert_int_equal(database_rows_int(rows, 0, 1, -7), -7);
         database_rows_free(rows);
+    }
+}
+
+/* Any double there is comes back bit by bit. */
+void every_real_comes_back(void **state)
+{
+    uint64_t seed = 88172645463325252u;
+    struct database_value values[50];
+
+    for (int round = 0; round < 20; round++) {
+        struct database_rows *rows = NULL;
+        static const char sql[] =
+            "SELECT ?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,"
+            "?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34,?35,?36,?37,?38,?39,?40,?41,?42,?43,"
+            "?44,?45,?46,?47,?48,?49,?50";
+        for (size_t i = 0; i < COUNT(values); i++) {
+            double real;
+            do { /* xorshift64 */
+                seed ^= seed << 13;
+                seed ^= seed >> 7;
+                seed ^= seed << 17;
+                memcpy(&real, &seed, sizeof real);
+            } while (!isfinite(real));
+            values[i] = database_real(real);
+        }
+        must(database_query(*state, sql, values, COUNT(values), &rows, &suite_err));
+        for (size_t i = 0; i < COUNT(values); i++) {
+            const struct database_value *got = database_rows_at(rows, 0, i);
+            assert_int_equal(got->type, DATABASE_REAL);
+            assert_memory_equal(&got->as.d, &values[i].as.d, sizeof got->as.d);
+        }
+        database_rows_free(rows);
+    }
+}
+
+/* No number is none, and is NULL; and what a guard is given is what it compares. */
+void guards_and_statements_take_every_value(void **state)
+{
+    struct database_value values[] = {
+        database_int(INT64_MIN),
+        database_int((1LL << 53) + 1),
+        database_real(0.1),
+        database_text("1"),
+        database_text_n("a\0b", 3),
+        database_text_n("\xff", 1),
+        {DATABASE_BLOB, {.bytes = {"\0\xff'", 3}}},
+        database_real((double)NAN),
+    };
+
+    must(suite_run(*state, "CREATE TABLE t(a)"));
+    for (size_t i = 0; i < COUNT(values); i++) {
+        bool none = i + 1 == COUNT(values);
+        struct database_guard after = {none ? "(SELECT a FROM t) IS NULL AND ?1 IS NULL"
+                                            : "(SELECT a FROM t) = ?1 AND typeof(?1) = (SELECT "
+                                              "typeof(a) FROM t)",
+                                       &values[i], 1, ERR_STALE, "another value"};
+        struct database_statement statements[] = {{"DELETE FROM t", NULL, 0},
+                                                  {"INSERT INTO t VALUES(?1)", &values[i], 1}};
+        struct database_batch batch = {
+            .statements = statements, .statement_count = 2, .after = &after, .after_count = 1};
+        must(database_batch(*state, &batch, NULL, &suite_err));
     }
 }
 

@@ -19,6 +19,8 @@ int64_t suite_number(struct database *db, const char *sql);
 void values_come_back_as_they_were(void **state);
 void stored_values_keep_every_bit(void **state);
 void text_is_compared_as_text(void **state);
+void every_real_comes_back(void **state);
+void guards_and_statements_take_every_value(void **state);
 void names_are_there_without_rows(void **state);
 void many_rows_come_in_order(void **state);
 void a_query_only_reads_one_statement(void **state);
@@ -35,6 +37,8 @@ void triggers_are_stored_as_they_were_sent(void **state);
     cmocka_unit_test_setup_teardown(values_come_back_as_they_were, setup, teardown),               \
         cmocka_unit_test_setup_teardown(stored_values_keep_every_bit, setup, teardown),            \
         cmocka_unit_test_setup_teardown(text_is_compared_as_text, setup, teardown),                \
+        cmocka_unit_test_setup_teardown(every_real_comes_back, setup, teardown),                   \
+        cmocka_unit_test_setup_teardown(guards_and_statements_take_every_value, setup, teardown),  \
         cmocka_unit_test_setup_teardown(names_are_there_without_rows, setup, teardown),            \
         cmocka_unit_test_setup_teardown(many_rows_come_in_order, setup, teardown),                 \
         cmocka_unit_test_setup_teardown(a_query_only_reads_one_statement, setup, teardown),        \
