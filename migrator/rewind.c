@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "migrator/session/kept.h"
 #include "migrator/session/recovery.h"
 #include "migrator/session/since.h"
 
@@ -47,39 +48,29 @@ static enum err_code find_moment(struct rewinding *r)
     return since_list(r->m->db, r->last_event, r->loses, r->err);
 }
 
-static enum err_code write_down(struct rewinding *r, struct work *work, const char *undo,
-                                int64_t started_ms)
-{
-    /* The flag server may know a later state, and what was verified was verified then. */
-    work_sql(work, "UPDATE lockstep_journal SET reported = NULL, verified_at = NULL");
-    journal_history(
-        work, &(struct history){.migration = "",
-                                .event = "restore",
-                                .detail = arena_print(
-                                    &work->arena, "%s; %s%s leads forward again%s%s", r->what->file,
-                                    RECOVERY_BOOKMARK, undo, r->what->reason != NULL ? ": " : "",
-                                    r->what->reason != NULL ? r->what->reason : ""),
-                                .started_ms = started_ms,
-                                .rows = -1,
-                                .stateless = true});
-    return work_run(work, r->m->db, &r->m->lock, NULL, r->err);
-}
-
+/* What would be lost is written down before; session_begin() puts it into the database behind, this run's
+ * or, if it dies in between, the next one's. */
 static enum err_code put_back(struct rewinding *r)
 {
     struct migrate *m = r->m;
     char undo[DATABASE_BOOKMARK_BYTES];
-    struct work work = {0};
-    int64_t started_ms = clock_wall_ms();
+    struct json *record = NULL;
+    struct err unused = {0};
     enum err_code rc = session_begin(m, r->err);
 
-    rc = rc ? rc : since_keep(m->db, r->last_event, &work, r->err);
+    rc = rc ? rc : database_bookmark(m->db, undo, r->err);
+    rc = rc ? rc
+            : kept_read(m, r->last_event, r->what->file, undo, r->what->reason, &record, r->err);
+    rc = rc ? rc : kept_store(m, record, r->err);
     rc = rc ? rc : database_rewind(m->db, r->what->file + strlen(RECOVERY_BOOKMARK), undo, r->err);
     if (rc) {
-        work_fini(&work);
+        json_free(record);
         lock_give_back(m->db, &m->lock);
         return rc;
     }
+    (void)json_put_text(record, "undo", undo); /* what was written meanwhile is before this one */
+    rc = kept_store(m, record, &unused);       /* if not, the bookmark from before stands there */
+    json_free(record);
     (void)json_put_text(r->report, "undo", undo);
     (void)json_put_bool(r->report, "restored", true);
     database_close(m->db); /* what it knew of the database is of the other time */
@@ -87,8 +78,6 @@ static enum err_code put_back(struct rewinding *r)
     m->lock.held = false;
     rc = session_write(m, r->err);
     rc = rc ? rc : session_begin(m, r->err);
-    rc = rc ? rc : write_down(r, &work, undo, started_ms);
-    work_fini(&work);
     rc = rc ? rc : since_tell(m, r->report, r->err);
     if (rc) {
         err_wrap(r->err, "the database is what it was then, but");

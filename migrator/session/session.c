@@ -9,6 +9,7 @@
 #include "migrator/folder/handwritten.h"
 #include "migrator/folder/phased_table.h"
 #include "migrator/session/identity.h"
+#include "migrator/session/kept.h"
 #include "migrator/sql/shape.h"
 
 #define ENVIRONMENT_DEFAULT "development"
@@ -128,6 +129,7 @@ enum err_code session_begin(struct migrate *m, struct err *err)
     }
     rc = lock_take(m->db, &m->lock, err);
     rc = rc || m->new_identity ? rc : identity_check_home(m, err);
+    rc = rc || !database_remote(m->db) ? rc : kept_finish(m, err);
     return rc ? rc : session_reread(m, err);
 }
 

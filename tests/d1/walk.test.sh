@@ -81,6 +81,20 @@ peer sql "INSERT INTO Customer(CustomerId, Name, Mailbox, Domain) VALUES(901, 'l
 exits "another bookmark" 1 migrate restore bookmark:other
 exits "restore asks first" 3 migrate restore "$mark"
 says "and says what is lost" '*purge*'
+# A run that dies between Time Travel and its next batch: the next one finishes it.
+chmod a-w "$work/migrations"
+[ -w "$work/migrations" ] || exits "what would be lost cannot be kept" 3 migrate restore "$mark" --yes
+chmod u+w "$work/migrations"
+peer die-after-travel
+exits "restore, cut off behind Time Travel" 1 migrate restore "$mark" --yes --reason oops
+same "what was since is kept" 1 "$(find "$work/migrations" -name '.lockstep-restore-*.json' | wc -l)"
+peer well
+exits "the next run finishes it" 0 migrate verify
+same "and forgets it" 0 "$(find "$work/migrations" -name '.lockstep-restore-*.json' | wc -l)"
+exits "the history is whole" 0 migrate history
+says "purge and restore, once each" '*purge*oops*'
+same "once" 1 "$(grep -c 'leads forward again' <<<"$said")"
+exits "forward again by the bookmark before" 0 migrate status
 exits "restore" 0 migrate restore "$mark" --yes --reason oops
 exits "it is contracted again" 0 migrate status
 says "as before the purge" '*0002_domain*contracted*'

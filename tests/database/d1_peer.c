@@ -303,6 +303,9 @@ static bool serve_one(struct d1_peer *peer, int fd, const char *head, const char
     char expected[120];
 
     (void)snprintf(expected, sizeof expected, "uthorization: Bearer %s\r\n", peer->token);
+    if (peer->dead) {
+        return false;
+    }
     if (strncmp(head, "PUT /upload/", 12) == 0) {
         return take_upload(peer, fd, head, body, len);
     }
@@ -315,6 +318,7 @@ static bool serve_one(struct d1_peer *peer, int fd, const char *head, const char
                strncmp(head + 41, id, 36) == 0 && strncmp(head + 77, "/import ", 8) == 0) {
         return answer_import(peer, fd, body, len);
     } else if (!peer->no_past && (at = strstr(head, "/time_travel/")) != NULL) {
+        peer->dead = peer->dies && strstr(at, "restore") != NULL;
         answer_travel(peer, fd, at + strlen("/time_travel/"));
     } else if (strncmp(head, "GET /client/v4/accounts/acc/d1/database?name=", 45) == 0 ||
                (strncmp(head, "GET /client/v4/accounts/acc/d1/database/", 40) == 0 &&
@@ -476,6 +480,14 @@ void d1_peer_forget_travel(struct d1_peer *peer)
 {
     pthread_mutex_lock(&peer->lock);
     peer->no_past = true;
+    pthread_mutex_unlock(&peer->lock);
+}
+
+void d1_peer_die_after_travel(struct d1_peer *peer, bool die)
+{
+    pthread_mutex_lock(&peer->lock);
+    peer->dies = die;
+    peer->dead = false;
     pthread_mutex_unlock(&peer->lock);
 }
 

@@ -9,6 +9,8 @@
 #ifndef TESTS_DATABASE_D1_PEER_H
 #define TESTS_DATABASE_D1_PEER_H
 
+#include <stdbool.h>
+
 struct d1_peer;
 
 enum d1_fault {
@@ -51,6 +53,8 @@ unsigned d1_peer_imports(struct d1_peer *peer); /* files that were carried out *
 void d1_peer_alters(struct d1_peer *peer);
 /* From now on there is no Time Travel, as with wrangler's local engine. */
 void d1_peer_forget_travel(struct d1_peer *peer);
+/* From the next restore on nothing is answered, until it is false: the way is cut. */
+void d1_peer_die_after_travel(struct d1_peer *peer, bool die);
 /* Runs SQL past the API, as another client would. */
 void d1_peer_run(struct d1_peer *peer, const char *sql);
 

@@ -28,7 +28,7 @@ struct d1_peer {
     sqlite3 *db;
     enum d1_fault faults[FAULTS_MAX];
     unsigned fault_count, requests, connections, sent;
-    bool stopping, split_trigger, no_past, alters, settings;
+    bool stopping, split_trigger, no_past, alters, settings, dies, dead;
     double ms_per_row, call_ms, longest_ms, call_ms_max;
     char *late; /* a body that will be carried out before the request after the next */
     unsigned late_in;

@@ -6,6 +6,7 @@
  *     must QUERY      ends the program unless the answer is true
  *     fault NUMBER    adds an enum d1_fault to the queue
  *     no-travel       there is no Time Travel from now on
+ *     die-after-travel  nothing is answered from the next restore on; well: again
  *     requests        answers how many there were
  *     faults          answers how many are queued
  *     sent            answers how many statements that write
@@ -81,6 +82,8 @@ int main(int argc, char **argv)
             d1_peer_fault_import(peer, (enum d1_fault)strtol(line + 13, NULL, 10));
         } else if (sscanf(line, "slow %lf %lf", &ms, &max_ms) == 2) {
             d1_peer_slow(peer, ms, max_ms);
+        } else if (strcmp(line, "die-after-travel") == 0 || strcmp(line, "well") == 0) {
+            d1_peer_die_after_travel(peer, *line == 'd');
         } else if (strcmp(line, "alters") == 0) {
             d1_peer_alters(peer);
         } else if (answer(peer, line)) {
