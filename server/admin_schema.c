@@ -95,6 +95,8 @@ void admin_answer_revisions(struct call *call, int status, const char *key)
     const struct store_flag *flag = store_find(call->store, key);
     struct json *out = json_object();
 
+    json_put_text(out, "environment", store_environment(call->store));
+    json_put_bool(out, "default", store_is_default(call->store));
     json_put_number(out, "flag_revision", flag != NULL ? (double)flag->revision : 0);
     json_put_number(out, "revision", (double)store_revision(call->store));
     json_put_number(out, "epoch", (double)store_epoch(call->store));
@@ -361,6 +363,8 @@ void schema_gate(struct call *call)
     facts = json_object();
     json_put(facts, "flag", flag_facts(call, key, tie));
     json_put(out, "facts", facts);
+    json_put_text(out, "environment", store_environment(store));
+    json_put_bool(out, "default", store_is_default(store));
     json_put_number(out, "revision", (double)store_revision(store));
     json_put_number(out, "epoch", (double)store_epoch(store));
     json_put_text(out, "at", clock_text(clock_wall_ms(), at));

@@ -250,6 +250,17 @@ static void read_facts(const struct migrate *m, const struct json *json, struct 
     read_without_lease(m, json_get(json, "clients_without_lease"), flag);
 }
 
+/* Where the server has put us, for the commands that go first. */
+static void note_environment(struct migrate *m, const struct json *reply)
+{
+    const char *name = json_get_text(reply, "environment", "");
+
+    m->flag_option[0] = '\0';
+    if (name[0] != '\0' && json_is_false(json_get(reply, "default"))) {
+        (void)snprintf(m->flag_option, sizeof m->flag_option, " --environment %.64s", name);
+    }
+}
+
 static enum err_code ask(struct migrate *m, size_t index, struct facts_flag *flag, struct err *err)
 {
     const struct phased *phased = tied(m, index);
@@ -275,6 +286,7 @@ static enum err_code ask(struct migrate *m, size_t index, struct facts_flag *fla
     if (rc == ERR_OK) {
         read_facts(m, json_get(json_get(json, "facts"), "flag"), flag);
         flag->environment_revision = (int64_t)json_number(json_get(json, "revision"), 0);
+        note_environment(m, json);
     }
     json_free(json);
     fetch_reply_fini(&reply);
@@ -383,6 +395,8 @@ static enum err_code expect(struct migrate *m, const char *method, struct buf *u
                             struct json *body, struct err *err)
 {
     struct fetch_reply reply = {0};
+    struct json *answer = NULL;
+    struct err unused = {0};
     enum err_code rc = send(m, method, buf_cstr(url), body, &reply, err);
 
     json_free(body);
@@ -392,6 +406,9 @@ static enum err_code expect(struct migrate *m, const char *method, struct buf *u
     }
     if (reply.status < 200 || reply.status > 299) {
         rc = refusal(m, &reply, err);
+    } else if (json_parse(reply.body, reply.body_len, &answer, &unused) == ERR_OK) {
+        note_environment(m, answer);
+        json_free(answer);
     }
     fetch_reply_fini(&reply);
     return rc;

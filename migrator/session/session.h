@@ -27,8 +27,11 @@ struct migrate {
     struct journal_meta meta;
     struct journal journal;
     struct lock lock;
-    struct fetch *fetch;             /* to the flag server; NULL until it is needed */
-    int64_t messages;                /* sent to it by this run */
+    struct fetch *fetch; /* to the flag server; NULL until it is needed */
+    int64_t messages;    /* sent to it by this run */
+    char flag_option
+        [100]; /* for commands of `flags`: " --environment NAME", or "" where the server means
+                              this one without it */
     struct watch *watch;             /* what stops the phase under way (watch.h), or NULL */
     const char *const *accept_stale; /* clients without a lease that are accepted by name; lent */
     size_t accept_stale_count;

@@ -96,9 +96,9 @@ static enum err_code demand_flag_off(struct walk *w)
         rc = err_set(
             w->err, ERR_CONFLICT,
             "%.60s: the backfill believes the old shape, so the flag must answer '%.40s' to "
-            "everyone: %.60s; first run: flags off %.60s",
+            "everyone: %.60s; first run: flags off %.60s%s",
             w->migration->name, w->phased->flag_old, flag.known ? "it does not" : flag.why,
-            w->phased->flag);
+            w->phased->flag, w->m->flag_option);
     }
     return rc;
 }

@@ -60,12 +60,12 @@ static enum err_code demand_old_everywhere(struct walk *w, struct facts_flag *fl
     if (!flag->disabled_everywhere) {
         return err_set(w->err, ERR_CONFLICT,
                        "%.60s: below in-sync new code breaks, and flag %.60s can still answer "
-                       "'%.30s'. First run: %sflags off %.60s",
+                       "'%.30s'. First run: %sflags off %.60s%s",
                        w->migration->name, w->phased->flag, w->phased->flag_new,
                        session_state(w->m, w->index) == MIG_CONTRACTED
                            ? "migrate rollback --to in-sync, and then: "
                            : "",
-                       w->phased->flag);
+                       w->phased->flag, w->m->flag_option);
     }
     if (flag->clients_without_lease > 0) {
         return err_set(w->err, ERR_CONFLICT,

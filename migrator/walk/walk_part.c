@@ -184,10 +184,11 @@ enum err_code walk_refuse_unclean(struct walk *w, const struct verification *v)
         json_free(reasons);
     }
     if (w->fell_back) {
-        return err_set(w->err, ERR_CONFLICT, "%.60s fell back to dual-writing: %.100s; %s%.60s%s",
+        return err_set(w->err, ERR_CONFLICT, "%.60s fell back to dual-writing: %.100s; %s%.60s%s%s",
                        w->migration->name, said,
                        w->phased->flag != NULL ? "new code must stop reading it: flags off " : "",
                        w->phased->flag != NULL ? w->phased->flag : "",
+                       w->phased->flag != NULL ? w->m->flag_option : "",
                        w->phased->flag != NULL ? ", then migrate apply"
                                                : "migrate apply repairs it");
     }
@@ -223,9 +224,10 @@ enum err_code walk_demand_triggers(struct walk *w)
               : err_set(
                     w->err, ERR_CONFLICT,
                     "%.60s fell back to dual-writing: %.150s, so writes were not carried over; "
-                    "%s%.60s%s `migrate apply` makes it again and looks at every row%s",
+                    "%s%.60s%s%s `migrate apply` makes it again and looks at every row%s",
                     w->migration->name, which, w->phased->flag != NULL ? "flags off " : "",
                     w->phased->flag != NULL ? w->phased->flag : "",
+                    w->phased->flag != NULL ? w->m->flag_option : "",
                     w->phased->flag != NULL ? ", then" : "",
                     w->phased->drop_count == 0
                         ? " (what the old columns became meanwhile it cannot tell from what new "

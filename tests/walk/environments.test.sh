@@ -54,8 +54,14 @@ exits "staging does not wait for that" 0 at staging apply --to contracted
 same "staging: contracted" contracted "$(state staging)"
 exits "production does" 3 at production apply --to contracted
 says "for whom" "*acme.com*"
+exits "staging goes back to in-sync" 0 at staging rollback --to in-sync
+exits "and no further" 3 at staging rollback
+says "which flag, and where" "*First run: flags off read-domain --environment staging"
+exits "contracted again" 0 at staging apply --to contracted
 exits "the way back of staging is staging's" 3 "$f" off read-domain --environment staging
 says "first the schema" "*migrate rollback 0001_split --to in-sync"
+exits "production goes no further back than its flag" 3 at production rollback
+says "there without a name" "*First run: flags off read-domain"
 exits "production goes back alone" 0 "$f" off read-domain
 exits "a state of staging cannot be promoted away" 3 "$f" promote read-domain --from production --to staging --yes
 
