@@ -228,7 +228,7 @@ void report_print_status(const struct json *report)
         print_migration(m);
     }
     for (const struct json *m = json_first(missing); m != NULL; m = json_next(m)) {
-        printf("  %-36s applied, but its file is gone\n", json_text(m));
+        printf("  %-36s done here or begun, but its file is gone\n", json_text(m));
     }
 }
 

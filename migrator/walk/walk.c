@@ -145,8 +145,7 @@ static enum err_code forward_in_sync(struct walk *w)
     char which[200] = "";
     enum err_code rc = demand_flag_off(w);
 
-    rc = rc ? rc : check_index_hold(w);
-    if (rc || w->stop) {
+    if (rc) {
         return rc;
     }
     rc = triggers_look(w->m, &w->change, which, sizeof which, w->err);
@@ -169,7 +168,11 @@ static enum err_code forward_in_sync(struct walk *w)
                                      : result.longest_hold_us;
     }
     w->batch_failed = result.failed;
-    rc = rc ? rc : walk_check_rows(w, true, &v);
+    rc = rc ? rc : check_index_hold(w); /* all that is long and holds nobody up is done by now */
+    if (rc || w->stop) {
+        return rc;
+    }
+    rc = walk_check_rows(w, true, &v);
     if (rc == ERR_OK && v.mismatches > 0 && change_extras(&w->change, false) != NULL) {
         rc = walk_fill_again(w, false, MIG_DUAL_WRITING, &v);
     }
