@@ -44,12 +44,18 @@ struct cli_command {
     int (*run)(struct cli *cli, void *ctx);
 };
 
+struct cli_section {
+    const char *heading; /* "STATES"; NULL ends the table */
+    const char *text;    /* paragraphs; lines that begin with a blank keep their shape */
+};
+
 struct cli_program {
     const char *name;
     const char *summary;
     const struct cli_option *options; /* good for every command; or NULL */
     const struct cli_command *commands;
-    const char *epilog; /* environment variables, files; may be NULL */
+    const char *epilog;               /* environment variables, files; may be NULL */
+    const struct cli_section *manual; /* for the man page alone, behind its commands; or NULL */
 };
 
 /* Parses and runs. Returns the exit code. */

@@ -242,6 +242,10 @@ void cli_man_page(const struct cli_program *program, FILE *out)
         }
         roff_options(c->options, out);
     }
+    for (const struct cli_section *s = program->manual; s != NULL && s->heading != NULL; s++) {
+        roff_heading(".SH", s->heading, out);
+        roff_text(s->text, out);
+    }
     fputs(".SH OPTIONS OF EVERY COMMAND\n", out);
     roff_options(program->options, out);
     roff_options(cli_common_options, out);

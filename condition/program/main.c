@@ -466,8 +466,9 @@ static const struct cli_command commands[] = {
     {0}};
 
 static const struct cli_program program = {
-    "condition", "evaluates conditions in CEL, the Common Expression Language", NULL, commands,
-    NULL};
+    "condition", "evaluates conditions in CEL, the Common Expression Language",
+    NULL,        commands,
+    NULL,        NULL};
 
 int main(int argc, char **argv)
 {

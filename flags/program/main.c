@@ -206,8 +206,12 @@ static const struct cli_command commands[] = {
     {0}};
 
 static const struct cli_program program = {
-    "flags", "turn features on, customer by customer", global_options, commands,
-    "Environment: LOCKSTEP_URL, LOCKSTEP_TOKEN, FLAGS_ENVIRONMENT."};
+    "flags",
+    "turn features on, customer by customer",
+    global_options,
+    commands,
+    "Environment: LOCKSTEP_URL, LOCKSTEP_TOKEN, FLAGS_ENVIRONMENT.",
+    NULL};
 
 int main(int argc, char **argv)
 {

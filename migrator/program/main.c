@@ -14,6 +14,7 @@
 #include "base/progress.h"
 #include "migrator/folder/phased.h"
 #include "migrator/migrate.h"
+#include "migrator/program/manual.h"
 #include "migrator/program/report_text.h"
 #include "migrator/program/wrangler.h"
 
@@ -746,10 +747,14 @@ static const struct cli_command commands[] = {
     {0}};
 
 static const struct cli_program program = {
-    "migrate", "walks a database from one schema to the next without downtime", common, commands,
+    "migrate",
+    "walks a database from one schema to the next without downtime",
+    common,
+    commands,
     "Environment: LOCKSTEP_DATABASE, LOCKSTEP_MIGRATIONS, LOCKSTEP_ENVIRONMENT, "
     "LOCKSTEP_FLAG_SERVER, LOCKSTEP_TOKEN, LOCKSTEP_ACTOR (who, for the history); for D1 "
-    "CLOUDFLARE_API_TOKEN (or LOCKSTEP_D1_TOKEN), CLOUDFLARE_API_BASE_URL."};
+    "CLOUDFLARE_API_TOKEN (or LOCKSTEP_D1_TOKEN), CLOUDFLARE_API_BASE_URL.",
+    migrate_manual};
 
 int main(int argc, char **argv)
 {

@@ -318,8 +318,8 @@ static const struct cli_command commands[] = {
     {0}};
 
 static const struct cli_program program = {
-    "flag-server", "feature flags over HTTP, tied to the schemas that they need", NULL, commands,
-    "Environment: LOCKSTEP_STORE is used where --store is not given."};
+    "flag-server", "feature flags over HTTP, tied to the schemas that they need",     NULL,
+    commands,      "Environment: LOCKSTEP_STORE is used where --store is not given.", NULL};
 
 int main(int argc, char **argv)
 {

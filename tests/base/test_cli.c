@@ -77,9 +77,15 @@ static const struct cli_command commands[] = {
     {"many", "WORD...", "many words", NULL, NULL, 0, -1, run_ramp},
     {0},
 };
-static const struct cli_program program = {
-    "flags", "features, customer by customer", global_options, commands,
-    "LOCKSTEP_URL is the server when --server is not given."};
+static const struct cli_section sections[] = {{"STATES", "One:\n\n  on   - lit\n.off is dark"},
+                                              {0}};
+
+static const struct cli_program program = {"flags",
+                                           "features, customer by customer",
+                                           global_options,
+                                           commands,
+                                           "LOCKSTEP_URL is the server when --server is not given.",
+                                           sections};
 
 struct result {
     int code;
@@ -382,6 +388,8 @@ static void man_page(void **state)
         ".SS list\n\\fBflags list\\fR [\\fIOPTION\\fR...]\n",
         ".SH ENVIRONMENT AND FILES\nLOCKSTEP_URL is the server when \\-\\-server is not given.\n",
         ".SH EXIT STATUS\n",
+        ".SH STATES\nOne:\n.PP\n.PP\n.EX\n  on   \\- lit\n.EE\n\\&.off is dark\n.SH OPTIONS OF "
+        "EVERY",
     };
 
     (void)state;

@@ -209,7 +209,7 @@ static bool run_cli(void)
     static const struct cli_option options[] = {{.name = "to", .argument = "N", .help = "n"}, {0}};
     static const struct cli_command commands[] = {
         {"do", "X", "does", NULL, options, 1, 1, run_nothing}, {0}};
-    static const struct cli_program program = {"p", "q", NULL, commands, NULL};
+    static const struct cli_program program = {"p", "q", NULL, commands, NULL, NULL};
     char *argv[] = {"p", "do", "x", "--to=1", NULL};
     int code;
 

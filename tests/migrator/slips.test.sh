@@ -102,4 +102,13 @@ for file in 0005_w.sql 0006_x/migration.json; do
     says "is told" "*$file*UTF-16*UTF-8*"
     rm -r "${LOCKSTEP_MIGRATIONS:?}/${file%%/*}"
 done
+# ---- the manual page ----
+exits "the manual page" 0 "$m" help --man
+page=$said
+for word in table add forward drop reverse rename retype alter create_index drop_index create_table drop_table rename_table rename_indexes \
+    valid_old lossy flag gates old_writes_idle watch on_failure needs handwritten \
+    nothing\\-depends\\-on\\-old flag\\-on\\-everywhere no\\-client\\-behind no\\-client\\-without\\-lease old\\-writes\\-idle declared verified \
+    pending expanded dual\\-writing in\\-sync contracted purged; do
+    grep -qF -e "$word" <<<"$page" && passed=$((passed + 1)) || same "the manual page says $word" "" "it does not"
+done
 finish

@@ -1,0 +1,62 @@
+#include "migrator/program/manual.h"
+
+const struct cli_section migrate_manual[] = {
+    {"STATES",
+     "A phased migration goes from state to state, and back by migrate rollback:\n"
+     "\n"
+     "  pending       the old columns\n"
+     "  expanded      and the new ones, bare: old code does not notice\n"
+     "  dual-writing  and triggers that keep both equal; the backfill is under way\n"
+     "  in-sync       every row was verified; old and new code may run, the flag may ramp\n"
+     "  contracted    the old columns are set aside as lockstep_<number>_<name>, and kept true\n"
+     "  purged        they are gone; the only step without a way back\n"
+     "\n"
+     "Plain SQL is pending or applied; it goes back only by a down.sql.\n"
+     "Each step is one transaction: a run that was killed goes on when it is run again."},
+    {"MIGRATIONS",
+     "  0001_name.sql              plain SQL, one transaction; also for wrangler\n"
+     "  0002_name/up.sql, down.sql plain SQL with a way back\n"
+     "  0003_name/migration.json   a phased migration\n"
+     "\n"
+     "Members of migration.json, of which \"table\" and one operation are needed:\n"
+     "\n"
+     "  table           the table\n"
+     "  add             {\"column\": {\"type\", \"not_null\", \"check\", \"default\"}}\n"
+     "  forward         {\"column\": how it is made: an SQL expression over the row}\n"
+     "  drop, reverse   columns that go, and how each is made from the others\n"
+     "  rename          {\"old\": \"new\"}; its indexes are made again (rename_indexes names "
+     "them)\n"
+     "  retype          {\"old\": {\"to\", \"type\", \"forward\", \"reverse\"}}\n"
+     "  alter           {\"column\": {\"not_null\", \"fill\", \"reverse\", \"check\"}}\n"
+     "  create_index, drop_index, create_table, drop_table, rename_table\n"
+     "  valid_old       a condition; rows outside it close the contract gate\n"
+     "  lossy           true: what cannot be made again is given up\n"
+     "  flag            the flag whose answer decides which code runs\n"
+     "  gates           {\"dual-write\", \"contract\", \"purge\": a condition in CEL}\n"
+     "  old_writes_idle how long old code must not have written; default 1h\n"
+     "  watch, on_failure  a condition that stops a phase, and what follows: pause or rollback\n"
+     "  needs           migrations that come first\n"
+     "  handwritten     true: the phases' SQL is in files beside it"},
+    {"THE CONTRACT GATE",
+     "  verified                 every row is consistent; cannot be overridden\n"
+     "  nothing-depends-on-old   no view or trigger of the application names what goes\n"
+     "  flag-on-everywhere       the flag answers the new variant to everyone\n"
+     "  no-client-behind         every client has confirmed that\n"
+     "  no-client-without-lease  nobody evaluates it who may go on with an old answer\n"
+     "  old-writes-idle          old code has not written for old_writes_idle\n"
+     "  declared                 the condition under gates\n"
+     "\n"
+     "A closed gate is shown with the value of each part. --wait looks again until it is open,\n"
+     "--override-gate NAME --reason TEXT passes one condition and writes that into the history."},
+    {"A WALK",
+     "  migrate plan                         what would be done\n"
+     "  migrate apply --to in-sync           both shapes live; deploy new code, raise the flag\n"
+     "  migrate verify                       every row, again\n"
+     "  migrate apply --to contracted --wait 2h\n"
+     "  migrate rollback --to in-sync        if new code turns out to be wrong\n"
+     "  migrate apply --to purged            behind a recovery point\n"
+     "  migrate restore FILE                 the last way back; what was written since is lost\n"
+     "\n"
+     "In a pipeline: migrate plan --out FILE, a review, then migrate apply --plan FILE, which\n"
+     "refuses whatever is not as it was planned. Programs read --json and the exit status."},
+    {0}};
