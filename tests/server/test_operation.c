@@ -341,11 +341,13 @@ static void kill_9_keeps_what_was_acknowledged(void **state)
     const char *full = getenv("CHECK_FULL");
     int rounds = full != NULL && full[0] != '\0' ? 200 : 12;
     struct writer writer = {.port = 0};
-    int64_t first_revision;
+    int64_t first_revision, second_revision;
 
     (void)state;
     rig_does(&rig, 201, "POST", FLAGS, "{\"key\":\"crash\",\"description\":\"0\"}");
+    rig_does(&rig, 201, "POST", "/api/v1/environments", "{\"name\":\"second\"}");
     first_revision = (int64_t)member(FLAGS, "revision");
+    second_revision = (int64_t)member(FLAGS "?environment=second", "revision");
     for (int round = 0; round < rounds; round++) {
         struct json *flag;
         pthread_t thread;
@@ -368,7 +370,14 @@ static void kill_9_keeps_what_was_acknowledged(void **state)
         atomic_store(&writer.acknowledged, stored);
         /* No gap, and none twice; a busy machine may get no change in before the kill. */
         assert_int_equal((int64_t)member(FLAGS, "revision"), first_revision + stored);
+        /* What all environments see is in all of them, or in none. */
+        assert_int_equal((int64_t)member(FLAGS "?environment=second", "revision"),
+                         second_revision + stored);
+        flag = rig_call(&rig, 200, "GET", FLAGS "/crash?environment=second", NULL, NULL, NULL);
+        assert_int_equal(strtol(json_get_text(flag, "description", "-1"), NULL, 10), stored);
+        json_free(flag);
     }
+    rig_does(&rig, 204, "DELETE", "/api/v1/environments/second", NULL);
     assert_true(atomic_load(&writer.acknowledged) > 0);
     print_message("%d kills, %d changes\n", rounds, atomic_load(&writer.acknowledged));
 }
