@@ -205,6 +205,27 @@ static enum err_code build_body(struct outgoing *out)
     return rc;
 }
 
+/* A setting that somebody switched on stands for whoever comes next, until D1 happens to restart the
+ * database: a rename would leave triggers behind that name the old column, a CHECK would say nothing. */
+static enum err_code check_settings(const struct json *reply, struct err *err)
+{
+    for (const struct json *one = json_first(json_get(reply, "result")); one != NULL;
+         one = json_next(one)) {
+        const struct json *table = json_get(one, "results");
+        const char *name = json_text(json_first(json_get(table, "columns")));
+        int64_t value = 0;
+        if (name != NULL && json_int(json_first(json_first(json_get(table, "rows"))), &value) &&
+            value != 0) {
+            return err_set(err, ERR_CONFLICT, /* lint: not SQL */
+                           "somebody has left PRAGMA %.40s = ON in this database, and nothing is "
+                           "safe to change meanwhile: switch it off (wrangler d1 execute ... "
+                           "--command \"PRAGMA %.40s = OFF\")",
+                           name, name);
+        }
+    }
+    return ERR_OK;
+}
+
 /* Where sessions are counted, and what guards are run on. May be sent twice. */
 static enum err_code prepare(struct d1 *d1, struct err *err)
 {
@@ -213,6 +234,8 @@ static enum err_code prepare(struct d1 *d1, struct err *err)
         "CREATE TABLE IF NOT EXISTS lockstep_session(session TEXT PRIMARY KEY, number INTEGER NOT "
         "NULL, at INTEGER NOT NULL)",
         "DELETE FROM lockstep_session WHERE at < " NOW_MS " - " SESSION_DAYS_MS,
+        "PRAGMA legacy_alter_table",
+        "PRAGMA ignore_check_constraints",
     };
     struct buf body = {0};
     struct json *reply = NULL;
@@ -226,6 +249,7 @@ static enum err_code prepare(struct d1 *d1, struct err *err)
     buf_text(&body, "]}");
     rc = rc ? rc : d1_call_again(&d1->call, "POST", d1->path, &body, &reply, err);
     buf_fini(&body);
+    rc = rc ? rc : check_settings(reply, err);
     json_free(reply);
     d1->prepared = d1->prepared || rc == ERR_OK;
     return rc;

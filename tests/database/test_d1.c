@@ -147,6 +147,61 @@ static void refused_before_it_is_sent(void **state)
     assert_int_equal(d1_peer_requests(peer), before);
 }
 
+/* The peer itself ends the test if we were to leave one on; this is about what others left. */
+static void a_setting_that_was_left_on_is_refused(void **state)
+{
+    static const char *const settings[] = {"legacy_alter_table", "ignore_check_constraints"};
+
+    assert_int_equal(suite_run(*state, "CREATE TABLE t(a)"), ERR_OK);
+    database_close(*state); /* the peer serves one connection at a time */
+    *state = NULL;
+    for (size_t i = 0; i < COUNT(settings); i++) {
+        char sql[80];
+        struct database *db = open_d1(D1_PEER_URL, false);
+        (void)snprintf(sql, sizeof sql, "PRAGMA %s = ON", settings[i]); /* lint: not SQL */
+        d1_peer_run(peer, sql);
+        assert_int_equal(suite_run(db, "INSERT INTO t VALUES(1)"), ERR_CONFLICT);
+        assert_non_null(strstr(suite_err.msg, settings[i]));
+        assert_int_equal(suite_number(db, "SELECT count(*) FROM t"), (int64_t)i);
+        (void)snprintf(sql, sizeof sql, "PRAGMA %s = OFF", settings[i]); /* lint: not SQL */
+        d1_peer_run(peer, sql);
+        assert_int_equal(suite_run(db, "INSERT INTO t VALUES(1)"), ERR_OK);
+        database_close(db);
+    }
+}
+
+/* However the base URL ends; with the token in the place that the API looks for it, and in no message,
+ * whatever is wrong. */
+static void where_and_as_whom(void **state)
+{
+    static const char *const ends[] = {"", "/", "///"};
+    static const char *const wrong[] = {"ftp://127.0.0.1/x", "no url"};
+    struct database_options options = {.token = TOKEN};
+    struct database *db = NULL;
+    char api[120];
+
+    database_close(*state);
+    *state = NULL;
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        (void)snprintf(api, sizeof api, "%s%s", d1_peer_api(peer), ends[i]);
+        options.api = api;
+        assert_int_equal(database_open(D1_PEER_URL, &options, &db, &suite_err), ERR_OK);
+        assert_int_equal(suite_number(db, "SELECT 7"), 7);
+        assert_null(strstr(database_url(db), TOKEN));
+        database_close(db);
+        db = NULL;
+    }
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        options.api = wrong[i];
+        assert_int_equal(database_open(D1_PEER_URL, &options, &db, &suite_err), ERR_INVALID);
+        assert_null(strstr(suite_err.msg, TOKEN));
+    }
+    options.api = d1_peer_api(peer);
+    options.token = TOKEN "\r\nX-Other: header";
+    assert_int_equal(database_open(D1_PEER_URL, &options, &db, &suite_err), ERR_INVALID);
+    assert_null(strstr(suite_err.msg, TOKEN));
+}
+
 static void bounds_at_and_past_them(void **state)
 {
     struct database_value params[101];
@@ -501,6 +556,8 @@ int main(void)
         TEST(a_database_is_named_by_id_or_name),
         TEST(reading_only_writes_nothing),
         TEST(refused_before_it_is_sent),
+        TEST(a_setting_that_was_left_on_is_refused),
+        TEST(where_and_as_whom),
         TEST(bounds_at_and_past_them),
         TEST(a_query_is_asked_again),
         TEST(no_batch_is_applied_twice_or_lost),
