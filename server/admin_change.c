@@ -179,12 +179,14 @@ static bool may_reassign(struct call *call, const struct store_flag *flag, const
     }
     moved = split_moved(split_at_fallthrough(flag->document), split_at_fallthrough(after));
     if (moved > 0) {
-        snprintf(share, sizeof share, " (of those who get to the fall-through %g %%)", moved);
+        snprintf(share, sizeof share, " (%g %% of those who get to the fall-through)", moved);
     }
-    answer_problem(call, 409, err_code_name(ERR_CONFLICT),
-                   "this change (salt, bucket_by or split weights) gives subjects%s other "
-                   "variants than they have: repeat it with ?reassign=true if that is meant",
-                   share);
+    answer_problem(
+        call, 409, err_code_name(ERR_CONFLICT),
+        "this change (salt, bucket_by or split weights) gives subjects%s other "
+        "variants than they have: repeat it with ?reassign=true (flags: --reassign) if that "
+        "is meant",
+        share);
     return false;
 }
 

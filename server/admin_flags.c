@@ -132,6 +132,26 @@ void admin_replace_flag(struct call *call, const struct store_flag *flag, const 
     }
 }
 
+static bool is_dry_run(struct call *call)
+{
+    const char *dry = http_query(call->request, "dry_run");
+
+    return dry != NULL && strcmp(dry, "true") == 0;
+}
+
+/* The same refusals, and else the flag as it would be. */
+static void answer_would_be(struct call *call, const struct store_flag *flag,
+                            const struct json *body)
+{
+    struct json *out;
+
+    if (admin_may_change(call, flag, body)) {
+        out = json_copy(body);
+        json_put_number(out, "version", (double)flag->version);
+        answer_json(call, 200, out);
+    }
+}
+
 void flags_put(struct call *call)
 {
     const struct store_flag *flag = admin_flag(call);
@@ -151,7 +171,11 @@ void flags_put(struct call *call)
         answer_json(call, 503, NULL);
         return;
     }
-    admin_replace_flag(call, flag, body, NULL);
+    if (is_dry_run(call)) {
+        answer_would_be(call, flag, body);
+    } else {
+        admin_replace_flag(call, flag, body, NULL);
+    }
     json_free(body);
 }
 

@@ -121,7 +121,7 @@ static bool may_reassign(struct call *call, const struct json *before, const str
     }
     answer_problem(call, 409, err_code_name(ERR_CONFLICT),
                    "this change gives %g %% of the subjects from one flag of the layer to another "
-                   "(or anew): repeat it with ?reassign=true if that is meant",
+                   "(or anew): repeat it with ?reassign=true (flags: --reassign) if that is meant",
                    moved);
     return false;
 }

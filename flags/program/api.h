@@ -19,6 +19,7 @@ struct api {
     const char *command; /* "ramp", for messages */
     char *url, *token;
     const char *environment; /* that all calls are about; NULL: the token's, else the default one */
+    bool reassign;           /* changes may give subjects other variants than they have */
     char reason_header[600]; /* "X-Lockstep-Reason: ...", or "" */
     struct fetch *fetch;
     /* The last failure: what it was, and what the server said beside. */

@@ -48,6 +48,20 @@ static void print_value(const char *label, const struct json *value)
     free(text);
 }
 
+static void print_nodes(const struct json *condition)
+{
+    for (const struct json *node = json_first(condition); node != NULL; node = json_next(node)) {
+        printf("         %*s%s", 2 * (int)json_number(json_get(node, "depth"), 0), "",
+               json_get_text(node, "text", ""));
+        if (json_get(node, "value") != NULL) {
+            print_value(" = ", json_get(node, "value"));
+        } else {
+            printf(": %s", json_get_text(node, "note", ""));
+        }
+        printf("\n");
+    }
+}
+
 static void print_step(const struct json *step, bool conditions)
 {
     const struct json *percent = json_get(step, "percent");
@@ -58,6 +72,16 @@ static void print_step(const struct json *step, bool conditions)
     }
     printf("  %-4s %s", json_is_true(json_get(step, "matched")) ? "yes" : "no",
            json_get_text(step, "step", ""));
+    if (json_get_text(step, "flag", NULL) != NULL) {
+        printf(" %s", json_get_text(step, "flag", ""));
+    }
+    if (json_get_text(step, "layer", NULL) != NULL) {
+        printf(" %s", json_get_text(step, "layer", ""));
+    }
+    if (json_get_text(step, "answers", NULL) != NULL) {
+        printf(", which gives '%s' here (%s)", json_get_text(step, "answers", ""),
+               json_get_text(step, "because", ""));
+    }
     if (json_get_text(step, "pattern", NULL) != NULL) {
         printf(" %s", json_get_text(step, "pattern", ""));
     }
@@ -67,7 +91,8 @@ static void print_step(const struct json *step, bool conditions)
     if (json_get(step, "bucket") != NULL) {
         printf(", bucket %g", json_number(json_get(step, "bucket"), 0));
     }
-    if (percent != NULL && json_get(step, "inside") != NULL) { /* a split alone has no inside */
+    if ((percent != NULL || json_get(step, "layer") != NULL) &&
+        json_get(step, "inside") != NULL) { /* a split alone has no inside */
         printf(": %s", json_is_true(json_get(step, "inside")) ? "inside" : "outside");
     }
     if (json_get_text(step, "error", NULL) != NULL) {
@@ -77,17 +102,27 @@ static void print_step(const struct json *step, bool conditions)
         printf(" -> %s", json_get_text(step, "variant", ""));
     }
     printf("\n");
-    for (const struct json *node = json_first(json_get(step, "condition"));
-         node != NULL && conditions; node = json_next(node)) {
-        printf("         %*s%s", 2 * (int)json_number(json_get(node, "depth"), 0), "",
-               json_get_text(node, "text", ""));
-        if (json_get(node, "value") != NULL) {
-            print_value(" = ", json_get(node, "value"));
-        } else {
-            printf(": %s", json_get_text(node, "note", ""));
-        }
-        printf("\n");
+    if (conditions) {
+        print_nodes(json_get(step, "condition"));
     }
+}
+
+static void print_segment(const struct json *segment)
+{
+    const char *error = json_get_text(segment, "error", NULL);
+
+    printf("  segment %s: %s", json_get_text(segment, "segment", ""),
+           error != NULL                               ? error
+           : json_is_true(json_get(segment, "inside")) ? "inside"
+                                                       : "outside");
+    if (json_get_text(segment, "by", NULL) != NULL) {
+        printf(", by its %s", json_get_text(segment, "by", ""));
+    }
+    if (json_get_text(segment, "pattern", NULL) != NULL) {
+        printf(" (%s)", json_get_text(segment, "pattern", ""));
+    }
+    printf("\n");
+    print_nodes(json_get(segment, "condition"));
 }
 
 static void print_decision(const struct json *decision, const char *key, bool explain)
@@ -105,6 +140,10 @@ static void print_decision(const struct json *decision, const char *key, bool ex
     for (const struct json *step = json_first(json_get(decision, "steps")); step != NULL && explain;
          step = json_next(step)) {
         print_step(step, true);
+    }
+    for (const struct json *one = json_first(json_get(decision, "segments"));
+         one != NULL && explain; one = json_next(one)) {
+        print_segment(one);
     }
 }
 

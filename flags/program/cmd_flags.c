@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "flags/program/commands.h"
 #include "flags/program/serve.h"
 #include "flags/program/table.h"
@@ -149,10 +150,49 @@ int cmd_list(struct cli *cli, void *ctx)
     return code;
 }
 
+static const char *whom(const struct json *rule, char *out, size_t size)
+{
+    const char *segment = json_get_text(rule, "segment", NULL);
+
+    snprintf(out, size, "%s%s", segment != NULL ? "segment " : "",
+             segment != NULL ? segment : json_get_text(rule, "when", ""));
+    return out;
+}
+
+/* What comes before everybody's place: other flags, and the part of a layer. */
+static void print_bounds(const struct json *flag)
+{
+    const struct json *layer = json_get(flag, "layer");
+    char line[700];
+
+    for (const struct json *at = json_first(json_get(flag, "prerequisites")); at != NULL;
+         at = json_next(at)) {
+        size_t len = (size_t)snprintf(line, sizeof line, "waits for %s to give",
+                                      json_get_text(at, "flag", ""));
+
+        for (const struct json *v = json_first(json_get(at, "variants"));
+             v != NULL && len < sizeof line; v = json_next(v)) {
+            len += (size_t)snprintf(line + len, sizeof line - len, " '%s'", json_text(v));
+        }
+        table_print_line(line);
+    }
+    if (layer != NULL) {
+        double owns = 0;
+
+        for (const struct json *pair = json_first(json_get(layer, "ranges")); pair != NULL;
+             pair = json_next(pair)) {
+            owns += json_number(json_next(json_first(pair)), 0) - json_number(json_first(pair), 0);
+        }
+        snprintf(line, sizeof line, "owns %g %% of layer %s", owns,
+                 json_get_text(layer, "key", ""));
+        table_print_line(line);
+    }
+}
+
 static void print_places(const struct json *flag)
 {
     struct table *table = table_new("WHO", "GETS", "WHEN", NULL);
-    char serve[160];
+    char serve[160], when[LIMIT_CONDITION_BYTES + 20];
     int number = 0;
 
     for (const struct json *one = json_first(json_get(flag, "individual")); one != NULL;
@@ -175,7 +215,7 @@ static void print_places(const struct json *flag)
 
         snprintf(who, sizeof who, "rule %d (%s)", ++number, json_get_text(one, "name", ""));
         table_add(table, who, serve_text(flag, json_get(one, "serve"), serve, sizeof serve),
-                  json_get_text(one, "when", ""));
+                  whom(one, when, sizeof when));
     }
     table_add(table, "everybody else",
               serve_text(flag, json_get(flag, "fallthrough"), serve, sizeof serve), "");
@@ -234,6 +274,7 @@ static void print_flag(const struct json *flag)
         free(value);
     }
     printf("\n\n");
+    print_bounds(flag);
     print_places(flag);
 }
 

@@ -7,19 +7,12 @@
 #include <string.h>
 
 #include "flags/program/commands.h"
+#include "flags/program/ramp.h"
 #include "flags/program/serve.h"
-#include "flags/ruleset.h"
 
 enum {
     DOMAIN_BYTES = 256,
     SPELT_BYTES = 1024 /* as above, where each letter takes up to four bytes */
-};
-
-struct ramp {
-    const char *domain, *rule; /* at most one of them; neither: everybody else */
-    const char *variant;       /* by name, or NULL */
-    double percent;
-    char was[160], is[160];
 };
 
 /* Lower case and without the dot at the end, as the server keeps domains; it checks the rest. */
@@ -39,7 +32,7 @@ static bool plain_domain(const char *text, char out[DOMAIN_BYTES])
     return out[0] != '\0';
 }
 
-static struct json *find_rule(const struct json *flag, const char *name)
+struct json *ramp_rule(const struct json *flag, const char *name)
 {
     struct json *rule = json_first(json_get(flag, "rules"));
 
@@ -62,9 +55,8 @@ static const struct json *served_now(const struct json *flag, const struct ramp 
     return serve;
 }
 
-static bool set_percent(struct api *api, struct json *flag, void *ctx)
+bool ramp_set(struct api *api, struct json *flag, struct ramp *ramp)
 {
-    struct ramp *ramp = ctx;
     struct json *owner = flag;
     const char *member = "fallthrough", *spelt;
     char kept[SPELT_BYTES]; /* the member's name is freed when the member is replaced */
@@ -78,7 +70,7 @@ static bool set_percent(struct api *api, struct json *flag, void *ctx)
         snprintf(kept, sizeof kept, "%s", spelt != NULL ? spelt : ramp->domain);
         member = kept;
     } else if (ramp->rule != NULL) {
-        owner = find_rule(flag, ramp->rule);
+        owner = ramp_rule(flag, ramp->rule);
         member = "serve";
         if (owner == NULL) {
             (void)api_set(
@@ -107,6 +99,11 @@ static bool set_percent(struct api *api, struct json *flag, void *ctx)
                               ramp->variant != NULL));
     (void)serve_text(flag, json_get(owner, member), ramp->is, sizeof ramp->is);
     return true;
+}
+
+static bool set_percent(struct api *api, struct json *flag, void *ctx)
+{
+    return ramp_set(api, flag, ctx);
 }
 
 static void print_ramp(struct cli *cli, const struct ramp *ramp, const struct json *before,
@@ -198,7 +195,7 @@ static bool add_rule(struct api *api, struct json *flag, void *ctx)
     struct json *rules = json_get(flag, "rules");
     struct json *rule;
 
-    if (find_rule(flag, change->name) != NULL) {
+    if (ramp_rule(flag, change->name) != NULL) {
         (void)api_set(api, ERR_CONFLICT, "flag '%s' has a rule '%s' already",
                       json_get_text(flag, "key", ""), change->name);
         return false;
@@ -210,7 +207,8 @@ static bool add_rule(struct api *api, struct json *flag, void *ctx)
     rules = rules != NULL ? rules : json_put(flag, "rules", json_array());
     rule = json_append(rules, json_object());
     json_put_text(rule, "name", change->name);
-    json_put_text(rule, "when", cli_option(change->cli, "when"));
+    json_put_text(rule, cli_given(change->cli, "segment") ? "segment" : "when",
+                  cli_option(change->cli, cli_given(change->cli, "segment") ? "segment" : "when"));
     json_put(rule, "serve", serve_at_percent(flag, NULL, change->percent, variant, false));
     if (cli_given(change->cli, "on-error")) {
         json_put_text(rule, "on_error", cli_option(change->cli, "on-error"));
@@ -223,7 +221,7 @@ static bool remove_rule(struct api *api, struct json *flag, void *ctx)
     struct rule_change *change = ctx;
     struct json *kept = json_array();
 
-    if (find_rule(flag, change->name) == NULL) {
+    if (ramp_rule(flag, change->name) == NULL) {
         (void)api_set(api, ERR_NOT_FOUND, "flag '%s' has no rule '%s'",
                       json_get_text(flag, "key", ""), change->name);
         json_free(kept);
@@ -242,7 +240,7 @@ static bool remove_rule(struct api *api, struct json *flag, void *ctx)
 static bool set_rule(struct api *api, struct json *flag, void *ctx)
 {
     struct rule_change *change = ctx;
-    struct json *rule = find_rule(flag, change->name);
+    struct json *rule = ramp_rule(flag, change->name);
 
     if (rule == NULL) {
         (void)api_set(api, ERR_NOT_FOUND, "flag '%s' has no rule '%s'; flags show %s lists them",
@@ -250,6 +248,7 @@ static bool set_rule(struct api *api, struct json *flag, void *ctx)
         return false;
     }
     if (cli_given(change->cli, "when")) {
+        json_remove(rule, "segment");
         json_put_text(rule, "when", cli_option(change->cli, "when"));
     }
     if (cli_given(change->cli, "on-error")) {
@@ -288,8 +287,9 @@ int cmd_rule_add(struct cli *cli, void *ctx)
     double percent = 100;
 
     (void)ctx;
-    if (!cli_given(cli, "when")) {
-        return cli_usage(cli, "--when is needed: a condition, as --when \"plan == 'pro'\"");
+    if (cli_given(cli, "when") == cli_given(cli, "segment")) {
+        return cli_usage(cli, "--when is needed: a condition, as --when \"plan == 'pro'\", or "
+                              "--segment NAME");
     }
     if (to != NULL && !serve_parse_percent(to, &percent)) {
         return cli_usage(cli, "--to %s: must be a percentage from 0%% to 100%%", to);

@@ -12,8 +12,11 @@
 #include "base/limits.h"
 #include "flags/evaluate.h"
 #include "flags/patch.h"
+#include "flags/program/change.h"
 #include "flags/program/commands.h"
 #include "flags/program/table.h"
+#include "flags/reweigh.h"
+#include "flags/world.h"
 
 enum { LIMIT_DEFAULT = 20, LIMIT_MAX = 100000, WAYS_MAX = 256, NAME_BYTES = 140 };
 
@@ -31,28 +34,29 @@ struct simulation {
     size_t contexts, changed, limit;
     struct way ways[WAYS_MAX];
     size_t way_count;
-    struct json *list; /* of those who change, limit at most */
+    struct json *list;                          /* of those who change, limit at most */
+    struct json *flags, *segments;              /* all that the server has */
+    char refused[API_MESSAGE_BYTES], hint[480]; /* by the server, "" if it would take it */
 };
 
 /* ---- the flag as it would be ---- */
 
-static enum err_code read_json(struct api *api, const char *option, const char *text, size_t len,
-                               struct json **out)
+static enum err_code read_json(struct api *api, const char *text, size_t len, struct json **out)
 {
     struct err err = {0};
 
     if (json_parse(text, len, out, &err) != ERR_OK) {
-        return api_set(api, ERR_INVALID, "--%s: %s", option, err.msg);
+        return api_set(api, ERR_INVALID, "--file: %s", err.msg);
     }
     return json_kind(*out) == JSON_OBJECT
                ? ERR_OK
-               : api_set(api, ERR_INVALID, "--%s: must be a JSON object", option);
+               : api_set(api, ERR_INVALID, "--file: must be a JSON object");
 }
 
 static enum err_code change_of(struct api *api, struct cli *cli, const struct json *flag,
                                struct json **out)
 {
-    const char *text = cli_option(cli, "change"), *path = cli_option(cli, "file");
+    const char *path = cli_option(cli, "file");
     struct json *given = NULL;
     struct err err = {0};
     char *body = NULL;
@@ -63,51 +67,93 @@ static enum err_code change_of(struct api *api, struct cli *cli, const struct js
         if (file_read(path, LIMIT_BODY_BYTES, &body, &len, &err) != ERR_OK) {
             return api_set(api, err.code, "%s", err.msg);
         }
-        rc = read_json(api, "file", body, len, &given);
+        rc = read_json(api, body, len, &given);
         free(body);
         *out = given;
         return rc;
     }
-    rc = read_json(api, "change", text, strlen(text), &given);
-    if (rc == ERR_OK) {
-        *out = json_copy(flag);
-        if (flag_patch(*out, given, &err) != ERR_OK) {
-            rc = api_set(api, err.code, "--change: %s", err.msg);
-        }
+    given = change_patch(api, cli, flag);
+    if (given == NULL) {
+        return api->code;
     }
+    *out = json_copy(flag);
+    rc = flag_patch(*out, given, &err) != ERR_OK ? api_set(api, err.code, "%s", err.msg) : ERR_OK;
     json_free(given);
     return rc;
 }
 
-static void keep_salts(struct json *flag, const struct json *stored)
+/* What only the server makes, where the change does not say it. */
+static void keep_made(struct json *flag, const struct json *stored)
 {
-    static const char *const members[] = {"salt", "split_salt"};
+    static const char *const members[] = {"salt", "split_salt", "layer"};
 
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
-        if (json_get(flag, members[i]) == NULL) {
+        if (json_get(flag, members[i]) == NULL && json_get(stored, members[i]) != NULL) {
             json_put(flag, members[i], json_copy(json_get(stored, members[i])));
         }
     }
 }
 
-static enum err_code build(struct api *api, const struct json *flag, struct ruleset **out)
+/* ---- what it stands beside ---- */
+
+static const struct json *find_flag(void *ctx, const char *key)
 {
-    struct json *document = json_object();
+    const struct json *list = ctx;
+
+    for (const struct json *at = json_first(list); at != NULL; at = json_next(at)) {
+        if (strcmp(json_get_text(at, "key", ""), key) == 0) {
+            return at;
+        }
+    }
+    return NULL;
+}
+
+/* The ruleset with this flag in place of the one that is served. */
+static enum err_code build(struct simulation *s, const struct json *flag, struct ruleset **out)
+{
+    struct json *document = json_object(), *flags = json_put(document, "flags", json_array());
+    struct flag_world world = {.segments = json_get(s->segments, "segments"),
+                               .flag = find_flag,
+                               .ctx = json_get(s->flags, "flags")};
+    const char *key = json_get_text(flag, "key", "");
     struct json *copy = json_copy(flag);
     struct err err = {0};
     enum err_code rc;
 
     json_remove(copy, "version");
     json_remove(copy, "tie");
-    rc = flag_check(copy, &err);
+    rc = flag_check_in(copy, &world, &err);
     json_put_number(document, "format", RULESET_FORMAT);
     json_put_text(document, "environment", "simulation");
     json_put_number(document, "epoch", 1);
     json_put_number(document, "revision", 1);
-    (void)json_append(json_put(document, "flags", json_array()), copy);
+    json_put(document, "segments", json_copy(world.segments));
+    for (const struct json *at = json_first(world.ctx); at != NULL; at = json_next(at)) {
+        if (strcmp(json_get_text(at, "key", ""), key) != 0) {
+            (void)json_append_lent(flags, at);
+        }
+    }
+    (void)json_append(flags, copy);
     rc = rc ? rc : ruleset_build(document, out, &err);
     json_free(document);
-    return rc ? api_set(api, rc, "%s", err.msg) : ERR_OK;
+    return rc ? api_set(s->api, rc, "%s", err.msg) : ERR_OK;
+}
+
+/* Whether the server would take it: a schema may not bear it. A token that may not change flags is not told. */
+static void ask_server(struct simulation *s, const struct json *changed, const char *etag)
+{
+    char *path = api_path("/api/v1/flags/", json_get_text(changed, "key", ""),
+                          "?dry_run=true&reassign=true");
+    struct json *reply = NULL;
+    enum err_code rc =
+        path != NULL ? api_call(s->api, "PUT", path, changed, etag, &reply, NULL) : ERR_NOMEM;
+
+    if (rc == ERR_CONFLICT) {
+        snprintf(s->refused, sizeof s->refused, "%s", s->api->message);
+        snprintf(s->hint, sizeof s->hint, "%s", s->api->hint);
+    }
+    json_free(reply);
+    free(path);
 }
 
 /* ---- the contexts ---- */
@@ -231,6 +277,10 @@ static void print_text(const struct simulation *s, const char *key)
     for (size_t i = 0; i < s->way_count; i++) {
         printf("  %s -> %s: %zu\n", s->ways[i].from, s->ways[i].to, s->ways[i].count);
     }
+    if (s->refused[0] != '\0') {
+        printf("but now it would be refused: ");
+        table_print_line(s->refused);
+    }
     if (json_count(s->list) == 0) {
         return;
     }
@@ -270,26 +320,45 @@ static void print(struct cli *cli, struct simulation *s, const char *key)
         json_put_text(way, "now", s->ways[i].to);
         json_put_number(way, "count", (double)s->ways[i].count);
     }
+    if (s->refused[0] != '\0') {
+        json_put_text(out, "refused", s->refused);
+    }
+    if (s->hint[0] != '\0') {
+        json_put_text(out, "command", s->hint);
+    }
     json_put(out, "who", json_copy(s->list));
     cli_print_json(out);
+}
+
+static enum err_code read_all(struct simulation *s)
+{
+    enum err_code rc = api_call(s->api, "GET", "/api/v1/flags", NULL, NULL, &s->flags, NULL);
+
+    return rc ? rc : api_call(s->api, "GET", "/api/v1/segments", NULL, NULL, &s->segments, NULL);
 }
 
 static enum err_code simulate(struct simulation *s, struct cli *cli)
 {
     struct json *flag = NULL, *changed = NULL;
-    enum err_code rc = api_get_flag(s->api, cli_operand(cli, 0), &flag, NULL);
+    char etag[API_ETAG_BYTES];
+    enum err_code rc = api_get_flag(s->api, cli_operand(cli, 0), &flag, etag);
 
+    rc = rc ? rc : read_all(s);
     rc = rc ? rc : change_of(s->api, cli, flag, &changed);
     if (rc == ERR_OK) {
-        keep_salts(changed, flag);
+        keep_made(changed, flag);
         json_put_text(changed, "key", json_get_text(flag, "key", ""));
-        rc = build(s->api, flag, &s->before);
+        rc = flag_keep_ranges(flag, changed) ? build(s, flag, &s->before)
+                                             : api_set(s->api, ERR_NOMEM, "out of memory");
     }
-    rc = rc ? rc : build(s->api, changed, &s->after);
+    rc = rc ? rc : build(s, changed, &s->after);
     if (rc == ERR_OK) {
-        s->was = ruleset_at(s->before, 0);
-        s->is = ruleset_at(s->after, 0);
+        s->was = ruleset_find(s->before, cli_operand(cli, 0));
+        s->is = ruleset_find(s->after, cli_operand(cli, 0));
         rc = go_through(s, cli_option(cli, "contexts"));
+    }
+    if (rc == ERR_OK) {
+        ask_server(s, changed, etag);
     }
     json_free(changed);
     json_free(flag);
@@ -313,8 +382,9 @@ int cmd_simulate(struct cli *cli, void *ctx)
     int code;
 
     (void)ctx;
-    if (cli_given(cli, "change") == cli_given(cli, "file")) {
-        return cli_usage(cli, "what would change? --change JSON, or --file FILE with the flag");
+    if (change_ways(cli) + cli_given(cli, "file") != 1) {
+        return cli_usage(cli, "what would change? one of --on, --off, --to PERCENT, --change JSON, "
+                              "and --file FILE with the flag");
     }
     if (!cli_given(cli, "contexts")) {
         return cli_usage(cli, "--contexts FILE is needed: a JSON object a line");
@@ -333,6 +403,8 @@ int cmd_simulate(struct cli *cli, void *ctx)
         }
     }
     json_free(s.list);
+    json_free(s.flags);
+    json_free(s.segments);
     ruleset_free(s.before);
     ruleset_free(s.after);
     api_close(&api);

@@ -35,6 +35,17 @@ int cmd_promote(struct cli *cli, void *ctx);
 int cmd_set(struct cli *cli, void *ctx);
 int cmd_restore(struct cli *cli, void *ctx);
 int cmd_stale(struct cli *cli, void *ctx);
+int cmd_pin(struct cli *cli, void *ctx);
+int cmd_unpin(struct cli *cli, void *ctx);
+int cmd_pins(struct cli *cli, void *ctx);
+int cmd_require(struct cli *cli, void *ctx);
+int cmd_unrequire(struct cli *cli, void *ctx);
+int cmd_split(struct cli *cli, void *ctx);
+int cmd_segments(struct cli *cli, void *ctx);
+int cmd_layers(struct cli *cli, void *ctx);
+int cmd_schedule(struct cli *cli, void *ctx);
+int cmd_schedules(struct cli *cli, void *ctx);
+int cmd_unschedule(struct cli *cli, void *ctx);
 
 /* Puts what --description, --owner, --until and --tags say into a flag; an empty text takes one away. */
 void set_words(struct cli *cli, struct json *flag);
@@ -46,5 +57,9 @@ void set_words(struct cli *cli, struct json *flag);
 typedef bool edit_fn(struct api *api, struct json *flag, void *ctx);
 enum err_code edit_flag(struct api *api, const char *key, edit_fn *edit, void *ctx,
                         struct json **before, struct json **after);
+
+/* The same for any document with a version. */
+enum err_code edit_at(struct api *api, const char *path, edit_fn *edit, void *ctx,
+                      struct json **before, struct json **after);
 
 #endif

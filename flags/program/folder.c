@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 #include "base/limits.h"
-#include "flags/ruleset.h"
+#include "flags/world.h"
 
 static const char suffix[] = ".json";
 
@@ -37,6 +37,8 @@ static bool add_stored(struct folder *folder, const struct json *flag)
     to->stored = json_copy(flag);
     json_remove(to->stored, "version");
     json_remove(to->stored, "tie");
+    json_remove(to->stored, "layer");
+    json_remove(to->stored, "uses");
     return to->stored != NULL;
 }
 
@@ -50,7 +52,7 @@ static enum err_code read_stored(struct api *api, struct folder *folder)
         rc = add_stored(folder, flag) ? ERR_OK : api_set(api, ERR_NOMEM, "out of memory");
     }
     json_free(list);
-    return rc;
+    return rc ? rc : api_call(api, "GET", "/api/v1/segments", NULL, NULL, &folder->segments, NULL);
 }
 
 /* ---- the files ---- */
@@ -91,23 +93,13 @@ static void fill(struct json *file, const struct json *stored)
 
     json_remove(file, "version");
     json_remove(file, "tie");
+    json_remove(file, "layer");
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         if (stored != NULL && json_get(file, members[i]) == NULL &&
             json_get(stored, members[i]) != NULL) {
             json_put(file, members[i], json_copy(json_get(stored, members[i])));
         }
     }
-}
-
-static enum err_code check(const struct json *file, bool made, struct err *err)
-{
-    struct json *whole = json_copy(file);
-    enum err_code rc = whole != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "out of memory");
-
-    rc = rc || !made ? rc : flag_complete(whole, err);
-    rc = rc ? rc : flag_check(whole, err);
-    json_free(whole);
-    return rc;
 }
 
 static enum err_code read_file(struct folder *folder, size_t sorted, const char *dir,
@@ -128,7 +120,6 @@ static enum err_code read_file(struct folder *folder, size_t sorted, const char 
     }
     if (rc == ERR_OK) {
         fill(file, to != NULL ? to->stored : NULL);
-        rc = check(file, to == NULL, err);
     }
     to = rc || to != NULL ? to : add(folder, key);
     if (rc == ERR_OK && to == NULL) {
@@ -158,6 +149,85 @@ static enum err_code read_files(struct api *api, const char *dir, struct folder 
     return rc ? api_set(api, rc, "%s", err.msg) : ERR_OK;
 }
 
+/* ---- checking, when all are there ---- */
+
+/* As it will be: what the folder says, else what the server has. */
+static const struct json *find_flag(void *ctx, const char *key)
+{
+    const struct folder *folder = ctx;
+
+    for (size_t i = 0; i < folder->count; i++) {
+        const struct folder_flag *flag = &folder->flags[i];
+
+        if (strcmp(flag->key, key) == 0) {
+            return flag->file != NULL ? flag->file : flag->stored;
+        }
+    }
+    return NULL;
+}
+
+static enum err_code check_one(const struct flag_world *world, const struct folder_flag *flag,
+                               struct err *err)
+{
+    struct json *whole = json_copy(flag->file);
+    enum err_code rc = whole != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "out of memory");
+
+    rc = rc || flag->stored != NULL ? rc : flag_complete(whole, err);
+    rc = rc ? rc : flag_check_in(whole, world, err);
+    json_free(whole);
+    return rc;
+}
+
+/* Flags of files may name each other, so this comes when all are read. */
+static enum err_code check_files(struct api *api, const char *dir, struct folder *folder)
+{
+    struct flag_world world = {
+        .segments = json_get(folder->segments, "segments"), .flag = find_flag, .ctx = folder};
+
+    for (size_t i = 0; i < folder->count; i++) {
+        struct err err = {0};
+
+        if (folder->flags[i].file != NULL && check_one(&world, &folder->flags[i], &err) != ERR_OK) {
+            return api_set(api, err.code, "%.300s/%s%s: %s", dir, folder->flags[i].key, suffix,
+                           err.msg);
+        }
+    }
+    return ERR_OK;
+}
+
+static size_t depth_of(struct folder *folder, const struct json *flag, size_t left)
+{
+    size_t deepest = 0;
+
+    for (const struct json *at = json_first(json_get(flag, "prerequisites"));
+         at != NULL && left > 0; at = json_next(at)) {
+        const struct json *other = find_flag(folder, json_get_text(at, "flag", ""));
+        size_t depth = other != NULL ? 1 + depth_of(folder, other, left - 1) : 1;
+
+        deepest = depth > deepest ? depth : deepest;
+    }
+    return deepest;
+}
+
+static int by_depth(const void *a, const void *b)
+{
+    const struct folder_flag *left = a, *right = b;
+
+    return left->depth != right->depth ? (left->depth > right->depth) - (left->depth < right->depth)
+                                       : strcmp(left->key, right->key);
+}
+
+/* What others wait for comes first, so that they find it. */
+static void put_in_order(struct folder *folder)
+{
+    for (size_t i = 0; i < folder->count; i++) {
+        struct folder_flag *flag = &folder->flags[i];
+
+        flag->depth = depth_of(folder, flag->file != NULL ? flag->file : flag->stored, 8);
+    }
+    qsort(folder->flags, folder->count, sizeof *folder->flags, by_depth);
+}
+
 enum err_code folder_read(struct api *api, const char *dir, struct folder *out)
 {
     enum err_code rc;
@@ -168,8 +238,9 @@ enum err_code folder_read(struct api *api, const char *dir, struct folder *out)
         qsort(out->flags, out->count, sizeof *out->flags, by_key);
     }
     rc = rc || dir == NULL ? rc : read_files(api, dir, out);
+    rc = rc || dir == NULL ? rc : check_files(api, dir, out);
     if (rc == ERR_OK && out->count > 0) {
-        qsort(out->flags, out->count, sizeof *out->flags, by_key);
+        put_in_order(out);
     }
     return rc;
 }
@@ -182,6 +253,7 @@ void folder_fini(struct folder *folder)
         json_free(folder->flags[i].stored);
     }
     free(folder->flags);
+    json_free(folder->segments);
     *folder = (struct folder){0};
 }
 

@@ -13,11 +13,13 @@ struct folder_flag {
     struct json *file;   /* NULL: there is none */
     struct json *stored; /* NULL: the server has none */
     char etag[API_ETAG_BYTES];
+    size_t depth; /* of prerequisites */
 };
 
 struct folder {
-    struct folder_flag *flags; /* sorted by key */
+    struct folder_flag *flags; /* those that others wait for first, then by key */
     size_t count;
+    struct json *segments; /* the server's */
 };
 
 /* Reads the folder (dir; NULL: none) and asks the server for its flags. A file that is no flag is

@@ -1,6 +1,7 @@
 /*
  * flags - feature flags for the people who decide about them; talks to the flag server over HTTP.
  */
+#include "flags/program/change.h"
 #include "flags/program/commands.h"
 
 static const struct cli_option global_options[] = {
@@ -61,6 +62,7 @@ static const struct cli_option ramp_options[] = {
 
 static const struct cli_option rule_options[] = {
     {"when", 'w', "CONDITION", "whom it matches: \"plan == 'pro'\"", false},
+    {"segment", 0, "NAME", "or: those of this segment", false},
     {"to", 0, "PERCENT", "how many of them get the variant (default 100%)", false},
     {"variant", 0, "NAME", "which variant, where there are more than two", false},
     {"on-error", 0, "skip|stop", "where the condition fails: go on, or the off variant", false},
@@ -101,8 +103,51 @@ static const struct cli_option apply_options[] = {
     {"reassign", 0, NULL, "also what gives people other variants than they have", false},
     {0}};
 
+static const struct cli_option pin_options[] = {
+    {"subject", 's', "KEY", "who: the targeting key", false},
+    {"variant", 0, "NAME", "what it gets", false},
+    {0}};
+
+static const struct cli_option unpin_options[] = {
+    {"subject", 's', "KEY", "who: the targeting key", false}, {0}};
+
+static const struct cli_option require_options[] = {
+    {"variant", 0, "NAME", "one that the other must give (default on); may be given again", true},
+    {0}};
+
+static const struct cli_option split_options[] = {
+    {"domain", 'd', "DOMAIN", "for this customer", false},
+    {"rule", 0, "NAME", "for whom this rule matches", false},
+    {"reassign", 0, NULL, "also where that gives people other variants than they have", false},
+    {0}};
+
+static const struct cli_option segment_options[] = {
+    {"when", 'w', "CONDITION", "who is in it: \"plan == 'pro'\"", false},
+    {"key", 'k', "KEY", "a targeting key more; may be given again", true},
+    {"domain", 'd', "DOMAIN", "a domain more; may be given again", true},
+    {"remove-key", 0, "KEY", "a targeting key less", true},
+    {"remove-domain", 0, "DOMAIN", "a domain less", true},
+    {"keys", 0, "FILE", "these keys instead: one a line", false},
+    {"domains", 0, "FILE", "these domains instead: one a line", false},
+    {"description", 0, "TEXT", "what it is for", false},
+    {0}};
+
+static const struct cli_option layer_options[] = {
+    {"to", 0, "PERCENT", "resize: how much of the layer the flag owns", false},
+    {"bucket-by", 0, "PATH", "create: the attribute that it goes by (default targetingKey)", false},
+    {"description", 0, "TEXT", "create: what it is for", false},
+    {"reassign", 0, NULL, "also what gives people another flag than they have", false},
+    {0}};
+
+static const struct cli_option schedule_options[] = {
+    {"at", 0, "TIME", "when: 2027-01-31T18:00:00Z, or from now on +90m, +2h, +7d", false},
+    {"not-after", 0, "TIME", "drop it if the server was down until then", false},
+    CHANGE_OPTIONS,
+    {"from", 0, "ENVIRONMENT", "make it do what it does there (promote)", false},
+    {0}};
+
 static const struct cli_option simulate_options[] = {
-    {"change", 0, "JSON", "members to change: '{\"state\": \"off\"}'; null removes one", false},
+    CHANGE_OPTIONS,
     {"file", 'f', "FILE", "or the whole flag as it would be", false},
     {"contexts", 'c', "FILE", "who: a JSON object a line; - is the standard input", false},
     {"limit", 'n', "N", "how many of those who change to list (default 20)", false},
@@ -155,8 +200,42 @@ static const struct cli_command commands[] = {
     {"eval", "KEY", "what somebody gets, and why",
      "Answers as a service would be answered, from the ruleset served now.", eval_options, 1, 1,
      cmd_eval},
+    {"pin", "KEY", "give one subject a variant, whatever the rules say",
+     "Only prerequisites and a layer come before.", pin_options, 1, 1, cmd_pin},
+    {"unpin", "KEY", "let the rules decide for a subject again", NULL, unpin_options, 1, 1,
+     cmd_unpin},
+    {"pins", "KEY", "the subjects that are pinned", NULL, NULL, 1, 1, cmd_pins},
+    {"require", "KEY OTHER", "let a flag wait for another",
+     "Who does not get one of these variants of the other flag gets the off variant of this one. "
+     "Flags that would wait for each other in a circle are refused.",
+     require_options, 2, 2, cmd_require},
+    {"unrequire", "KEY OTHER", "a flag does not wait for another any more", NULL, NULL, 2, 2,
+     cmd_unrequire},
+    {"split", "KEY VARIANT=PERCENT...", "give parts of the subjects different variants",
+     "Percentages sum to 100. Other weights than before move the fewest subjects, and need "
+     "--reassign.",
+     split_options, 2, -1, cmd_split},
+    {"segments", "[list | show|create|set|delete KEY]", "named sets of subjects, for rules",
+     "By targeting keys, by domains, by a condition, which may ask segment(\"other\"). A change is "
+     "a "
+     "change of each flag that uses it. One that is used is not deleted.",
+     segment_options, 0, 2, cmd_segments},
+    {"layers", "[list | show|create|delete LAYER | resize|remove LAYER FLAG]",
+     "flags that never share a subject",
+     "Each flag of a layer owns a part of its subjects; the others get its off variant. Resizing "
+     "takes from what is free, or gives back to it.",
+     layer_options, 0, 3, cmd_layers},
+    {"schedule", "KEY", "make a change at a time",
+     "The server makes it, as you, once; after it was down, late, unless --not-after. What a "
+     "schema "
+     "does not bear at that time fails, which flags schedules shows.",
+     schedule_options, 1, 1, cmd_schedule},
+    {"schedules", "[KEY]", "what is to be changed at a time, and what came of it", NULL, NULL, 0, 1,
+     cmd_schedules},
+    {"unschedule", "ID", "cancel a change that is still to come", NULL, NULL, 1, 1, cmd_unschedule},
     {"simulate", "KEY", "who would change, before a change is made",
-     "Evaluates each context of a file with the flag as it is and as it would be. Nothing is sent.",
+     "Evaluates each context of a file with the flag as it is and as it would be, and asks the "
+     "server whether a schema bears it. Nothing is changed.",
      simulate_options, 1, 1, cmd_simulate},
     {"export", "DIR", "write all flags into a folder, a file each",
      "A file that says the same already is left alone.", NULL, 1, 1, cmd_export},

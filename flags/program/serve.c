@@ -90,6 +90,18 @@ struct json *serve_at_percent(const struct json *flag, const struct json *serve,
     return out;
 }
 
+/* A part of a split: a percentage, or ranges of them. */
+static double split_share(const struct json *part)
+{
+    double sum = 0;
+
+    if (json_kind(part) != JSON_ARRAY)
+        return json_number(part, 0);
+    for (const struct json *pair = json_first(part); pair != NULL; pair = json_next(pair))
+        sum += json_number(json_next(json_first(pair)), 0) - json_number(json_first(pair), 0);
+    return sum;
+}
+
 double serve_percent(const struct json *flag, const struct json *serve)
 {
     const struct json *ramp = json_get(serve, "ramp"), *split = split_of(serve);
@@ -101,7 +113,7 @@ double serve_percent(const struct json *flag, const struct json *serve)
         return -1;
     }
     if (split != NULL) {
-        return share * (100 - json_number(json_get(split, off), 0)) / 100;
+        return share * (100 - split_share(json_get(split, off))) / 100;
     }
     return variant == NULL || strcmp(variant, off) == 0 ? 0 : share;
 }
@@ -115,7 +127,7 @@ static void add_split(const struct json *split, char *out, size_t size)
          part = json_next(part)) {
         len += (size_t)snprintf(out + len, size - len, "%s %s %g",
                                 part == json_first(split) ? "" : ",", json_key(part),
-                                json_number(part, 0));
+                                split_share(part));
     }
 }
 

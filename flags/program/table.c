@@ -158,6 +158,18 @@ static void print_cell(const char *text, size_t width, size_t *blanks)
     *blanks += (have > width ? 0 : width - have) + GAP;
 }
 
+void table_free(struct table *table)
+{
+    if (table == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < table->rows * table->columns; i++) {
+        free(table->cells[i]);
+    }
+    free(table->cells);
+    free(table);
+}
+
 void table_print(struct table *table)
 {
     size_t widths[TABLE_COLUMNS_MAX] = {0};
@@ -183,9 +195,5 @@ void table_print(struct table *table)
         }
         putchar('\n');
     }
-    for (size_t i = 0; i < table->rows * table->columns; i++) {
-        free(table->cells[i]);
-    }
-    free(table->cells);
-    free(table);
+    table_free(table);
 }

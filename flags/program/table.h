@@ -16,6 +16,7 @@ struct table *table_new(const char *first, ...) __attribute__((sentinel));
 /* As many texts as there are headings; copied. "" for nothing. A NULL table is left alone. */
 void table_add(struct table *table, const char *first, ...);
 void table_print(struct table *table);
+void table_free(struct table *table); /* without printing it */
 
 /* Prints a line of text that somebody else wrote. Here and in tables each control character becomes
  * '?': it could steer the reader's terminal. */
