@@ -79,7 +79,7 @@ give_keyless(const struct flag *flag, const char *bucket_by, struct decision *ou
     out->error = FLAG_TARGETING_KEY_MISSING;
     snprintf(out->message, sizeof out->message,
              "the context has no \"%.80s\" (a string or a whole number), which this %s buckets by",
-             bucket_by, bucket_by == flag->bucket_by ? "flag" : "flag's layer");
+             bucket_by, strcmp(out->where, "layer") == 0 ? "flag's layer" : "flag");
 }
 
 const struct individual *individual_find(const struct individual *all, size_t count,

@@ -160,22 +160,20 @@ static const struct json *find_flag(void *ctx, const char *key)
         const struct folder_flag *flag = &folder->flags[i];
 
         if (strcmp(flag->key, key) == 0) {
-            return flag->file != NULL ? flag->file : flag->stored;
+            return flag->whole != NULL ? flag->whole : flag->stored;
         }
     }
     return NULL;
 }
 
-static enum err_code check_one(const struct flag_world *world, const struct folder_flag *flag,
-                               struct err *err)
+/* A file with what a new flag may leave out. */
+static enum err_code complete(struct folder_flag *flag, struct err *err)
 {
-    struct json *whole = json_copy(flag->file);
-    enum err_code rc = whole != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "out of memory");
-
-    rc = rc || flag->stored != NULL ? rc : flag_complete(whole, err);
-    rc = rc ? rc : flag_check_in(whole, world, err);
-    json_free(whole);
-    return rc;
+    flag->whole = json_copy(flag->file);
+    if (flag->whole == NULL) {
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    return flag->stored != NULL ? ERR_OK : flag_complete(flag->whole, err);
 }
 
 /* Flags of files may name each other, so this comes when all are read. */
@@ -183,16 +181,21 @@ static enum err_code check_files(struct api *api, const char *dir, struct folder
 {
     struct flag_world world = {
         .segments = json_get(folder->segments, "segments"), .flag = find_flag, .ctx = folder};
+    struct err err = {0};
+    enum err_code rc = ERR_OK;
+    size_t i, rounds = 2 * folder->count;
 
-    for (size_t i = 0; i < folder->count; i++) {
-        struct err err = {0};
+    for (i = 0; rc == ERR_OK && i < rounds; i++) {
+        struct folder_flag *flag = &folder->flags[i % folder->count];
 
-        if (folder->flags[i].file != NULL && check_one(&world, &folder->flags[i], &err) != ERR_OK) {
-            return api_set(api, err.code, "%.300s/%s%s: %s", dir, folder->flags[i].key, suffix,
-                           err.msg);
+        if (flag->file != NULL) {
+            rc =
+                i < folder->count ? complete(flag, &err) : flag_check_in(flag->whole, &world, &err);
         }
     }
-    return ERR_OK;
+    return rc ? api_set(api, rc, "%.300s/%s%s: %s", dir, folder->flags[(i - 1) % folder->count].key,
+                        suffix, err.msg)
+              : ERR_OK;
 }
 
 static size_t depth_of(struct folder *folder, const struct json *flag, size_t left)
@@ -250,6 +253,7 @@ void folder_fini(struct folder *folder)
     for (size_t i = 0; i < folder->count; i++) {
         free(folder->flags[i].key);
         json_free(folder->flags[i].file);
+        json_free(folder->flags[i].whole);
         json_free(folder->flags[i].stored);
     }
     free(folder->flags);

@@ -11,6 +11,7 @@
 struct folder_flag {
     char *key;
     struct json *file;   /* NULL: there is none */
+    struct json *whole;  /* the file with what a new flag may leave out */
     struct json *stored; /* NULL: the server has none */
     char etag[API_ETAG_BYTES];
     size_t depth; /* of prerequisites */
