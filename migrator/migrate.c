@@ -44,6 +44,7 @@ enum err_code migrate_open(const struct migrate_options *options, struct migrate
     m->options.database_api = keep(m, options->database_api);
     m->options.ledger = keep(m, options->ledger != NULL ? options->ledger : JOURNAL_LEDGER);
     m->options.environment = keep(m, options->environment);
+    m->options.folder = keep(m, options->folder);
     m->options.flag_server = keep(m, options->flag_server);
     m->options.flag_token = keep(m, options->flag_token);
     rc = options->environment != NULL &&

@@ -116,6 +116,19 @@ struct migrate_restore {
 MUST_USE enum err_code migrate_restore(struct migrate *m, const struct migrate_restore *what,
                                        struct json **report, struct err *err);
 
+/* Walks what is pending, and what is in flight, on a copy of the database: every phase, every way
+ * back, and to the end; rows and schema are compared behind the way back. Flags, declared gates and the
+ * time without writes of old code are taken as given. The database is only read: a file's copy is made
+ * by its engine; a service is read by key range, so that nobody waits. ERR_CONFLICT with a report:
+ * something would be refused, or did not come back as it was. */
+struct migrate_rehearse {
+    const char *target; /* the last one that is walked; NULL: all */
+    const char *keep;   /* the copy's new file, which stays; NULL: a file of its own that goes */
+    bool maintenance;   /* as in migrate_apply */
+};
+MUST_USE enum err_code migrate_rehearse(struct migrate *m, const struct migrate_rehearse *what,
+                                        struct json **report, struct err *err);
+
 /* One of the two: a copied file becomes a database of its own (with options.environment, if given), or
  * the flag server is told every state as it is in this database, against whatever it believes. */
 struct migrate_repair {

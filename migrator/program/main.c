@@ -250,7 +250,7 @@ static int finish(struct program *p, const struct cli *cli, enum err_code rc, st
     }
     if (rc == ERR_OK || json_count(json_get(report, "steps")) > 0 ||
         json_count(json_get(report, "waits")) > 0 || print == report_print_verify ||
-        print == report_print_restore) {
+        print == report_print_restore || print == report_print_rehearsal) {
         print(report);
     }
     json_free(report);
@@ -482,6 +482,22 @@ static int run_restore(struct cli *cli, void *ctx)
     return run_call(cli, call_restore, &what, report_print_restore, NULL);
 }
 
+static enum err_code call_rehearse(struct migrate *m, const void *what, struct json **report,
+                                   struct err *err)
+{
+    return migrate_rehearse(m, what, report, err);
+}
+
+static int run_rehearse(struct cli *cli, void *ctx)
+{
+    struct migrate_rehearse what = {.target = cli_operand(cli, 0),
+                                    .keep = cli_option(cli, "keep"),
+                                    .maintenance = cli_given(cli, "maintenance")};
+
+    (void)ctx;
+    return run_call(cli, call_rehearse, &what, report_print_rehearsal, NULL);
+}
+
 /* Whether --reason is there. Where it is not, *code is the exit code, and it is said. */
 static bool has_reason(const struct cli *cli, int *code)
 {
@@ -672,6 +688,11 @@ static const struct cli_option rollback_options[] = {
     {"recovery-dir", 0, "DIR", "the folder for that copy; default: beside the database", false},
     {0}};
 
+static const struct cli_option rehearse_options[] = {
+    {"keep", 0, "FILE", "the copy's new file, which stays; otherwise it goes", false},
+    {"maintenance", 0, NULL, "as with apply --maintenance", false},
+    {0}};
+
 static const struct cli_option restore_options[] = {
     {"yes", 'y', NULL, "put it back; without, only say what would be lost", false},
     {"reason", 0, "TEXT", "why, for the history", false},
@@ -716,6 +737,12 @@ static const struct cli_command commands[] = {
      NULL, 0, 1, run_verify},
     {"history", "[MIGRATION]", "show who did what, when, how long it took and for how many rows",
      NULL, NULL, 0, 1, run_history},
+    {"rehearse", "[MIGRATION]", "walk what is pending on a copy of the rows, there and back",
+     "All migrations, or those up to one. The database is only read: a file is copied by SQLite, a "
+     "D1 database by ranges of its keys, so that nobody waits. Every phase is gone through, every "
+     "way back is compared with the rows and the schema before, and then the end. Flags and gates "
+     "are taken as open. Exit code 3: something would be refused, or did not come back.",
+     rehearse_options, 0, 1, run_rehearse},
     {"restore", "FILE", "put a recovery point in the place of the database",
      "Says first what was written since and would be lost (exit code 3); with --yes it is put "
      "back, "

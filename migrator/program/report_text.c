@@ -151,6 +151,36 @@ void report_print_steps(const struct json *report)
     }
 }
 
+/* ---- rehearsal ---- */
+
+void report_print_rehearsal(const struct json *report)
+{
+    const struct json *snapshot = json_get(report, "snapshot");
+    const struct json *all = json_get(report, "migrations");
+    char took[CLOCK_TEXT_BYTES];
+
+    printf("a copy of %s: %.0f tables, %.0f rows in %s%s%s\n", text(report, "database"),
+           number(snapshot, "tables"), number(snapshot, "rows"),
+           span(number(snapshot, "duration_ms"), took),
+           *text(snapshot, "file") != '\0' ? ", kept in " : "", text(snapshot, "file"));
+    for (const struct json *o = json_first(json_get(snapshot, "left_out")); o; o = json_next(o)) {
+        printf("  left out: %s (%s)\n", text(o, "name"), text(o, "why"));
+    }
+    for (const struct json *m = json_first(all); m != NULL; m = json_next(m)) {
+        if (json_count(json_get(m, "steps")) + json_count(json_get(m, "waits")) > 0) {
+            report_print_steps(m);
+        }
+        if (*text(m, "back") != '\0') {
+            printf("  the way back: %s\n", text(m, "back"));
+        }
+    }
+    if (json_count(all) == 0) {
+        printf("nothing to rehearse: everything is applied\n");
+    } else if (json_is_true(json_get(report, "done"))) {
+        printf("rehearsed; the database itself was only read\n");
+    }
+}
+
 /* ---- status ---- */
 
 static void print_pause(const struct json *report)

@@ -16,6 +16,7 @@ void report_print_verify(const struct json *report);
 void report_print_history(const struct json *report);
 void report_print_unlock(const struct json *report);
 void report_print_restore(const struct json *report);
+void report_print_rehearsal(const struct json *report);
 void report_print_repair(const struct json *report);
 void report_print_pace(const struct json *report); /* pause, resume, throttle */
 

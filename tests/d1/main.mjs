@@ -1,7 +1,7 @@
 // `migrate` and the driver against D1's own engine: node main.mjs BUILD CLIENTS WORK [MODULE...]
 import { finish, same } from "./rig.mjs";
 
-const all = ["walk", "kills", "cases", "chinook", "wrangler", "coupling", "counts", "live"];
+const all = ["walk", "kills", "cases", "chinook", "wrangler", "coupling", "counts", "rehearse", "live"];
 for (const name of process.argv.length > 5 ? process.argv.slice(5) : all) {
   const began = performance.now();
   try {
