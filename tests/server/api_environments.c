@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/limits.h"
 #include "tests/server/api_environments.h"
 #include "tests/server/env_calls.h"
 
@@ -366,6 +367,37 @@ static void an_environment_comes_and_goes(void **state)
     env_does(204, "DELETE", ALL "/brief", NULL);
 }
 
+static void environments_have_bounds(void **state)
+{
+    char body[200], path[200], name[70];
+    size_t before = env_count();
+
+    (void)state;
+    memset(name, 'n', sizeof name);
+    name[64] = '\0';
+    snprintf(body, sizeof body, "{\"name\":\"%s\"}", name);
+    env_does(400, "POST", ALL, body);
+    name[63] = '\0';
+    snprintf(body, sizeof body, "{\"name\":\"%s\"}", name);
+    env_does(201, "POST", ALL, body);
+    snprintf(path, sizeof path, ALL "/%s", name);
+    env_does(204, "DELETE", path, NULL);
+    for (size_t i = before; i <= LIMIT_ENVIRONMENTS; i++) {
+        snprintf(body, sizeof body, "{\"name\":\"limit-%zu\",\"from\":\"test\"}", i);
+        env_does(i < LIMIT_ENVIRONMENTS ? 201 : 413, "POST", ALL, body);
+    }
+    env_says("32 environments");
+    assert_int_equal(env_count(), LIMIT_ENVIRONMENTS);
+    /* a change that all of them see is still one */
+    env_set(200, "search", "test", "description", "\"everywhere\"");
+    env_is("search", "limit-31", "description", "\"everywhere\"");
+    for (size_t i = before; i < LIMIT_ENVIRONMENTS; i++) {
+        snprintf(path, sizeof path, ALL "/limit-%zu", i);
+        env_does(204, "DELETE", path, NULL);
+    }
+    assert_int_equal(env_count(), before);
+}
+
 static void a_restart_keeps_environments(void **state)
 {
     struct json *before = rig_call(env_rig, 200, "GET", ALL, NULL, NULL, NULL), *after;
@@ -399,6 +431,7 @@ int api_environments_tests(struct rig *of)
         cmocka_unit_test(what_has_done_its_work_is_listed),
         cmocka_unit_test(what_is_shared_has_a_version),
         cmocka_unit_test(an_environment_comes_and_goes),
+        cmocka_unit_test(environments_have_bounds),
         cmocka_unit_test(a_restart_keeps_environments),
     };
 
