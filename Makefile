@@ -44,7 +44,7 @@ ALL_CFLAGS = -std=c11 $(CFLAGS) $(WARNINGS) $(HARDENING) $(if $(filter 1,$(WERRO
     -fPIC -pthread $(CPPFLAGS) $(PACKAGE_CFLAGS)
 
 # pkg-config may only be asked in a recipe: before, it may not be installed yet. Asked once.
-MODULES := libmicrohttpd libcurl libcjson libsodium sqlite3 libpcre2-8 libidn2
+MODULES := libmicrohttpd libcurl libcjson libsodium sqlite3 libpcre2-8 libidn2 libpsl
 SDK_MODULES := libcurl libcjson libsodium libpcre2-8 libidn2
 PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(shell pkg-config --cflags $(MODULES)))$(PACKAGE_CFLAGS)
 PACKAGE_LIBS = $(eval PACKAGE_LIBS := $$(shell pkg-config --libs $(MODULES)))$(PACKAGE_LIBS)

@@ -252,6 +252,23 @@ static enum err_code put_in_set(struct json *flag, const char *pattern, const st
     return rc;
 }
 
+/* The others stay as they are written. */
+static enum err_code put_in_document(struct json *flag, const char *pattern, const struct json *old,
+                                     const struct json *serve, struct err *err)
+{
+    struct json *domains = json_get(flag, "domains");
+
+    if (serve == NULL) {
+        json_remove(domains, json_key(old));
+        return ERR_OK;
+    }
+    if (domains == NULL)
+        domains = json_put(flag, "domains", json_object());
+    if (json_put(domains, old != NULL ? json_key(old) : pattern, json_copy(serve)) == NULL)
+        return nomem(err);
+    return ERR_OK;
+}
+
 enum err_code domain_set_put(struct json *flag, const char *text, const struct json *serve,
                              const struct domain_source *source, const struct domain_sink *sink,
                              struct json **was, struct err *err)
@@ -278,5 +295,7 @@ enum err_code domain_set_put(struct json *flag, const char *text, const struct j
         return not_there(pattern, err);
     if (old != NULL && was != NULL)
         *was = json_copy(old);
-    return put_in_list(flag, pattern, serve, source, sink, err);
+    if (old == NULL && domain_rules_count(flag) >= DOMAIN_INLINE_MAX)
+        return put_in_list(flag, pattern, serve, source, sink, err);
+    return put_in_document(flag, pattern, old, serve, err);
 }

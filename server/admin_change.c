@@ -11,7 +11,7 @@
 #include "flags/parts.h"
 #include "flags/reweigh.h"
 #include "flags/world.h"
-#include "server/admin.h"
+#include "server/admin_domains.h"
 #include "server/view.h"
 
 bool admin_is_everywhere(const struct call *call)
@@ -237,6 +237,9 @@ bool admin_may_change(struct call *call, const struct store_flag *flag, const st
     }
     if (check_there(call->store, key, after, &err) != ERR_OK) {
         answer_error(call, &err);
+        return false;
+    }
+    if (!admin_domains_may(call, flag, after)) {
         return false;
     }
     if (flag != NULL && !flag->archived && !may_reassign(call, flag, after)) {

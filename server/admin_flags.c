@@ -179,31 +179,6 @@ void flags_put(struct call *call)
     json_free(body);
 }
 
-void flags_drop_domain(struct call *call)
-{
-    const struct store_flag *flag = admin_flag(call);
-    const char *spelt;
-    struct json *body;
-
-    if (flag == NULL || !admin_if_match(call, flag)) {
-        return;
-    }
-    spelt = flag_find_domain(flag->document, call->params[1]);
-    if (spelt == NULL) {
-        answer_problem(call, 404, err_code_name(ERR_NOT_FOUND),
-                       "flag '%s' has no domain rule for '%.128s'", flag->key, call->params[1]);
-        return;
-    }
-    body = json_copy(flag->document);
-    if (body == NULL) {
-        answer_json(call, 503, NULL);
-        return;
-    }
-    json_remove(json_get(body, "domains"), spelt);
-    admin_replace_flag(call, flag, body, NULL);
-    json_free(body);
-}
-
 void flags_archive(struct call *call)
 {
     struct store_actor who = call_actor(call);

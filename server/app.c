@@ -104,7 +104,7 @@ bool call_seen(struct call *call, const struct client *client)
 
 /* ---- keeping the audit within its bounds ---- */
 
-enum { PRUNE_US = 60000000, PRUNE_MORE_US = 200000 };
+enum { PRUNE_US = 60000000, PRUNE_MORE_US = 200000, SWEEP_US = 60000000, SHARD_KEEP_MS = 3600000 };
 
 /* A step of the work, between two requests of the worker: never so much that one of them waits long. */
 static void prune(struct app *app)
@@ -138,6 +138,25 @@ static void collect_use(struct app *app)
         environments_collect_use(app->environments, clock_wall_ms());
         app->use_after_us = now_us + USE_US;
     }
+}
+
+/* Shards of domain sets that nobody named in a document within an hour of sending them, or names no more. */
+static void sweep(struct app *app)
+{
+    int64_t now_us = clock_monotonic_us();
+    size_t removed = 0;
+    struct err err = {0};
+
+    if (now_us < app->sweep_after_us) {
+        return;
+    }
+    if (stores_sweep_shards(app->stores, clock_wall_ms() - SHARD_KEEP_MS, &removed, &err) !=
+        ERR_OK) {
+        log_event(LOG_WARN, "domain-rules-not-swept", "reason=%s", err.msg);
+    } else if (removed > 0) {
+        log_event(LOG_INFO, "domain-rules-swept", "shards=%zu", removed);
+    }
+    app->sweep_after_us = now_us + SWEEP_US;
 }
 
 /* ---- one request ---- */
@@ -283,8 +302,8 @@ static void answer_refused(struct call *call)
 
         answer_problem(call, 413, err_code_name(ERR_LIMIT), "the body is larger than %u bytes%s",
                        LIMIT_BODY_BYTES,
-                       flag ? ", the limit for one flag (some 30,000 domain rules): leave out "
-                              "domain rules that say what everybody else gets, put sub-domains "
+                       flag ? ", the limit for one flag (some 30,000 domain rules): send many as "
+                              "a domain set (flags domains KEY --import FILE), put sub-domains "
                               "under one \"*.\" rule, or give a group of customers a rule with a "
                               "condition"
                             : ", the limit for one request");
@@ -349,6 +368,7 @@ enum http_verdict app_handle(void *ctx, struct http_request *request, struct htt
         if (request->on_worker) {
             prune(call.app);
             collect_use(call.app);
+            sweep(call.app);
         }
         route->handle(&call);
         if (call.defer) {

@@ -21,8 +21,8 @@ struct app {
     struct tokens *tokens;
     const char *cors_origin; /* who may call OFREP from a browser: an origin, "*", or NULL */
     unsigned poll_s;         /* what SDKs are asked to do */
-    int64_t audit_keep_ms, audit_rows;    /* how much of the audit is kept; 0: all */
-    int64_t prune_after_us, use_after_us; /* the worker's */
+    int64_t audit_keep_ms, audit_rows; /* how much of the audit is kept; 0: all */
+    int64_t prune_after_us, use_after_us, sweep_after_us; /* the worker's */
     int64_t schedule_at_ms; /* the worker's: when schedules are to be looked at again */
 };
 
@@ -47,6 +47,7 @@ struct call {
     struct store *store;             /* its; the worker's */
     const char *params[2];           /* what stands for {...} in the route, in order */
     const char *reason;              /* of a change that nobody asks for now; else NULL */
+    const struct json *made_set;     /* a domain set that was made here, of a good one */
     bool defer;                      /* set by a handler that finds that it needs the worker */
 };
 

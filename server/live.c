@@ -102,7 +102,7 @@ enum err_code live_publish(struct live *live, const struct store *store, unsigne
     enum err_code rc = ERR_NOMEM;
 
     if (body != NULL && text != NULL) {
-        rc = ruleset_build(document, &rules, err);
+        rc = ruleset_build_with(document, stores_pool(store_all(store)), &rules, err);
     } else {
         (void)err_set(err, ERR_NOMEM, "out of memory");
     }

@@ -20,6 +20,7 @@ const struct route routes[] = {
     {"OPTIONS", "/ofrep/v1/evaluate/flags/{key}", 0, false, ofrep_preflight},
 
     {"GET", "/sdk/v1/ruleset", ROLE_SDK_SERVER | ROLE_ADMIN, false, sdk_ruleset},
+    {"GET", "/sdk/v1/domains/{hash}", ROLE_SDK_SERVER | READ, true, domains_get},
 
     {"POST", "/sdk/v1/usage", ROLE_SDK_SERVER | ROLE_ADMIN, true, sdk_usage},
 
@@ -28,9 +29,11 @@ const struct route routes[] = {
     {"GET", "/api/v1/flags/{key}", READ, true, flags_show},
     {"PUT", "/api/v1/flags/{key}", CHANGE, true, flags_put},
     {"DELETE", "/api/v1/flags/{key}", CHANGE, true, flags_archive},
+    {"PUT", "/api/v1/flags/{key}/domains/{domain}", CHANGE, true, flags_put_domain},
     {"DELETE", "/api/v1/flags/{key}/domains/{domain}", CHANGE, true, flags_drop_domain},
     {"GET", "/api/v1/flags/{key}/shared", READ, true, flags_shared_show},
     {"PUT", "/api/v1/flags/{key}/shared", CHANGE, true, flags_shared_put},
+    {"PUT", "/api/v1/domains/{hash}", CHANGE, true, domains_put},
     {"POST", "/api/v1/flags/{key}/restore", CHANGE, true, flags_restore},
     {"POST", "/api/v1/flags/{key}/evaluate", READ, false, flags_evaluate},
 

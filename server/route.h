@@ -36,7 +36,8 @@ route_handler sdk_ruleset, sdk_usage;                                         /*
 route_handler flags_list, flags_create, flags_show, flags_put, flags_archive; /* admin_flags.c */
 route_handler flags_shared_show, flags_shared_put;                            /* admin_shared.c */
 route_handler flags_stale;                                                    /* admin_stale.c */
-route_handler flags_evaluate, flags_drop_domain, flags_restore;
+route_handler flags_evaluate, flags_restore;
+route_handler domains_get, domains_put, flags_put_domain, flags_drop_domain; /* admin_domains.c */
 route_handler environments_list, environments_create; /* admin_environments.c */
 route_handler environments_rename, environments_drop, flags_promote;
 route_handler segments_list, segments_create, segments_show; /* admin_pieces.c */

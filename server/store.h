@@ -28,6 +28,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "flags/domain_set.h"
 #include "server/coupling.h"
 
 struct stores;
@@ -164,6 +165,18 @@ MUST_USE enum err_code store_note_use(struct store *store, const char *const *ke
                                       bool all, int64_t now_ms, struct err *err);
 /* Since when nobody has asked for a flag: wall time; 0: that is not known. */
 int64_t store_used_ms(const struct store *store, const struct store_flag *flag);
+
+/* ---- shards of domain sets (store_domains.c): they are of no environment ---- */
+
+const struct domain_pool *stores_pool(const struct stores *stores);
+struct domain_source stores_source(struct stores *stores);
+struct domain_sink stores_sink(struct stores *stores);
+/* Keeps it; who sends one names it in a flag's document soon. */
+MUST_USE enum err_code stores_put_shard(struct stores *stores, struct domain_shard *shard,
+                                        struct err *err);
+/* Removes those that were sent before before_ms and that no document names. */
+MUST_USE enum err_code stores_sweep_shards(struct stores *stores, int64_t before_ms,
+                                           size_t *removed, struct err *err);
 
 /* ---- ties and holds ---- */
 

@@ -97,6 +97,8 @@ void stores_clear(struct stores *stores)
         stores->gone = next;
     }
     stores->count = 0;
+    domain_pool_free(stores->pool);
+    stores->pool = NULL;
 }
 
 /* ---- places ---- */
@@ -369,6 +371,11 @@ enum err_code stores_load(struct stores *stores, struct err *err)
         rc = rc ? rc : load_ties(fresh.at[i], err);
         rc = rc ? rc : store_load_pieces(fresh.at[i], err);
     }
+    if (rc != ERR_OK) {
+        stores_clear(&fresh);
+        return rc;
+    }
+    rc = stores_load_shards(stores, err);
     if (rc != ERR_OK) {
         stores_clear(&fresh);
         return rc;

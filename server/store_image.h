@@ -15,7 +15,8 @@ struct stores {
     size_t count;
     bool rides; /* a schedule is carried out by the next change: its id, and when */
     struct database_value rider[2];
-    struct store *gone; /* of environments that were dropped: nothing but their names */
+    struct store *gone;       /* of environments that were dropped: nothing but their names */
+    struct domain_pool *pool; /* all shards of domain sets; NULL until they are read */
 };
 
 struct store {
@@ -39,6 +40,8 @@ struct store {
  * place while its environment, by its name, is there. */
 MUST_USE enum err_code stores_load(struct stores *stores, struct err *err);
 void stores_clear(struct stores *stores);
+/* Those shards that are not in the pool yet (store_domains.c). */
+MUST_USE enum err_code stores_load_shards(struct stores *stores, struct err *err);
 
 /* Where a key stands or would stand. */
 size_t store_flag_place(const struct store *store, const char *key, bool *found);

@@ -50,6 +50,11 @@ static void drop_domain(void)
     env_change(409, "DELETE", FLAGS "/gone/domains/acme.com", NULL);
 }
 
+static void put_domain(void)
+{
+    env_change(409, "PUT", FLAGS "/bound/domains/acme.com", ON);
+}
+
 static void restore(void)
 {
     env_change(409, "POST", FLAGS "/old/restore", NULL);
@@ -97,6 +102,8 @@ static const struct {
     {"DELETE " FLAGS "/{key}", archive, NULL},
     {"PUT " FLAGS "/{key}/shared", put_shared, NULL},
     {"DELETE " FLAGS "/{key}/domains/{domain}", drop_domain, NULL},
+    {"PUT " FLAGS "/{key}/domains/{domain}", put_domain, NULL},
+    {"PUT /api/v1/domains/{hash}", NULL, "changes nothing until a flag's document names it"},
     {"POST " FLAGS "/{key}/promote", promote, NULL},
     {"POST " FLAGS "/{key}/restore", restore, NULL},
     {"PUT /api/v1/migrations/{database_id}/{migration}", put_contracted, NULL},

@@ -21,6 +21,7 @@
 #include "base/limits.h"
 #include "server/route.h"
 #include "tests/server/api_changes.h"
+#include "tests/server/api_domains.h"
 #include "tests/server/api_environments.h"
 #include "tests/server/api_pieces.h"
 #include "tests/server/api_schema.h"
@@ -772,6 +773,7 @@ int main(void)
     (void)start(NULL);
     failed = cmocka_run_group_tests_name("api", tests, NULL, NULL);
     failed += api_schema_tests(&rig);
+    failed += api_domains_tests(&rig);
     failed += api_environments_tests(&rig);
     failed += api_changes_tests(&rig);
     failed += api_pieces_tests(&rig);

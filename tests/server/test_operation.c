@@ -217,7 +217,7 @@ static void an_older_store_is_brought_up_to_date(void **state)
         "ALTER TABLE environment DROP COLUMN position; "
         "ALTER TABLE environment DROP COLUMN is_default; "
         "ALTER TABLE environment DROP COLUMN dropped_ms; "
-        "DROP TABLE piece; DROP TABLE schedule; "
+        "DROP TABLE piece; DROP TABLE schedule; DROP TABLE domain_shard; "
         "DELETE FROM d1_migrations WHERE name >= '0002'; "
         "DELETE FROM lockstep_journal WHERE migration >= '0002';");
     rig_serve(&rig, NULL);
