@@ -309,13 +309,14 @@ static void take_result(const struct outgoing *out, const struct json *reply,
                         struct database_batch_result *result)
 {
     const struct json *list = json_get(reply, "result");
-    double duration_ms = 0;
+    double duration_ms = 0, written = 0;
     size_t item = 0, statement = 0;
 
     result->changes = 0;
     for (const struct json *one = json_first(list); one != NULL; one = json_next(one), item++) {
         int64_t changes = 0;
         duration_ms += duration_of(json_get(one, "meta"));
+        written += json_number(json_get(json_get(one, "meta"), "rows_written"), 0);
         while (statement < out->batch->statement_count && out->changes_of[statement] == SIZE_MAX) {
             if (result->statement_changes != NULL) {
                 result->statement_changes[statement] = 0;
@@ -333,6 +334,7 @@ static void take_result(const struct outgoing *out, const struct json *reply,
         }
     }
     result->hold_us = (int64_t)(duration_ms * 1000.0);
+    result->rows_written = (int64_t)written;
 }
 
 /* Carried out by a request whose answer was lost, and so were the counts with it. */
@@ -340,6 +342,7 @@ static void result_unknown(const struct outgoing *out, struct database_batch_res
 {
     result->changes = -1;
     result->hold_us = -1;
+    result->rows_written = -1;
     for (size_t i = 0; result->statement_changes != NULL && i < out->batch->statement_count; i++) {
         result->statement_changes[i] = -1;
     }

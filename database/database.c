@@ -272,6 +272,7 @@ enum err_code database_batch(struct database *db, const struct database_batch *b
     }
     result->changes = 0;
     result->hold_us = -1;
+    result->rows_written = -1;
     return db->engine->batch(db, batch, result, err);
 }
 

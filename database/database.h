@@ -201,6 +201,8 @@ struct database_batch_result {
                         the engine cannot tell; set on failure too */
     int64_t
         commit_us; /* of that, what COMMIT took: waits for the disk that no smaller batch saves */
+    int64_t rows_written; /* as a service counts and charges them, indexes and triggers too; -1: it
+                             does not say */
     int64_t
         *statement_changes; /* one a statement; the caller's array of statement_count, or NULL */
 };

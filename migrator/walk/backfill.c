@@ -1,5 +1,6 @@
 #include "migrator/walk/backfill.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,9 @@ struct backfill {
     bool remote;
     int64_t looked_us, bytes_max;
     int64_t left_today; /* rows that may be written yet, if there is a bound */
+    double each; /* that the last batch wrote for one of ours: indexes and triggers are paid, too */
+    int64_t owed; /* written, and not counted yet */
+    bool learnt;
     struct backfill_result *result;
     struct err *err;
 };
@@ -55,7 +59,8 @@ static const char *resume_at(struct backfill *b, const struct journal_row *row)
 #define WRITTEN_TODAY                                                                              \
     "coalesce((SELECT CAST(substr(value, 12) AS INTEGER) FROM lockstep_meta WHERE key = "          \
     "'written' AND substr(value, 1, 10) = date('now')), 0)"
-#define OWN_ROWS 6 /* of a batch: journal, lock, this count */
+#define OWN_ROWS 6    /* of a batch: journal, lock, this count */
+#define LEARN_ROWS 50 /* of the first, of which nobody knows what a row costs */
 
 static enum err_code read_written(struct backfill *b)
 {
@@ -65,15 +70,39 @@ static enum err_code read_written(struct backfill *b)
                                                                 NULL, 0, &rows, b->err);
 
     if (rc == ERR_OK && rows != NULL) {
-        b->left_today = b->m->rows_per_day - database_rows_int(rows, 0, 0, 0);
+        b->left_today = b->m->rows_per_day - database_rows_int(rows, 0, 0, 0) - b->owed;
         database_rows_free(rows);
     }
     return rc;
 }
 
+static int64_t written_by(const struct backfill *b, int64_t rows)
+{
+    return (int64_t)ceil((double)rows * b->each) + OWN_ROWS;
+}
+
+/* What the batch really wrote is known behind it: the next one counts what is missing. */
+static void learn_written(struct backfill *b, int64_t rows, int64_t written)
+{
+    int64_t counted = written_by(b, rows);
+
+    b->left_today -= counted;
+    b->owed = 0; /* it was counted with this one */
+    if (written < 0 || rows == 0) {
+        return; /* the answer was lost */
+    }
+    if (written > counted) {
+        b->owed = written - counted;
+        b->left_today -= b->owed;
+    }
+    b->each = (double)(written - OWN_ROWS) / (double)rows;
+    b->each = b->each > 1 ? b->each : 1;
+    b->learnt = true;
+}
+
 static void count_written(const struct backfill *b, int64_t rows, struct work *work)
 {
-    struct database_value param = database_int(rows + OWN_ROWS);
+    struct database_value param = database_int(written_by(b, rows) + b->owed);
 
     if (b->m->rows_per_day > 0) {
         work_sql_with(work,
@@ -101,8 +130,10 @@ static enum err_code bound_batch(struct backfill *b)
                      b->migration->name, (long long)(b->m->rows_per_day - b->left_today),
                      (long long)b->m->rows_per_day);
     }
-    if (rc == ERR_OK && b->batch > b->left_today - OWN_ROWS) {
-        b->batch = b->left_today - OWN_ROWS;
+    if (rc == ERR_OK) {
+        int64_t most = (int64_t)((double)(b->left_today - OWN_ROWS) / b->each);
+        most = !b->learnt && most > LEARN_ROWS ? LEARN_ROWS : most;
+        b->batch = b->batch < most ? b->batch : most > 0 ? most : 1;
     }
     return rc;
 }
@@ -291,7 +322,7 @@ static enum err_code run(struct backfill *b, struct range *range)
             break;
         }
         b->done += rows;
-        b->left_today -= rows + OWN_ROWS;
+        learn_written(b, rows, out.rows_written);
         b->result->batches++;
         show(b, b->done, range->last);
         adapt(b, rows, &out);
@@ -313,6 +344,7 @@ enum err_code backfill_run(struct migrate *m, size_t index, const struct change 
                          .remote = database_remote(m->db),
                          .bytes_max = BACKFILL_BYTES_MAX,
                          .batch = BACKFILL_ROWS_FIRST,
+                         .each = 1,
                          .result = result,
                          .err = err};
     struct range range;

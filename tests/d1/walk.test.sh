@@ -124,6 +124,15 @@ peer sql "UPDATE lockstep_meta SET value = '2020-01-01' || substr(value, 11) WHE
 exits "the third day" 0 migrate apply --to in-sync --rows-written-per-day 200
 says "all rows are there" '*verified 500 rows: 0 differ*'
 
+# Each row writes three, as with two indexes: D1 says so, and so many are counted.
+start_peer
+exits "plain, with indexes" 0 migrate apply 0001_init.sql
+exits "dual-writing, with indexes" 0 migrate apply --to dual-writing
+peer weigh 3
+exits "the bound is of rows written" 3 migrate apply --to in-sync --rows-written-per-day 400
+peer must "SELECT CAST(substr(value, 12) AS INTEGER) BETWEEN 280 AND 400 FROM lockstep_meta WHERE key = 'written'"
+peer must "SELECT count(*) BETWEEN 60 AND 134 FROM Customer WHERE Domain IS NOT NULL"
+
 # ---- keys of every kind, as the backfill's place that is stored and read again ----
 
 start_peer

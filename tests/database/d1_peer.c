@@ -450,6 +450,7 @@ void d1_peer_clear(struct d1_peer *peer)
     d1_peer_forget_past(peer);
     peer->no_past = peer->alters = peer->settings = false;
     peer->fault_count = peer->import.fault_count = peer->import.carried_out = 0;
+    peer->weight = 0;
     peer->import.active = false;
     peer->import.etag[0] = '\0';
     peer->ms_per_row = peer->longest_ms = peer->call_ms_max = 0;
@@ -535,6 +536,13 @@ void d1_peer_slow(struct d1_peer *peer, double ms_per_row, double call_ms_max)
     peer->ms_per_row = ms_per_row;
     peer->call_ms_max = call_ms_max;
     peer->longest_ms = 0;
+    pthread_mutex_unlock(&peer->lock);
+}
+
+void d1_peer_weigh(struct d1_peer *peer, int rows_written)
+{
+    pthread_mutex_lock(&peer->lock);
+    peer->weight = rows_written;
     pthread_mutex_unlock(&peer->lock);
 }
 

@@ -176,9 +176,9 @@ static void add_meta(struct d1_peer *peer, int changes, struct buf *out)
 
     peer->call_ms += ms;
     buf_print(out,
-              "]},\"success\":true,\"meta\":{\"duration\":%.3f,\"timings\":{\"sql_duration_ms\":"
-              "%.3f}}}",
-              ms + 7, ms);
+              "]},\"success\":true,\"meta\":{\"duration\":%.3f,\"rows_written\":%d,"
+              "\"timings\":{\"sql_duration_ms\":%.3f}}}",
+              ms + 7, changes * (peer->weight > 0 ? peer->weight : 1), ms);
 }
 
 /* ALTER TABLE t ALTER COLUMN c DROP|SET NOT NULL of SQLite 3.53, as an edit of the text. */

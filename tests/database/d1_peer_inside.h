@@ -32,6 +32,7 @@ struct d1_peer {
     double ms_per_row, call_ms, longest_ms, call_ms_max;
     char *late; /* a body that will be carried out before the request after the next */
     unsigned late_in;
+    int weight; /* rows written for each that is changed, as with indexes */
     struct {
         enum d1_fault faults[FAULTS_MAX];
         unsigned fault_count, polls, carried_out;

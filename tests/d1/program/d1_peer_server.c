@@ -12,6 +12,7 @@
  *     sent            answers how many statements that write
  *     connections     and on how many connections
  *     slow MS MAX     each changed row takes MS; a call that takes more than MAX is broken off
+ *     weigh N         so many rows are written for each that is changed, as with indexes
  *     longest         answers how many ms the longest call took since
  *     import-fault N  the same as fault, for the steps of an import
  *     imports         answers how many files were carried out
@@ -84,6 +85,8 @@ int main(int argc, char **argv)
             d1_peer_slow(peer, ms, max_ms);
         } else if (strcmp(line, "die-after-travel") == 0 || strcmp(line, "well") == 0) {
             d1_peer_die_after_travel(peer, *line == 'd');
+        } else if (strncmp(line, "weigh ", 6) == 0) {
+            d1_peer_weigh(peer, (int)strtol(line + 6, NULL, 10));
         } else if (strcmp(line, "alters") == 0) {
             d1_peer_alters(peer);
         } else if (answer(peer, line)) {
