@@ -10,6 +10,7 @@
 #include "flags/ruleset.h"
 #include "server/admin.h"
 #include "server/route.h"
+#include "server/view.h"
 
 enum { DAYS_DEFAULT = 30, DAYS_MAX = 36500, DAY_MS = 86400000 };
 
@@ -48,10 +49,13 @@ static void see(void *ctx, const char *variant, const char *where)
 }
 
 /* The one variant that everybody gets, or "". */
-static void only_answer(const struct store_flag *flag, struct single *out)
+static void only_answer(struct view *view, const struct store_flag *flag, struct single *out)
 {
+    const struct json *document = view_flag(view, flag->key);
+
     *out = (struct single){.variant = ""};
-    if (flag_outcomes(flag->document, see, out, NULL) != ERR_OK || out->several) {
+    if (document == NULL || flag_outcomes_in(document, &view->world, see, out, NULL) != ERR_OK ||
+        out->several) {
         out->variant[0] = '\0';
     }
 }
@@ -66,20 +70,20 @@ static struct json *add_reason(struct json *reasons, const char *why, int64_t da
 }
 
 /* Why this flag is listed; empty: it is not. What is said to stay for good is never settled. */
-static struct json *reasons_of(const struct store *store, const struct store_flag *flag,
-                               int64_t days, int64_t now_ms)
+static struct json *reasons_of(struct view *view, const struct store_flag *flag, int64_t days,
+                               int64_t now_ms)
 {
     const char *end = json_get_text(flag->document, "expected_end", "");
     int64_t past = now_ms / DAY_MS - day_of(end), same = (now_ms - flag->changed_ms) / DAY_MS;
     struct json *reasons = json_array();
-    int64_t used_ms = store_used_ms(store, flag), unused = (now_ms - used_ms) / DAY_MS;
+    int64_t used_ms = store_used_ms(view->store, flag), unused = (now_ms - used_ms) / DAY_MS;
     struct single single;
 
     if (day_of(end) >= 0 && past > 0) {
         (void)add_reason(reasons, "past-end", past);
     }
     if (strcmp(end, "never") != 0 && same >= days) {
-        only_answer(flag, &single);
+        only_answer(view, flag, &single);
         if (single.variant[0] != '\0') {
             json_put_text(add_reason(reasons, "settled", same), "variant", single.variant);
         }
@@ -107,9 +111,15 @@ static bool read_days(struct call *call, int64_t *days)
 void flags_stale(struct call *call)
 {
     int64_t days, now_ms = clock_wall_ms();
+    struct view view = {.store = call->store};
     struct json *out, *list;
+    struct err err = {0};
 
     if (!read_days(call, &days)) {
+        return;
+    }
+    if (view_open(&view, &err) != ERR_OK) {
+        answer_error(call, &err);
         return;
     }
     out = json_object();
@@ -118,7 +128,7 @@ void flags_stale(struct call *call)
     list = json_put(out, "flags", json_array());
     for (size_t i = 0; i < store_flag_count(call->store); i++) {
         const struct store_flag *flag = store_flag_at(call->store, i);
-        struct json *reasons = flag->archived ? NULL : reasons_of(call->store, flag, days, now_ms);
+        struct json *reasons = flag->archived ? NULL : reasons_of(&view, flag, days, now_ms);
         struct json *one;
 
         if (json_first(reasons) == NULL) {
@@ -131,5 +141,6 @@ void flags_stale(struct call *call)
         json_put_text(one, "expected_end", json_get_text(flag->document, "expected_end", ""));
         json_put(one, "reasons", reasons);
     }
+    view_close(&view);
     answer_json(call, 200, out);
 }

@@ -269,6 +269,20 @@ static void what_has_done_its_work_is_listed(void **state)
     env_says("\"key\":\"soon\"");
     assert_null(strstr(env_rig->reply.body, "stays"));
     assert_null(strstr(env_rig->reply.body, "\"key\":\"up\"")); /* some get it there, some do not */
+    /* Nor one that looks as if all got it, but needs another, of which some get it. */
+    env_does(201, "POST", FLAGS "?environment=staging",
+             "{\"key\":\"needs\",\"state\":\"on\",\"fallthrough\":" ON
+             ",\"prerequisites\":[{\"flag\":\"up\",\"variants\":[\"on\"]}]}");
+    env_does(201, "POST", FLAGS "?environment=staging",
+             "{\"key\":\"all-have\",\"state\":\"on\",\"fallthrough\":" ON "}");
+    env_does(201, "POST", FLAGS "?environment=staging",
+             "{\"key\":\"needs-all\",\"state\":\"on\",\"fallthrough\":" ON
+             ",\"prerequisites\":[{\"flag\":\"all-have\",\"variants\":[\"on\"]}]}");
+    env_does(200, "GET", "/api/v1/stale?days=0&environment=staging", NULL);
+    assert_null(strstr(env_rig->reply.body, "\"key\":\"needs\""));
+    env_says("\"key\":\"needs-all\",\"owner\":\"\",\"expected_end\":\"\",\"reasons\":[{\"why\":"
+             "\"settled\","
+             "\"days\":0,\"variant\":\"on\"}]");
 }
 
 /* Words and ramps have versions of their own, so whoever writes one does not get in the way of the other. */
