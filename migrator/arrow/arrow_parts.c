@@ -41,10 +41,28 @@ static const char *name_in(const struct change *change, const char *column)
     return column;
 }
 
+/* SQLite notes the number 0 for an AUTOINCREMENT table into which no row was inserted. A note that
+ * the application has is put out of the way meanwhile, so that ours can be told from it. */
+#define NOBODYS_NUMBER "-9223372036854775807"
+
+static void arrow_sequence(struct arrow *a, const struct shape *shape, const char *what,
+                           const char *number)
+{
+    struct buf sql = {0};
+
+    buf_text(&sql, what);
+    buf_text(&sql, " WHERE name = ");
+    buf_sql_text(&sql, str_of(shape->table));
+    buf_text(&sql, " AND seq = ");
+    buf_text(&sql, number);
+    arrow_statement(a, &sql);
+}
+
 void arrow_compile_triggers(struct arrow *a, const struct change *change)
 {
     const struct shape *shape = &change->shape;
     struct buf update = {0}, insert = {0};
+    bool numbered = shape_is_autoincrement(shape);
     const char *any = NULL;
 
     buf_text(&update, "UPDATE ");
@@ -67,6 +85,9 @@ void arrow_compile_triggers(struct arrow *a, const struct change *change)
     }
     buf_text(&update, " WHERE 0");
     arrow_statement(a, &update);
+    if (numbered) {
+        arrow_sequence(a, shape, "UPDATE sqlite_sequence SET seq = " NOBODYS_NUMBER, "0");
+    }
     buf_text(&insert, "INSERT INTO ");
     buf_sql_name(&insert, str_of(shape->table));
     buf_char(&insert, '(');
@@ -77,12 +98,9 @@ void arrow_compile_triggers(struct arrow *a, const struct change *change)
     buf_sql_name(&insert, str_of(shape->table));
     buf_text(&insert, " WHERE 0");
     arrow_statement(a, &insert);
-    if (shape_is_autoincrement(shape)) { /* of no row it noted that none was given a number */
-        struct buf note = {0};
-        buf_text(&note, "DELETE FROM sqlite_sequence WHERE name = ");
-        buf_sql_text(&note, str_of(shape->table));
-        buf_text(&note, " AND seq = 0");
-        arrow_statement(a, &note);
+    if (numbered) {
+        arrow_sequence(a, shape, "DELETE FROM sqlite_sequence", "0");
+        arrow_sequence(a, shape, "UPDATE sqlite_sequence SET seq = 0", NOBODYS_NUMBER);
     }
 }
 

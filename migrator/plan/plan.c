@@ -77,7 +77,7 @@ static bool is_bookkeeping(const char *sql)
     size_t len = strlen(sql);
 
     if ((len > 8 && strcmp(sql + len - 8, " WHERE 0") == 0) ||
-        (len > 12 && strcmp(sql + len - 12, " AND seq = 0") == 0)) {
+        (strstr(sql, " sqlite_sequence") != NULL && strstr(sql, " AND seq = ") != NULL)) {
         return true; /* that the triggers compile */
     }
     return strstr(sql, "lockstep_journal") != NULL || strstr(sql, "lockstep_lock") != NULL ||
