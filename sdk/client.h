@@ -23,6 +23,7 @@
 #define BACKOFF_MS_MAX 300000u /* between polls that fail */
 #define RETRY_AFTER_S_MAX 3600
 #define CACHE_BYTES_MAX LIMIT_REPLY_BYTES
+#define CANNOT_BYTES 300 /* a header; what does not fit is "*" */
 
 struct lockstep_client {
     /* set at open, then read alone */
@@ -41,6 +42,7 @@ struct lockstep_client {
     unsigned lease_ms;        /* the shortest of a tied flag; 0: no flag is tied */
     uint64_t epoch, revision; /* of what is served, if `serving` */
     bool serving;
+    char cannot_header[CANNOT_BYTES]; /* which of its flags cannot be evaluated here, "": all can */
     bool known;      /* the server said itself that this is its ruleset; not so with the cache's */
     bool unkept;     /* an older one may be in the cache than what is served */
     int64_t told_us; /* when the server was last told which flags are asked for; NEVER */

@@ -164,8 +164,32 @@ static unsigned shortest_lease_ms(const struct ruleset *rules)
     return 1000 * shortest_s;
 }
 
+/* "X-Lockstep-Cannot-Evaluate: new-search,*": which flags of the ruleset use what this version does not know.
+ * The server must not count on them here. */
+static void note_unusable(lockstep_client *client, const struct ruleset *rules)
+{
+    static const char more[] = ",*";
+    size_t size = sizeof client->cannot_header, len = 0;
+
+    client->cannot_header[0] = '\0';
+    for (size_t i = 0; i < ruleset_count(rules); i++) {
+        const char *key = flag_key(ruleset_at(rules, i));
+
+        if (flag_unusable(ruleset_at(rules, i)) == NULL)
+            continue;
+        if (len > 0 && len + 1 + strlen(key) + sizeof more > size) {
+            snprintf(client->cannot_header + len, size - len, "%s", more);
+            return;
+        }
+        len += (size_t)snprintf(client->cannot_header + len, size - len, "%s%.128s",
+                                len == 0 ? "X-Lockstep-Cannot-Evaluate: " : ",", key);
+    }
+}
+
 void client_serve(lockstep_client *client, struct ruleset *rules)
 {
+    note_unusable(client, rules);
+
     struct ruleset_ticket ticket;
 
     client->lease_ms = shortest_lease_ms(rules);
@@ -239,8 +263,12 @@ static enum poll_result take_body(lockstep_client *client, const struct fetch_re
 
 static enum err_code exchange(lockstep_client *client, struct fetch_reply *reply, struct err *err)
 {
-    const char *headers[] = {client->name_header, client->instance_header, "X-Lockstep-Lease: 1",
-                             "X-Lockstep-Usage: 1", NULL};
+    const char *headers[] = {client->name_header,
+                             client->instance_header,
+                             "X-Lockstep-Lease: 1",
+                             "X-Lockstep-Usage: 1",
+                             client->cannot_header[0] != '\0' ? client->cannot_header : NULL,
+                             NULL};
     char tag[64];
     struct fetch_request request = {.method = "GET",
                                     .url = client->url,

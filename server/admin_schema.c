@@ -333,7 +333,7 @@ static struct json *flag_facts(struct call *call, const char *key, const struct 
     json_put_number(facts, "lease_s", tie != NULL ? (double)tie->lease_s : LEASE_DEFAULT_S);
     json_put_bool(facts, "held", tie != NULL && tie->held);
     admin_put_hold(facts, tie);
-    clients_facts(call->environment->clients, store_epoch(call->store), flag->revision,
+    clients_facts(call->environment->clients, key, store_epoch(call->store), flag->revision,
                   tie != NULL ? tie->lease_s : LEASE_DEFAULT_S, facts);
     return facts;
 }

@@ -82,7 +82,8 @@ bool call_seen(struct call *call, const struct client *client)
                                .instance = client->instance,
                                .kind = client_kind_name(client->kind),
                                .epoch = client->epoch,
-                               .revision = client->revision,
+                               /* a restart must not take for ready who cannot evaluate a flag */
+                               .revision = client->cannot[0] == '\0' ? client->revision : 0,
                                .lease = client->lease};
 
     if (!clients_seen(clients, client)) {

@@ -172,6 +172,19 @@ void clients_restore(struct clients *clients, const struct client *client)
     pthread_mutex_unlock(&clients->mutex);
 }
 
+static struct json *cannot_json(const char *cannot)
+{
+    struct json *list = json_array();
+
+    while (*cannot != '\0') {
+        size_t len = strcspn(cannot, ",");
+
+        json_append(list, json_string_n(cannot, len));
+        cannot += len + (cannot[len] == ',');
+    }
+    return list;
+}
+
 static struct json *entry_json(const struct entry *entry, int64_t now_us)
 {
     struct json *out = json_object();
@@ -186,6 +199,9 @@ static struct json *entry_json(const struct entry *entry, int64_t now_us)
     json_put_text(out, "last_seen", clock_text(clock_wall_ms() - ago_us / 1000, seen));
     json_put_number(out, "seconds_ago", (double)ago_us / 1000000);
     json_put_bool(out, "lease", entry->client.lease);
+    if (entry->client.cannot[0] != '\0') {
+        json_put(out, "cannot_evaluate", cannot_json(entry->client.cannot));
+    }
     return out;
 }
 
@@ -268,8 +284,23 @@ bool client_is_behind(const struct client *client, int64_t epoch, int64_t revisi
     return counts(client, terms, silent_us) && !has_confirmed(client, epoch, revision);
 }
 
-void clients_facts(struct clients *clients, int64_t epoch, int64_t revision, int64_t lease_s,
-                   struct json *facts)
+bool client_cannot(const struct client *client, const char *flag)
+{
+    size_t wanted = strlen(flag);
+
+    for (const char *at = client->cannot; *at != '\0';) {
+        size_t len = strcspn(at, ",");
+
+        if ((len == wanted && memcmp(at, flag, len) == 0) || (len == 1 && *at == '*')) {
+            return true;
+        }
+        at += len + (at[len] == ',');
+    }
+    return false;
+}
+
+void clients_facts(struct clients *clients, const char *flag, int64_t epoch, int64_t revision,
+                   int64_t lease_s, struct json *facts)
 {
     struct json *behind = json_array();
     struct json *no_lease = json_array();
@@ -282,13 +313,15 @@ void clients_facts(struct clients *clients, int64_t epoch, int64_t revision, int
         for (struct entry *entry = clients->buckets[i]; entry != NULL; entry = entry->next) {
             const struct client *client = &entry->client;
             int64_t ago_us = now - entry->seen_us;
-            bool confirmed = has_confirmed(client, epoch, revision);
+            bool cannot = client_cannot(client, flag);
+            bool confirmed = has_confirmed(client, epoch, revision) && !cannot;
 
             if (!client->lease && ago_us <= (int64_t)CLIENT_RECORD_MS * 1000) {
                 append_client(no_lease, entry, now, confirmed);
             }
             count += counts(client, &terms, ago_us);
-            if (client_is_behind(client, epoch, revision, &terms, ago_us)) {
+            if (client_is_behind(client, epoch, revision, &terms, ago_us) ||
+                (cannot && counts(client, &terms, ago_us))) {
                 append_client(behind, entry, now, confirmed);
             }
         }

@@ -20,6 +20,7 @@
 #include "base/lease.h"
 
 #define CLIENT_NAME_BYTES 129
+#define CLIENT_CANNOT_BYTES 300
 #define CLIENTS_MAX 10000         /* of one server; the one not seen for longest makes room */
 #define CLIENT_WINDOW_MIN_S 60    /* a gate waits for everybody seen within this, at least */
 #define CLIENT_RECORD_MS 86400000 /* a client is recorded again after this time */
@@ -35,6 +36,8 @@ struct client {
     int64_t epoch, revision; /* confirmed (0: it has none yet, and serves its fallbacks); of OFREP
                                 the one that answered last */
     bool lease;              /* it stops relying on a ruleset that it cannot confirm */
+    char cannot[CLIENT_CANNOT_BYTES]; /* keys of flags that it cannot evaluate, with commas between;
+                                         "*": and others */
 };
 
 struct clients;
@@ -60,12 +63,15 @@ struct json *clients_json(struct clients *clients);
 bool client_is_behind(const struct client *client, int64_t epoch, int64_t revision,
                       const struct lease_terms *terms, int64_t silent_us);
 
-/* Adds to a gate's facts, for a flag that last changed at (epoch, revision): "clients" (how many
+/* Whether it said that it cannot evaluate the flag: it is not ready, whatever it has confirmed. */
+bool client_cannot(const struct client *client, const char *flag);
+
+/* Adds to a gate's facts, for this flag that last changed at (epoch, revision): "clients" (how many
  * ruleset readers may still give answers), "clients_behind" (those of them that a gate waits for)
  * and "clients_without_lease": whoever was seen within CLIENT_RECORD_MS and may go on with an old
  * answer for ever once it is cut off. Its "confirmed" says whether it has this flag as it is now;
  * never so with OFREP. */
-void clients_facts(struct clients *clients, int64_t epoch, int64_t revision, int64_t lease_s,
-                   struct json *facts);
+void clients_facts(struct clients *clients, const char *flag, int64_t epoch, int64_t revision,
+                   int64_t lease_s, struct json *facts);
 
 #endif

@@ -21,6 +21,23 @@ static void copy_name(char out[CLIENT_NAME_BYTES], const char *text)
     out[len] = '\0';
 }
 
+/* Keys of flags with commas between, as they are allowed; a list that is too long or holds anything else ends in
+ * "*": then it may be any flag. */
+static void read_cannot(const char *header, struct client *client)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789._-,*";
+    size_t len = header != NULL ? strspn(header, allowed) : 0;
+
+    if (header == NULL) {
+        return;
+    }
+    if (header[len] != '\0' || len >= sizeof client->cannot) {
+        snprintf(client->cannot, sizeof client->cannot, "*");
+    } else {
+        snprintf(client->cannot, sizeof client->cannot, "%s", header);
+    }
+}
+
 /* "<epoch>-<revision>" in any of the forms of an entity tag; what is none is no confirmation. */
 static void read_confirmation(const char *header, struct client *client)
 {
@@ -51,6 +68,7 @@ void sdk_ruleset(struct call *call)
     copy_name(client.name, name != NULL && name[0] != '\0' ? name : call->who.name);
     copy_name(client.instance, instance != NULL ? instance : "");
     read_confirmation(if_none_match, &client);
+    read_cannot(http_header(call->request, "X-Lockstep-Cannot-Evaluate"), &client);
     if (!call_seen(call, &client)) {
         return;
     }

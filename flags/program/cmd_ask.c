@@ -369,15 +369,30 @@ int cmd_audit(struct cli *cli, void *ctx)
 
 /* ---- clients ---- */
 
+/* "new-search, others": flags that use what the client is too old for. */
+static const char *cannot_text(const struct json *client, char *out, size_t size)
+{
+    size_t len = 0;
+
+    out[0] = '\0';
+    for (const struct json *at = json_first(json_get(client, "cannot_evaluate"));
+         at != NULL && len < size; at = json_next(at)) {
+        len += (size_t)snprintf(out + len, size - len, "%s%s", len > 0 ? ", " : "",
+                                strcmp(json_text(at), "*") == 0 ? "others" : json_text(at));
+    }
+    return out;
+}
+
 static void print_clients(const struct json *list)
 {
-    struct table *table = table_new("CLIENT", "INSTANCE", "SERVES", "SEEN", "LEASE", NULL);
+    struct table *table =
+        table_new("CLIENT", "INSTANCE", "SERVES", "SEEN", "LEASE", "CANNOT EVALUATE", NULL);
     double epoch = json_number(json_get(list, "epoch"), 0);
     double revision = json_number(json_get(list, "revision"), 0);
 
     for (const struct json *one = json_first(json_get(list, "clients")); one != NULL;
          one = json_next(one)) {
-        char serves[60], seen[40];
+        char serves[60], seen[40], cannot[320];
         double has = json_number(json_get(one, "revision"), 0);
 
         if (strcmp(json_get_text(one, "kind", ""), "ofrep") == 0) {
@@ -392,7 +407,8 @@ static void print_clients(const struct json *list)
         }
         snprintf(seen, sizeof seen, "%.0f s ago", json_number(json_get(one, "seconds_ago"), 0));
         table_add(table, json_get_text(one, "name", ""), json_get_text(one, "instance", ""), serves,
-                  seen, json_is_true(json_get(one, "lease")) ? "yes" : "no");
+                  seen, json_is_true(json_get(one, "lease")) ? "yes" : "no",
+                  cannot_text(one, cannot, sizeof cannot));
     }
     table_print(table);
 }

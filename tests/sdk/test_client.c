@@ -215,6 +215,7 @@ static void requests_say_who_and_what_is_served(void **state)
     assert_non_null(strstr(request, "X-Lockstep-Client: tester__X-Evil: 1\r\n"));
     assert_non_null(strstr(request, "X-Lockstep-Instance: "));
     assert_non_null(strstr(request, "X-Lockstep-Lease: 1\r\n"));
+    assert_non_null(strstr(request, "X-Lockstep-Cannot-Evaluate: odd\r\n"));
     assert_non_null(strstr(request, "If-None-Match: \"1-1\"\r\n"));
     assert_int_equal(lockstep_refresh(world->client, 10000), LOCKSTEP_OK);
     count = fake_server_count(world->server);

@@ -321,6 +321,28 @@ static void a_restart_keeps_pieces(void **state)
     json_free(rules);
 }
 
+/* A client of an older version: it says which flags it cannot evaluate, and gates wait for it. */
+static void who_cannot_evaluate_a_flag_is_shown(void **state)
+{
+    struct json *rules;
+    char header[300];
+
+    (void)state;
+    rules = rig_call(rig, 200, "GET", RULESET, NULL, "X-Lockstep-Client: new\r\n", NULL);
+    json_free(rules);
+    snprintf(header, sizeof header,
+             "X-Lockstep-Client: old\r\nX-Lockstep-Lease: 1\r\nIf-None-Match: %s\r\n"
+             "X-Lockstep-Cannot-Evaluate: above,seg\r\n",
+             wire_header(&rig->reply, "ETag"));
+    json_free(rig_call(rig, 304, "GET", RULESET, NULL, header, NULL));
+    does(200, "GET", "/api/v1/clients", NULL);
+    assert_says("\"cannot_evaluate\":[\"above\",\"seg\"]");
+    does(200, "GET", "/api/v1/gate?flag=seg&database_id=none&migration=none", NULL);
+    assert_says("\"name\":\"old\"");
+    does(200, "GET", "/api/v1/gate?flag=apart&database_id=none&migration=none", NULL);
+    assert_silent("\"name\":\"old\"");
+}
+
 /* ---- schedules ---- */
 
 /* Waits until the only schedule of the flag is over; leaves the reply of the list. */
@@ -496,6 +518,7 @@ int api_pieces_tests(struct rig *of)
         cmocka_unit_test(a_split_moves_the_fewest),
         cmocka_unit_test(a_copy_of_an_environment_has_its_pieces),
         cmocka_unit_test(a_restart_keeps_pieces),
+        cmocka_unit_test(who_cannot_evaluate_a_flag_is_shown),
         cmocka_unit_test(a_change_is_made_at_its_time),
         cmocka_unit_test(what_cannot_be_scheduled_is_said),
         cmocka_unit_test(a_change_is_cancelled),

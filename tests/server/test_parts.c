@@ -259,7 +259,7 @@ static void a_crowd_of_clients_has_a_bound(void **state)
         assert_true(clients_seen(clients, &client)); /* new: to be recorded */
     }
     assert_int_equal(count_in(clients_json(clients), "clients"), CLIENTS_MAX);
-    clients_facts(clients, 1, 5001, 300, facts);
+    clients_facts(clients, "f", 1, 5001, 300, facts);
     assert_int_equal(json_number(json_get(facts, "clients"), 0), CLIENTS_MAX);
     assert_int_equal(json_count(json_get(facts, "clients_behind")), 5000);
     assert_int_equal(json_count(json_get(facts, "clients_without_lease")), CLIENTS_MAX / 2);
@@ -274,6 +274,29 @@ static void a_crowd_of_clients_has_a_bound(void **state)
     assert_int_equal(count_in(clients_json(clients), "clients"), CLIENTS_MAX);
     assert_false(clients_seen(clients, &first)); /* seen lately, so another one made room */
     clients_free(clients);
+}
+
+static void who_cannot_evaluate_a_flag_is_not_ready(void **state)
+{
+    static const struct {
+        const char *cannot;
+        bool ready;
+    } cases[] = {{"", true},   {"f", false},   {"g", true},    {"g,f", false},
+                 {"ff", true}, {"f,g", false}, {"g,*", false}, {"*", false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct clients *clients = clients_new();
+        struct client client = {.epoch = 1, .revision = 9, .lease = true, .name = "logger"};
+        struct json *facts = json_object();
+
+        snprintf(client.cannot, sizeof client.cannot, "%s", cases[i].cannot);
+        assert_true(clients_seen(clients, &client));
+        clients_facts(clients, "f", 1, 9, 300, facts);
+        assert_int_equal(json_count(json_get(facts, "clients_behind")), !cases[i].ready);
+        json_free(facts);
+        clients_free(clients);
+    }
 }
 
 static void a_store_that_hangs_is_left_alone_for_a_while(void **state)
@@ -299,6 +322,7 @@ int main(void)
         cmocka_unit_test(roles_have_names),
         cmocka_unit_test(silent_clients_are_waited_for_while_they_may_answer),
         cmocka_unit_test(a_crowd_of_clients_has_a_bound),
+        cmocka_unit_test(who_cannot_evaluate_a_flag_is_not_ready),
         cmocka_unit_test(a_store_that_hangs_is_left_alone_for_a_while),
     };
 
