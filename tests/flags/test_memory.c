@@ -5,6 +5,8 @@
  */
 #include "tests/flags/make.h"
 
+#include "flags/world.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +82,16 @@ static const char *const members[] = {
     "'rules':[{'when':'nothing > 3','serve':{'variant':'on'}}]",
     "'rules':[{'when':'nothing > 3','serve':{'variant':'on'},'on_error':'skip'}]",
     "'fallthrough':{'nonsense':1}",
+    "'rules':[{'segment':'beta','serve':{'variant':'on'}},{'when':'segment(`staff`)','serve':{"
+    "'variant':'on'}}]",
+    "'prerequisites':[{'flag':'g','variants':['on']},{'flag':'a','variants':['on','off']}]",
+    "'layer':{'key':'l','salt':'x','bucket_by':'company.id','ranges':[[0,20],[50,60]]},"
+    "'fallthrough':{'split':{'on':[[0,20],[50,100]],'off':[[20,50]]}}",
 };
+
+#define SEGMENTS                                                                                   \
+    "[{'key':'staff','keys':['ann','bob'],'domains':['acme.com','*.globex.com']},{'key':'beta',"   \
+    "'when':'plan == `free` || segment(`staff`)'},{'key':'odd','when':'1 +'}]"
 
 #define COUNT (sizeof members / sizeof members[0])
 
@@ -97,6 +108,7 @@ static struct json *make_document(void)
         json_append(flags, flag);
     }
     json_put(document, "flags", flags);
+    json_put(document, "segments", make_json(SEGMENTS));
     return document;
 }
 
@@ -163,16 +175,28 @@ static void ignore(void *ctx, const char *variant, const char *where)
     (void)where;
 }
 
+static const struct json *find_flag(void *ctx, const char *key)
+{
+    for (const struct json *at = json_first(ctx); at != NULL; at = json_next(at)) {
+        if (strcmp(json_get_text(at, "key", ""), key) == 0)
+            return at;
+    }
+    return NULL;
+}
+
 static bool check_and_list(const struct json *document, const struct json *attributes)
 {
+    struct flag_world world = {.segments = json_get(document, "segments"),
+                               .flag = find_flag,
+                               .ctx = json_get(document, "flags")};
     bool good = true;
 
     (void)attributes;
     for (const struct json *at = json_first(json_get(document, "flags")); at != NULL;
          at = json_next(at)) {
         bool usable = strcmp(json_get_text(at, "key", ""), "f") != 0;
-        enum err_code checked = flag_check(at, NULL);
-        enum err_code listed = flag_outcomes(at, ignore, NULL, NULL);
+        enum err_code checked = flag_check_in(at, &world, NULL);
+        enum err_code listed = flag_outcomes_in(at, &world, ignore, NULL, NULL);
 
         assert_true(checked == ERR_NOMEM || checked == (usable ? ERR_OK : ERR_INVALID));
         assert_true(listed == ERR_NOMEM || listed == (usable ? ERR_OK : ERR_INVALID));
