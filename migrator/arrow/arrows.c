@@ -12,6 +12,7 @@
 #include "migrator/sql/expression.h"
 #include "migrator/sql/head_text.h"
 
+#define SCHEMA_MS_MAX 50.0 /* of the hold that others are promised at most */
 #define ATTEMPTS_MAX 4 /* before an application that changes its schema all the time is told so */
 
 /* ---- expanded <-> dual-writing <-> in-sync ---- */
@@ -242,6 +243,25 @@ static enum err_code step_aside(struct arrow *a)
                : aside_step(a->m->db, a->work, a->err);
 }
 
+/* Nobody waits for a fresh database. */
+static enum err_code check_hold(struct arrow *a, enum mig_state from, enum mig_state to)
+{
+    double ms = 0;
+    enum err_code rc = ERR_OK;
+
+    if (!a->m->maintenance && !(from == MIG_PENDING && to == MIG_PURGED)) {
+        rc = aside_estimate(a->m->db, a->work, &ms, a->err);
+    }
+    return rc || ms <= SCHEMA_MS_MAX
+               ? rc
+               : err_set(
+                     a->err, ERR_CONFLICT,
+                     "it would keep other writers out for about %.0f ms, because of the views "
+                     "and triggers that SQLite reads on the way (%.0f are allowed); nothing was "
+                     "changed; --maintenance permits it",
+                     ms, SCHEMA_MS_MAX);
+}
+
 static enum err_code attempt(struct arrow *a, enum mig_state from, enum mig_state to,
                              const struct history *history, struct database_batch_result *result,
                              bool *again)
@@ -257,6 +277,7 @@ static enum err_code attempt(struct arrow *a, enum mig_state from, enum mig_stat
                  ? arrow_remember(a)
                  : ERR_OK;
     }
+    rc = rc ? rc : check_hold(a, from, to);
     rc = rc ? rc : step_aside(a);
     if (rc == ERR_OK) {
         journal_history(&work, history);

@@ -1,5 +1,8 @@
 #include "migrator/change/aside.h"
 
+#include <math.h>
+#include <string.h>
+
 #include "base/buf.h"
 #include "migrator/change/aside_parts.h"
 #include "migrator/change/unreadable.h"
@@ -104,7 +107,7 @@ enum err_code aside_around(struct database *db, struct work *work, struct err *e
     enum err_code rc = aside_read_statements(&a);
 
     if (rc == ERR_OK && a.sources.count > 0) {
-        rc = aside_read_objects(&a);
+        rc = aside_read_objects(&a, true);
         rc = rc ? rc : aside_judge(&a);
     }
     for (size_t i = 0; i < a.count; i++) {
@@ -132,6 +135,57 @@ enum err_code aside_step(struct database *db, struct work *work, struct err *err
     }
     return capabilities->writable_schema ? aside_around(db, work, err)
                                          : unreadable_step_aside(db, work, err);
+}
+
+/* ---- how long that holds the lock ---- */
+
+/* Measured on SQLite 3.40, PROJ's 165 kB of views and triggers: 13 to 15 ms for a renamed and a
+ * redefined column, and 0.3 to 0.6 s for an ALTER TABLE that compares a trigger of 121 kB. */
+#define SCHEMA_BYTES_PER_MS 12500.0
+#define COMPARED_SQUARE_BYTES_PER_MS 3e7
+
+/* How often the statements have the engine read all: at each ALTER, or once, as it steps aside. */
+static int readings(const struct work *work, bool aside)
+{
+    int alters = 0;
+
+    for (size_t i = 0; i < work->count; i++) {
+        bool alter = false;
+        (void)may_be_inside(work->statements[i].sql, &alter);
+        alters += alter;
+    }
+    return aside ? alters > 0 || work->edits_schema : alters;
+}
+
+enum err_code aside_estimate(struct database *db, const struct work *work, double *out,
+                             struct err *err)
+{
+    const struct database_capabilities *capabilities = NULL;
+    struct work read = *work; /* of which nothing is changed */
+    struct aside a = {.db = db, .work = &read, .err = err};
+    double bytes = 0, compared = 0;
+    bool aside;
+    enum err_code rc = database_probe(db, &capabilities, err);
+
+    *out = 0;
+    aside = rc == ERR_OK && capabilities->writable_schema;
+    if (rc || readings(work, aside) == 0) {
+        return rc;
+    }
+    rc = aside_read_statements(&a);
+    rc = rc ? rc : aside_read_objects(&a, false);
+    if (rc == ERR_OK) {
+        aside_find_compared(&a, aside);
+    }
+    for (size_t i = 0; rc == ERR_OK && i < a.count; i++) {
+        double len = (double)strlen(a.objects[i].sql);
+        bytes += len;
+        compared += a.objects[i].stays ? len * len : 0;
+    }
+    *out = floor(bytes * readings(work, aside) / SCHEMA_BYTES_PER_MS) +
+           floor(compared * (double)a.rewrites / COMPARED_SQUARE_BYTES_PER_MS);
+    arena_fini(&a.arena);
+    return rc;
 }
 
 bool aside_is_stale(struct database *db, const struct work *work)

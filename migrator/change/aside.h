@@ -23,6 +23,11 @@ MUST_USE enum err_code aside_step(struct database *db, struct work *work, struct
 /* The same on an engine that is known to be SQLite itself, whatever its probe answers. */
 MUST_USE enum err_code aside_around(struct database *db, struct work *work, struct err *err);
 
+/* About how many milliseconds the schema's own size adds to the hold of this work, before aside_step()
+ * has changed it; 0 for an ordinary schema. */
+MUST_USE enum err_code aside_estimate(struct database *db, const struct work *work, double *out,
+                                      struct err *err);
+
 /* After work was refused: whether the schema is not the one any more that it was made for. */
 bool aside_is_stale(struct database *db, const struct work *work);
 

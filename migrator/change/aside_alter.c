@@ -83,6 +83,7 @@ static void note(struct aside *a, const struct alter *alter)
     bool table = alter->verb == RENAME && alter->count == 2; /* RENAME TO */
 
     a->adds = a->adds || alter->verb == ADD;
+    a->rewrites += alter->verb > ADD;
     for (size_t i = 0; i < alter->count; i++) {
         if (i == 0 || table) {
             add_name(&a->sources, alter->names[i]);

@@ -31,6 +31,7 @@ struct aside {
     struct aside_names sources; /* the altered tables, and the views that read them */
     struct aside_names renamed; /* what any RENAME speaks of */
     struct aside_names altered; /* and DROP COLUMN */
+    size_t rewrites;            /* statements that compare every view and trigger: RENAME, DROP */
     bool adds;                  /* a column: what counts them breaks, and plan says so */
     int64_t version;
     struct err *err;
@@ -44,9 +45,13 @@ MUST_USE enum err_code aside_read_statements(struct aside *a);
 
 /* aside_readers.c */
 MUST_USE enum err_code aside_read_version(struct database *db, int64_t *out, struct err *err);
-/* The views and triggers, and the version of the schema that they are from. */
-MUST_USE enum err_code aside_read_objects(struct aside *a);
+/* The views and triggers, and the version of the schema that they are from, if asked for. */
+MUST_USE enum err_code aside_read_objects(struct aside *a, bool version);
 /* Who reads an altered table, who of them stays, and how the others are compiled. */
 MUST_USE enum err_code aside_judge(struct aside *a);
+
+/* Whom the engine compares, without compiling anything: for an estimate. aside: false where nobody
+ * can step aside. */
+void aside_find_compared(struct aside *a, bool aside);
 
 #endif

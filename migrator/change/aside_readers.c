@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/buf.h"
+#include "migrator/change/compiled.h"
 #include "migrator/change/unreadable.h"
 
 /* ---- the application's views and triggers ---- */
@@ -33,11 +33,11 @@ enum err_code aside_read_version(struct database *db, int64_t *out, struct err *
 }
 
 /* The version first: whatever changes the schema from now on is found out in the transaction. */
-enum err_code aside_read_objects(struct aside *a)
+enum err_code aside_read_objects(struct aside *a, bool version)
 {
     struct database_rows *rows = NULL;
     const char **sources;
-    enum err_code rc = aside_read_version(a->db, &a->version, a->err);
+    enum err_code rc = version ? aside_read_version(a->db, &a->version, a->err) : ERR_OK;
 
     rc = rc ? rc
             : database_query(a->db,
@@ -114,82 +114,14 @@ static void find_readers(struct aside *a)
 
 /* ---- that they still compile ---- */
 
-static void begin_check(struct buf *sql, const char *verb, const char *table)
-{
-    buf_text(sql, "EXPLAIN QUERY PLAN "); /* compiles all of it, and runs nothing */
-    buf_text(sql, verb);
-    buf_sql_name(sql, str_of(table));
-}
-
-static bool is_altered(const struct aside *a, const char *column)
+static bool is_altered(const struct aside *a, const char *name)
 {
     for (size_t i = 0; i < a->altered.count; i++) {
-        if (strcasecmp(column, a->altered.at[i]) == 0) {
+        if (strcasecmp(name, a->altered.at[i]) == 0) {
             return true;
         }
     }
     return false;
-}
-
-/* Every column that keeps its name: what a trigger does for the others alone, it names. */
-static void update_check(struct aside *a, const char *table, struct buf *sql)
-{
-    struct database_value param = database_text(table);
-    struct database_rows *rows = NULL;
-    struct err unreadable = {0};
-    const char *comma = " SET ";
-
-    begin_check(sql, "UPDATE ", table);
-    if (database_query(a->db, "SELECT name FROM pragma_table_info(?1)", &param, 1, &rows,
-                       &unreadable) != ERR_OK) {
-        return; /* of a view that is broken: the check fails, too */
-    }
-    for (size_t i = 0; i < database_rows_count(rows); i++) {
-        const char *column = database_rows_text(rows, i, 0);
-        if (!is_altered(a, column)) {
-            buf_text(sql, comma);
-            buf_sql_name(sql, str_of(column));
-            buf_text(sql, " = NULL");
-            comma = ", ";
-        }
-    }
-    database_rows_free(rows);
-}
-
-/* The first of INSERT, DELETE and UPDATE, which are no names unless they are quoted; ON behind it. */
-static struct sql_token trigger_event(const char *sql, struct sql_scan *scan)
-{
-    struct sql_token token = {0};
-
-    *scan = sql_scan_start(str_of(sql));
-    while (sql_scan_next(scan, &token)) {
-        if (sql_token_is(&token, "INSERT") || sql_token_is(&token, "DELETE") ||
-            sql_token_is(&token, "UPDATE")) {
-            break;
-        }
-    }
-    return token;
-}
-
-static enum err_code write_check(struct aside *a, struct aside_object *object)
-{
-    struct sql_scan scan;
-    struct sql_token event = trigger_event(object->sql, &scan);
-    struct buf sql = {0};
-
-    if (is_view(object)) {
-        begin_check(&sql, "SELECT * FROM ", object->name);
-    } else if (sql_token_is(&event, "INSERT")) {
-        begin_check(&sql, "INSERT INTO ", object->table);
-        buf_text(&sql, " DEFAULT VALUES");
-    } else if (sql_token_is(&event, "DELETE")) {
-        begin_check(&sql, "DELETE FROM ", object->table);
-    } else {
-        update_check(a, object->table, &sql);
-    }
-    object->check = buf_failed(&sql) ? NULL : arena_text(&a->arena, buf_cstr(&sql), sql.len);
-    buf_fini(&sql);
-    return object->check != NULL ? ERR_OK : err_set(a->err, ERR_NOMEM, "out of memory");
 }
 
 /* Triggers of one table are compiled together. */
@@ -208,10 +140,11 @@ static enum err_code compile(struct aside *a, struct aside_object *object, bool 
 {
     struct err unused = {0};
     const struct aside_object *before;
-    enum err_code rc = write_check(a, object);
 
-    if (rc) {
-        return rc;
+    object->check = compiled_check(a->db, object->type, object->name, object->table, object->sql,
+                                   a->altered.at, a->altered.count, &a->arena);
+    if (object->check == NULL) {
+        return err_set(a->err, ERR_NOMEM, "out of memory");
     }
     before = checked_before(a, object);
     object->again = before == NULL;
@@ -253,7 +186,7 @@ static bool is_ours(const struct aside_object *object)
 static bool waits_for_altered(const struct aside *a, const struct aside_object *object)
 {
     struct sql_scan scan;
-    struct sql_token token = trigger_event(object->sql, &scan);
+    struct sql_token token = compiled_event(object->sql, &scan);
 
     if (is_view(object) || !sql_token_is(&token, "UPDATE")) {
         return false;
@@ -283,6 +216,21 @@ static void keep_views_of(struct aside *a, const char *sql)
     }
 }
 
+static bool names_renamed(const struct aside *a, const struct aside_object *object)
+{
+    return object->reads && (speaks_of(object->sql, a->adds ? &a->altered : &a->renamed) ||
+                             waits_for_altered(a, object));
+}
+
+void aside_find_compared(struct aside *a, bool aside)
+{
+    find_readers(a);
+    for (size_t i = 0; i < a->count; i++) {
+        struct aside_object *object = &a->objects[i];
+        object->stays = !is_ours(object) && (!aside || names_renamed(a, object));
+    }
+}
+
 /* What stays, and the views without which that could not be read. */
 enum err_code aside_judge(struct aside *a)
 {
@@ -292,10 +240,7 @@ enum err_code aside_judge(struct aside *a)
     find_readers(a);
     for (size_t i = 0; rc == ERR_OK && i < a->count; i++) {
         struct aside_object *object = &a->objects[i];
-        object->stays =
-            is_ours(object) ||
-            (object->reads && (speaks_of(object->sql, a->adds ? &a->altered : &a->renamed) ||
-                               waits_for_altered(a, object)));
+        object->stays = is_ours(object) || names_renamed(a, object);
         if (object->reads && !a->adds && !is_ours(object) && !is_altered(a, object->table)) {
             rc = compile(a, object, &all);
         }

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "database/sql_scan.h"
+#include "migrator/change/compiled.h"
 #include "migrator/change/way_back.h"
 
 struct trial {
@@ -105,16 +106,22 @@ static enum err_code add(struct unreadable_list *out, const struct database_rows
                : err_set(err, ERR_NOMEM, "out of memory");
 }
 
-/* One after the other; again while that helps, because a view may use a later one. */
-static enum err_code single_out(const struct database_rows *rows, struct arena *arena,
+/* One after the other; again while that helps, because a view may use a later one. in: those that are
+ * known to be good; of them the views alone are needed, as nothing else is read by others. */
+static enum err_code single_out(const struct database_rows *rows, bool *in, struct arena *arena,
                                 struct unreadable_list *out, struct err *err)
 {
     size_t count = database_rows_count(rows);
-    bool *in = arena_zero(arena, count + 1, sizeof *in), progress = true;
+    bool progress = true;
     struct trial trial = {0};
+    struct err unused = {0};
     enum err_code rc = begin(&trial, rows, false, err);
 
-    rc = rc == ERR_OK && in == NULL ? err_set(err, ERR_NOMEM, "out of memory") : rc;
+    for (size_t i = 0; rc == ERR_OK && i < count; i++) {
+        if (in[i] && strcmp(database_rows_text(rows, i, 0), "view") == 0) {
+            (void)!run(trial.db, database_rows_text(rows, i, 2), &unused);
+        }
+    }
     while (rc == ERR_OK && progress) {
         progress = false;
         for (size_t i = 0; i < count; i++) {
@@ -140,10 +147,38 @@ static enum err_code read_schema(struct database *db, struct database_rows **row
 {
     return database_query(
         db,
-        "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND substr(name, 1, 7) <> "
+        "SELECT type, name, sql, tbl_name FROM sqlite_master WHERE sql IS NOT NULL AND "
+        "substr(name, 1, 7) <> "
         "'sqlite_' AND substr(name, 1, 4) <> '_cf_' ORDER BY type <> 'table', type <> 'index', "
         "type <> 'view', rowid",
         NULL, 0, rows, err);
+}
+
+/* What can be compiled can be read, and that is found out far sooner. good: a flag for each row. */
+static bool all_compile(struct trial *trial, const struct database_rows *rows, bool *good,
+                        struct arena *arena)
+{
+    size_t count = database_rows_count(rows);
+    const char **checks = arena_zero(arena, count + 1, sizeof *checks);
+    struct err unused = {0};
+    bool all = checks != NULL;
+
+    for (size_t i = 0; checks != NULL && i < count; i++) {
+        size_t k = 0;
+        if (!is_code(rows, i)) {
+            continue;
+        }
+        checks[i] = compiled_check(trial->db, database_rows_text(rows, i, 0),
+                                   database_rows_text(rows, i, 1), database_rows_text(rows, i, 3),
+                                   database_rows_text(rows, i, 2), NULL, 0, arena);
+        while (checks[i] != NULL && (checks[k] == NULL || strcmp(checks[k], checks[i]) != 0)) {
+            k++;
+        }
+        good[i] = checks[i] != NULL &&
+                  (k < i ? good[k] : database_check(trial->db, checks[i], &unused) == ERR_OK);
+        all = all && good[i];
+    }
+    return all;
 }
 
 enum err_code unreadable_find(struct database *db, struct arena *arena, struct unreadable_list *out,
@@ -151,13 +186,17 @@ enum err_code unreadable_find(struct database *db, struct arena *arena, struct u
 {
     struct database_rows *rows = NULL;
     struct trial whole = {0};
-    struct err why = {0};
+    bool *good = NULL;
     enum err_code rc = read_schema(db, &rows, err);
 
     out->count = 0;
     rc = rc ? rc : begin(&whole, rows, true, err);
-    if (rc == ERR_OK && !reads(&whole, &why)) {
-        rc = single_out(rows, arena, out, err);
+    if (rc == ERR_OK) {
+        good = arena_zero(arena, database_rows_count(rows) + 1, sizeof *good);
+        rc = good != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "out of memory");
+    }
+    if (rc == ERR_OK && !all_compile(&whole, rows, good, arena)) {
+        rc = single_out(rows, good, arena, out, err);
     }
     end(&whole);
     database_rows_free(rows);

@@ -16,6 +16,7 @@
 #include "migrator/arrow/arrows.h"
 #include "migrator/arrow/plain.h"
 #include "migrator/arrow/touched.h"
+#include "migrator/change/aside.h"
 #include "migrator/change/table_change.h"
 #include "migrator/plan/plan_bounds.h"
 #include "migrator/folder/handwritten.h"
@@ -98,11 +99,13 @@ static struct json *phase_new(struct planning *p, const char *phase, enum mig_st
     return out;
 }
 
-static enum err_code put_arrow(struct planning *p, struct json *phase, enum mig_state from,
-                               enum mig_state to)
+/* Adds the phase of an arrow; hold_ms is what its rows take. phase may be NULL. */
+static enum err_code put_arrow(struct planning *p, const char *name, double rows, double hold_ms,
+                               enum mig_state from, enum mig_state to, struct json **phase)
 {
-    struct json *statements = json_array();
+    struct json *statements = json_array(), *made;
     struct work work = {0};
+    double schema_ms = 0;
     enum err_code rc = arrow_build(p->m, p->index, &p->change, from, to, &work, p->err);
 
     for (size_t i = 0; rc == ERR_OK && i < work.count; i++) {
@@ -110,8 +113,15 @@ static enum err_code put_arrow(struct planning *p, struct json *phase, enum mig_
             (void)json_append(statements, shown(&work.statements[i]));
         }
     }
+    if (rc == ERR_OK && !p->light) {
+        rc = aside_estimate(p->m->db, &work, &schema_ms, p->err);
+    }
     work_fini(&work);
-    (void)json_put(phase, "statements", statements);
+    made = phase_new(p, name, to, rows, hold_ms + schema_ms);
+    (void)json_put(made, "statements", statements);
+    if (phase != NULL) {
+        *phase = made;
+    }
     return rc;
 }
 
@@ -180,8 +190,6 @@ static enum err_code plan_purge_table(struct planning *p)
 {
     bool empties = change_sets_aside(&p->change);
     const char *emptying = empties ? table_emptying(&p->change, &p->arena) : NULL;
-    struct json *phase = phase_new(p, "purge", MIG_PURGED, empties ? (double)p->rows : 0,
-                                   empties ? BACKFILL_HOLD_MAX_US / 1000.0 : SHORT_MS);
 
     if (emptying != NULL) {
         (void)json_append(json_get(p->out, "notes"),
@@ -190,7 +198,9 @@ static enum err_code plan_purge_table(struct planning *p)
                                                   "then on there is no way back",
                                                   p->change.table->aside)));
     }
-    return put_arrow(p, phase, MIG_CONTRACTED, MIG_PURGED);
+    return put_arrow(p, "purge", empties ? (double)p->rows : 0,
+                     empties ? BACKFILL_HOLD_MAX_US / 1000.0 : SHORT_MS, MIG_CONTRACTED, MIG_PURGED,
+                     NULL);
 }
 
 /* On a large table the set-aside columns are emptied in batches, and stay. */
@@ -202,8 +212,7 @@ static enum err_code plan_purge(struct planning *p)
     enum err_code rc;
 
     p->m->keep_aside = stay;
-    rc = put_arrow(p, phase_new(p, "purge", MIG_PURGED, (double)p->rows, hold_ms), MIG_CONTRACTED,
-                   MIG_PURGED);
+    rc = put_arrow(p, "purge", (double)p->rows, hold_ms, MIG_CONTRACTED, MIG_PURGED, NULL);
     p->m->keep_aside = false;
     if (stay) {
         plan_add_text(
@@ -226,18 +235,17 @@ static enum err_code plan_arrow(struct planning *p, enum mig_state from)
 
     switch (from) {
     case MIG_PENDING:
-        rc = put_arrow(p, phase_new(p, "expand", to, 0, SHORT_MS), from, to);
+        rc = put_arrow(p, "expand", 0, SHORT_MS, from, to, NULL);
         return rc ? rc : plan_predict_expanded(p);
     case MIG_EXPANDED:
-        phase = phase_new(p, "dual-write", to, 0, SHORT_MS);
-        rc = put_arrow(p, phase, from, to);
+        rc = put_arrow(p, "dual-write", 0, SHORT_MS, from, to, &phase);
         put_waits(p, phase, false);
         return rc;
     case MIG_DUAL_WRITING: return plan_backfill(p);
     case MIG_IN_SYNC:
-        phase = phase_new(p, "contract", to, rows,
-                          SHORT_MS + fmin(rows, TOUCHED_MIN_ROWS) / SCAN_ROWS_PER_MS);
-        rc = put_arrow(p, phase, from, to);
+        rc =
+            put_arrow(p, "contract", rows,
+                      SHORT_MS + fmin(rows, TOUCHED_MIN_ROWS) / SCAN_ROWS_PER_MS, from, to, &phase);
         put_waits(p, phase, true);
         return rc ? rc : plan_predict_contracted(p);
     case MIG_CONTRACTED:
@@ -325,8 +333,7 @@ static enum err_code plan_phased(struct planning *p, enum mig_state from, enum m
             plan_add_text(json_get(p->out, "notes"),
                           arena_print(&p->arena, "fails until these change: %s", dependents));
         }
-        return put_arrow(p, phase_new(p, "fresh", MIG_PURGED, 0, SHORT_MS), MIG_PENDING,
-                         MIG_PURGED);
+        return put_arrow(p, "fresh", 0, SHORT_MS, MIG_PENDING, MIG_PURGED, NULL);
     }
     if (rc == ERR_OK && p->rests && p->rows > 0) {
         plan_add_text(
