@@ -95,6 +95,9 @@ int api_open(struct api *api, struct cli *cli, const char *command)
     }
     set_reason(api, cli_option(cli, "reason"));
     api->environment = cli_option(cli, "environment");
+    if (api->environment != NULL && api->environment[0] != '\0') {
+        snprintf(api->option, sizeof api->option, " --environment %.70s", api->environment);
+    }
     if (api->environment == NULL) {
         api->environment = getenv("FLAGS_ENVIRONMENT");
     }

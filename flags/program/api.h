@@ -18,6 +18,7 @@ struct api {
     struct cli *cli;
     const char *command; /* "ramp", for messages */
     char *url, *token;
+    char option[100]; /* " --environment NAME" for commands that are proposed, if it was given so */
     const char *environment; /* that all calls are about; NULL: the token's, else the default one */
     bool reassign;           /* changes may give subjects other variants than they have */
     char reason_header[600]; /* "X-Lockstep-Reason: ...", or "" */

@@ -7,11 +7,15 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "flags/diff.h"
+#include "flags/parts.h"
 #include "flags/program/commands.h"
 #include "flags/program/difference.h"
 #include "flags/program/table.h"
 
 #define ALL "/api/v1/environments"
+
+enum { DIFFERENCE_MAX = 100 };
 
 /* ---- environments ---- */
 
@@ -161,6 +165,25 @@ static struct json *parts_of(const char *text)
     return out;
 }
 
+/* What is left of a state where only some parts are wanted (NULL: all); takes state. */
+static struct json *keep_parts(struct json *state, const struct json *only)
+{
+    struct json *out = only != NULL ? json_object() : state;
+
+    for (const struct json *part = json_first(only); part != NULL; part = json_next(part)) {
+        const struct json *member =
+            json_text(part) != NULL ? json_get(state, json_text(part)) : NULL;
+
+        if (member != NULL) {
+            json_put(out, json_text(part), json_copy(member));
+        }
+    }
+    if (out != state) {
+        json_free(state);
+    }
+    return out;
+}
+
 static char *promote_path(struct cli *cli, const char *to, bool dry_run)
 {
     char *path = api_path("/api/v1/flags/", cli_operand(cli, 0), "/promote"), *out;
@@ -205,6 +228,36 @@ static void print_change(const struct json *answer, const char *key)
     }
 }
 
+/* What a refused promotion would have changed, so that it can be seen what is in the way. The refusal stays
+ * what api has to say. */
+static void print_refused(struct api *api, struct cli *cli, const struct json *only)
+{
+    const char *key = cli_operand(cli, 0), *to = cli_option(cli, "to");
+    struct api silent = *api;
+    struct json *flag[2] = {NULL, NULL}, *difference = NULL;
+
+    silent.environment = cli_option(cli, "from");
+    if (api_get_flag(&silent, key, &flag[0], NULL) == ERR_OK) {
+        silent.environment = to != NULL ? to : api->environment;
+        if (api_get_flag(&silent, key, &flag[1], NULL) == ERR_OK) {
+            for (int i = 0; i < 2; i++) {
+                struct json *state = flag_state_part(flag[i]);
+
+                json_remove(state, "version");
+                json_remove(state, "tie");
+                json_free(flag[i]);
+                flag[i] = keep_parts(state, only);
+            }
+            difference = flag_difference(flag[1], flag[0], DIFFERENCE_MAX);
+        }
+    }
+    difference_print(difference);
+    (void)fflush(stdout);
+    json_free(difference);
+    json_free(flag[0]);
+    json_free(flag[1]);
+}
+
 /* On a terminal a person may say yes; a program says so beforehand. */
 static bool agreed(struct cli *cli)
 {
@@ -241,6 +294,9 @@ static int promote(struct cli *cli, struct api *api, struct json *body)
     bool same;
 
     if (ask(api, cli, true, body, NULL, &answer, etag) != ERR_OK) {
+        if (api->code == ERR_CONFLICT && !cli_json(cli)) {
+            print_refused(api, cli, json_get(body, "only"));
+        }
         return api_fail(api);
     }
     same = json_count(json_get(answer, "difference")) == 0;

@@ -62,9 +62,9 @@ int cmd_create(struct cli *cli, void *ctx)
     } else if (cli_json(cli)) {
         cli_print_json(made);
     } else {
-        printf("%s was made. It is off and answers '%s'; next: flags on %s\n",
+        printf("%s was made. It is off and answers '%s'; next: flags on %s%s\n",
                json_get_text(made, "key", ""), json_get_text(made, "off_variant", ""),
-               json_get_text(made, "key", ""));
+               json_get_text(made, "key", ""), api.option);
         json_free(made);
     }
     json_free(flag);
@@ -413,7 +413,7 @@ static bool still_off(const struct json *flag)
            strcmp(serve_text(flag, json_get(flag, "fallthrough"), text, sizeof text), "0 %") == 0;
 }
 
-static void print_state(const struct json *before, const struct json *after)
+static void print_state(const struct api *api, const struct json *before, const struct json *after)
 {
     const char *key = json_get_text(after, "key", "");
     const char *was = json_get_text(before, "state", "");
@@ -425,9 +425,9 @@ static void print_state(const struct json *before, const struct json *after)
         printf("%s: %s -> %s\n", key, was, is);
     }
     if (strcmp(is, "on") == 0 && still_off(after)) {
-        printf("everybody still gets '%s': flags ramp %s --to 100%% gives it to all, --domain to "
-               "one customer\n",
-               json_get_text(after, "off_variant", ""), key);
+        printf("everybody still gets '%s': flags ramp %s%s --to 100%% gives it to all, --domain "
+               "to one customer\n",
+               json_get_text(after, "off_variant", ""), key, api->option);
     }
 }
 
@@ -449,7 +449,7 @@ static int change_state(struct cli *cli, const char *state)
         cli_print_json(after);
         json_free(before);
     } else {
-        print_state(before, after);
+        print_state(&api, before, after);
         json_free(before);
         json_free(after);
     }

@@ -106,9 +106,10 @@ static bool set_percent(struct api *api, struct json *flag, void *ctx)
     return ramp_set(api, flag, ctx);
 }
 
-static void print_ramp(struct cli *cli, const struct ramp *ramp, const struct json *before,
+static void print_ramp(const struct api *api, const struct ramp *ramp, const struct json *before,
                        struct json *after)
 {
+    struct cli *cli = api->cli;
     const char *key = json_get_text(after, "key", "");
     char place[DOMAIN_BYTES + 8];
     struct json *out;
@@ -121,8 +122,8 @@ static void print_ramp(struct cli *cli, const struct ramp *ramp, const struct js
     if (!cli_json(cli)) {
         printf("%s: %s -> %s\n", place, ramp->was, ramp->is);
         if (strcmp(json_get_text(after, "state", ""), "on") != 0) {
-            printf("%s is off, so everybody still gets '%s': flags on %s turns it on\n", key,
-                   json_get_text(after, "off_variant", ""), key);
+            printf("%s is off, so everybody still gets '%s': flags on %s%s turns it on\n", key,
+                   json_get_text(after, "off_variant", ""), key, api->option);
         }
         return;
     }
@@ -171,7 +172,7 @@ int cmd_ramp(struct cli *cli, void *ctx)
         if (edit_flag(&api, cli_operand(cli, 0), set_percent, &ramp, &before, &after) != ERR_OK) {
             code = api_fail(&api);
         } else {
-            print_ramp(cli, &ramp, before, after);
+            print_ramp(&api, &ramp, before, after);
         }
     }
     json_free(before);

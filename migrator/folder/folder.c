@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 #include "base/file.h"
@@ -362,6 +363,29 @@ static enum err_code in_order(struct folder *folder, struct err *err)
     return ERR_OK;
 }
 
+/* What looks like a migration and is none would be left out without a word. */
+static enum err_code refuse_misnamed(struct folder *folder, const char *name, const char *path,
+                                     bool is_folder, struct err *err)
+{
+    static const char *const files[] = {"migration.json", "up.sql"};
+    size_t len = strlen(name);
+    bool misnamed = !is_folder && len > 4 && strcasecmp(name + len - 4, ".sql") == 0;
+
+    for (size_t i = 0; is_folder && i < sizeof files / sizeof files[0]; i++) {
+        const char *file = arena_print(&folder->arena, "%s/%s", path, files[i]);
+        if (file == NULL) {
+            return no_memory(err);
+        }
+        misnamed = misnamed || file_exists(file);
+    }
+    return misnamed
+               ? err_set(err, ERR_INVALID,
+                         is_folder ? "%.100s has no number: call the folder NNNN_name"
+                                   : "%.100s: the files that count end in .sql, in small letters",
+                         name)
+               : ERR_OK;
+}
+
 static enum err_code read_entry(struct folder *folder, const char *path, const char *name,
                                 struct err *err)
 {
@@ -381,8 +405,9 @@ static enum err_code read_entry(struct folder *folder, const char *path, const c
             return rc ? rc : add_plain(folder, name, text, err);
         }
     }
-    return file_is_folder(whole) && number_of(name) >= 0 ? add_folder(folder, name, whole, err)
-                                                         : ERR_OK;
+    return file_is_folder(whole) && number_of(name) >= 0
+               ? add_folder(folder, name, whole, err)
+               : refuse_misnamed(folder, name, whole, file_is_folder(whole), err);
 }
 
 enum err_code folder_read(const char *path, struct folder *out, struct err *err)

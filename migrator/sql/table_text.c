@@ -258,7 +258,11 @@ bool table_text_expression_names(struct str sql, const char *column)
         } else if (inside > 0 && depth < inside) {
             inside = 0;
         } else if (inside > 0 && sql_token_names(&token, column)) {
-            return true;
+            struct sql_scan ahead = scan;
+            struct sql_token next;
+            if (!sql_scan_next(&ahead, &next) || !sql_token_punct(&next, '(')) {
+                return true; /* else it is a function */
+            }
         }
         before = token;
     }

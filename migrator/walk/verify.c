@@ -189,7 +189,8 @@ static enum err_code samples(struct pass *p, const struct range *range)
 
 static int64_t faults(const struct pass *p)
 {
-    return p->out->mismatches + p->out->invalid + p->out->violators;
+    return p->out->mismatches + p->out->invalid + p->out->violators +
+           (p->out->lost_accepted ? 0 : p->out->lost);
 }
 
 /* One piece: counted, and sampled where something is not right. */
@@ -235,6 +236,9 @@ static enum err_code all_rows(struct pass *p)
                                     : way_back_nulls(p->m, (size_t)(p->migration - p->m->folder.at),
                                                      p->change, true, &arena);
     p->fault = change_fault(p->change, &arena);
+    if (p->fault != NULL && p->change->lost != NULL && !p->out->lost_accepted) {
+        p->fault = arena_print(&arena, "%s OR (%s)", p->fault, p->change->lost); /* lint: not SQL */
+    }
     rc = select != NULL && p->nulls != NULL && p->fault != NULL
              ? range_start(&range, &p->change->shape, NULL, p->err)
              : err_set(p->err, ERR_NOMEM, "out of memory");

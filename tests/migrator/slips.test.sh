@@ -102,6 +102,25 @@ for file in 0005_w.sql 0006_x/migration.json; do
     says "is told" "*$file*UTF-16*UTF-8*"
     rm -r "${LOCKSTEP_MIGRATIONS:?}/${file%%/*}"
 done
+# ---- names ----
+fresh
+rm -r "$one"
+for name in 0004-x 0005 '0006 name' x0007_y 99999999999999999999_z; do
+    mkdir "$LOCKSTEP_MIGRATIONS/$name"
+    exits "a folder that is none of ours ($name)" 0 "$m" plan
+    echo '{"table": "t"}' >"$LOCKSTEP_MIGRATIONS/$name/migration.json"
+    exits "a migration without a number ($name)" 2 "$m" plan
+    says "is told" "*$name has no number: call the folder NNNN_name*"
+    rm -r "${LOCKSTEP_MIGRATIONS:?}/$name"
+done
+echo 'CREATE TABLE u(a);' >"$LOCKSTEP_MIGRATIONS/0001_u.SQL"
+exits "a file in capitals" 2 "$m" plan
+says "is told" "*0001_u.SQL*end in .sql*"
+rm "$LOCKSTEP_MIGRATIONS/0001_u.SQL"
+touch "$LOCKSTEP_MIGRATIONS/README.md" "$LOCKSTEP_MIGRATIONS/0001_u.sql.orig" "$LOCKSTEP_MIGRATIONS/.0002_v.sql.swp"
+mkdir -p "$LOCKSTEP_MIGRATIONS/meta"
+exits "what else lies there" 0 "$m" plan
+
 # ---- the manual page ----
 exits "the manual page" 0 "$m" help --man
 page=$said

@@ -101,6 +101,10 @@ static void questions_about_a_table(void **state)
     assert_true(table_text_expression_names(str_of(odd), "check"));
     assert_false(table_text_expression_names(str_of(odd), "k")); /* in a key, not an expression */
     assert_true(table_text_expression_names(STR("CREATE TABLE t(a, b AS (a || 'x'))"), "a"));
+    assert_false(table_text_expression_names(
+        STR("CREATE TABLE t(a CHECK (upper (a) > 'X'), upper TEXT)"), "upper")); /* a function */
+    assert_true(table_text_expression_names(
+        STR("CREATE TABLE t(a CHECK (upper(upper) > a), upper)"), "upper"));
     assert_int_equal(table_text_characters("gr\xc3\xbc\xc3\x9f", 6), 4);
 }
 

@@ -48,6 +48,15 @@ cp "$work/good.db" "$db"
 exits "the copy is put back: verify" 0 "$m" verify
 exits "and it goes on" 0 "$m" apply --to contracted --wait 5s
 
+# Without "lossy" the rows that lose something are named.
+rm -f "$db"*
+sql "CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT); INSERT INTO t VALUES(7, 'low'), (8, 'High')"
+sed -i 's/"lossy": true, //' "$LOCKSTEP_MIGRATIONS/0001_upper/migration.json"
+exits "what is lost, and was not accepted" 3 "$m" apply --to in-sync
+says "its keys are told" '*1 rows could not be made from the new shape again ("lossy": true accepts that) (keys 8)*'
+says "and both shapes" "*key 8: name = 'High', name2 = 'HIGH'*"
+sed -i 's/"old_writes_idle"/"lossy": true, "old_writes_idle"/' "$LOCKSTEP_MIGRATIONS/0001_upper/migration.json"
+
 # Without a write-ahead log the file is not checked beside writers; that is said.
 rm -f "$db"*
 cp "$work/good.db" "$db"
