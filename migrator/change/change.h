@@ -21,7 +21,7 @@
 #include "migrator/folder/state.h"
 #include "migrator/sql/shape.h"
 
-#define CHANGE_TRIGGERS_MAX 60u
+#define CHANGE_TRIGGERS_MAX (5u * PHASED_COLUMNS_MAX + 8u) /* five for each group, and a few */
 
 struct change_trigger {
     const char *name, *sql;

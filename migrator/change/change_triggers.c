@@ -62,7 +62,11 @@ static enum err_code end_trigger(struct change *change, const char *name, bool f
                                  struct arena *arena, struct buf *text, struct err *err)
 {
     buf_text(text, "END");
-    CHECK(change->trigger_count < CHANGE_TRIGGERS_MAX);
+    if (change->trigger_count == CHANGE_TRIGGERS_MAX) {
+        buf_fini(text);
+        return err_set(err, ERR_LIMIT, "more than %u triggers: make two migrations of it",
+                       CHANGE_TRIGGERS_MAX);
+    }
     change->triggers[change->trigger_count] =
         (struct change_trigger){name, change_settle(arena, text), forward};
     return change->triggers[change->trigger_count++].sql != NULL

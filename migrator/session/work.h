@@ -15,8 +15,9 @@
 #include "base/arena.h"
 #include "database/database.h"
 
-#define WORK_GUARDS_MAX 48u  /* one for each column that a migration may have, and a few */
 #define WORK_CHECKS_MAX 160u /* a few for each column that a migration may have */
+#define WORK_GUARDS_MAX                                                                            \
+    (WORK_CHECKS_MAX + 16u) /* checks are such in an ordinary batch; and a few */
 
 struct lock;
 

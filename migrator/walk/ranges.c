@@ -229,22 +229,27 @@ static bool may_be_long(const struct shape_column *column)
     return !column->generated;
 }
 
+#define SUM_TERMS 32
+
 enum err_code range_measure(const struct range *range, struct database *db, int64_t *rows,
                             int64_t *bytes, struct err *err)
 {
     struct database_rows *result = NULL;
     struct buf sql = {0};
+    size_t terms = 0;
     enum err_code rc;
 
-    buf_text(&sql, "SELECT count(*), coalesce(sum(0");
+    buf_text(&sql, "SELECT count(*), coalesce(sum((0");
     for (size_t i = 0; i < range->shape->count; i++) {
         if (may_be_long(&range->shape->columns[i])) {
-            buf_text(&sql, " + coalesce(length(CAST(");
+            /* An expression may be 1000 deep, on D1 100, and a sum is as deep as it is long. */
+            buf_text(&sql, ++terms % SUM_TERMS == 0 ? ") + (0 + " : " + ");
+            buf_text(&sql, "coalesce(length(CAST(");
             buf_sql_name(&sql, str_of(range->shape->columns[i].name));
             buf_text(&sql, " AS BLOB)), 0)");
         }
     }
-    buf_text(&sql, "), 0)");
+    buf_text(&sql, ")), 0)");
     rc = select_in(range, db, &sql, "", &result, err);
     if (rc == ERR_OK) {
         *rows = database_rows_int(result, 0, 0, 0);

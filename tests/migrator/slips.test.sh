@@ -121,6 +121,32 @@ touch "$LOCKSTEP_MIGRATIONS/README.md" "$LOCKSTEP_MIGRATIONS/0001_u.sql.orig" "$
 mkdir -p "$LOCKSTEP_MIGRATIONS/meta"
 exits "what else lies there" 0 "$m" plan
 
+# ---- as many columns as a migration may name, and as many as a table may have ----
+# all N: every one of N columns gets another name
+all() {
+    fresh
+    sql "CREATE TABLE wide(id INTEGER PRIMARY KEY, $(seq -f 'c%.0f TEXT NOT NULL' -s ', ' "$1"));
+         INSERT INTO wide VALUES(1, $(seq -f "'v%.0f'" -s ', ' "$1"))"
+    jq -n --argjson n "$1" '{table: "wide", rename: ([range(1; $n + 1) | {key: "c\(.)", value: "d\(.)"}] | from_entries), old_writes_idle: "0s"}' \
+        >"$one/migration.json"
+}
+for n in 11 12 13 32; do
+    all $n
+    exits "$n columns renamed: plan" 0 "$m" plan
+    exits "$n columns renamed: contracted" 0 "$m" apply --to contracted --wait 10s
+    sql "UPDATE wide SET d1 = 'new', d$n = 'last'"
+    exits "$n columns renamed: and back" 0 "$m" rollback
+    same "$n columns renamed: kept true" "new|last" "$(sql "SELECT c1, c$n FROM wide")"
+done
+all 33
+exits "33 columns renamed" 1 "$m" plan
+says "is told" "*more than 32 columns*"
+fresh
+sql "CREATE TABLE wide(id INTEGER PRIMARY KEY, $(seq -f 'c%.0f TEXT' -s ', ' 1900)); INSERT INTO wide(c1, c1900) VALUES('a', 'z')"
+echo '{"table": "wide", "rename": {"c1": "d1"}, "old_writes_idle": "0s"}' >"$one/migration.json"
+exits "a table of 1900 columns" 0 "$m" apply --to contracted --wait 10s
+exits "a table of 1900 columns: and back" 0 "$m" rollback
+
 # ---- the manual page ----
 exits "the manual page" 0 "$m" help --man
 page=$said
