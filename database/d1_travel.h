@@ -12,7 +12,7 @@
 /* ERR_NOT_FOUND: this service has no Time Travel, as the local engine of wrangler. */
 MUST_USE enum err_code d1_travel_bookmark(struct d1_call *call, const char *id, char *out,
                                           size_t size, struct err *err);
-/* undo: the bookmark that leads forward again. May be sent twice: it leads to the same state. */
+/* undo: the bookmark that leads forward again; "" if an answer was lost, and with it the bookmark. May be sent twice: it leads to the same state. */
 MUST_USE enum err_code d1_travel_back(struct d1_call *call, const char *id, const char *bookmark,
                                       char *undo, size_t size, struct err *err);
 

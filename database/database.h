@@ -257,7 +257,7 @@ MUST_USE enum err_code database_snapshot(struct database *db, const char *path,
 MUST_USE enum err_code database_restore(const char *url, const char *copy, const char *condition,
                                         struct err *err);
 /* A service that keeps its past (D1's Time Travel): a name for this moment, and the way back to it
- * of the whole database, with all that anybody wrote since. undo leads forward again; what was
+ * of the whole database, with all that anybody wrote since. undo leads forward again ("": the answer with it was lost; a bookmark from before does so); what was
  * written between is lost then, too. Open the database anew behind it. ERR_NOT_FOUND: this service
  * keeps none; ERR_CONFLICT: nor does this engine. */
 #define DATABASE_BOOKMARK_BYTES 200

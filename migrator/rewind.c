@@ -53,14 +53,14 @@ static enum err_code find_moment(struct rewinding *r)
 static enum err_code put_back(struct rewinding *r)
 {
     struct migrate *m = r->m;
-    char undo[DATABASE_BOOKMARK_BYTES];
+    char before[DATABASE_BOOKMARK_BYTES], undo[DATABASE_BOOKMARK_BYTES];
     struct json *record = NULL;
     struct err unused = {0};
-    enum err_code rc = session_begin(m, r->err);
+    enum err_code rc = session_begin(m, r->err), kept;
 
-    rc = rc ? rc : database_bookmark(m->db, undo, r->err);
+    rc = rc ? rc : database_bookmark(m->db, before, r->err);
     rc = rc ? rc
-            : kept_read(m, r->last_event, r->what->file, undo, r->what->reason, &record, r->err);
+            : kept_read(m, r->last_event, r->what->file, before, r->what->reason, &record, r->err);
     rc = rc ? rc : kept_store(m, record, r->err);
     rc = rc ? rc : database_rewind(m->db, r->what->file + strlen(RECOVERY_BOOKMARK), undo, r->err);
     if (rc) {
@@ -68,8 +68,12 @@ static enum err_code put_back(struct rewinding *r)
         lock_give_back(m->db, &m->lock);
         return rc;
     }
+    if (*undo == '\0') {
+        memcpy(undo, before, sizeof undo);
+    }
     (void)json_put_text(record, "undo", undo); /* what was written meanwhile is before this one */
-    rc = kept_store(m, record, &unused);       /* if not, the bookmark from before stands there */
+    kept = kept_store(m, record, &unused);     /* if not, the bookmark from before stands there */
+    (void)kept;
     json_free(record);
     (void)json_put_text(r->report, "undo", undo);
     (void)json_put_bool(r->report, "restored", true);

@@ -95,6 +95,7 @@ exits "the history is whole" 0 migrate history
 says "purge and restore, once each" '*purge*oops*'
 same "once" 1 "$(grep -c 'leads forward again' <<<"$said")"
 exits "forward again by the bookmark before" 0 migrate status
+peer import-fault 4
 exits "restore" 0 migrate restore "$mark" --yes --reason oops
 exits "it is contracted again" 0 migrate status
 says "as before the purge" '*0002_domain*contracted*'

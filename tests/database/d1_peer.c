@@ -318,7 +318,23 @@ static bool serve_one(struct d1_peer *peer, int fd, const char *head, const char
                strncmp(head + 41, id, 36) == 0 && strncmp(head + 77, "/import ", 8) == 0) {
         return answer_import(peer, fd, body, len);
     } else if (!peer->no_past && (at = strstr(head, "/time_travel/")) != NULL) {
-        peer->dead = peer->dies && strstr(at, "restore") != NULL;
+        enum d1_fault fault = D1_FAULT_NONE;
+        bool goes_on = true;
+        if (strstr(at, "restore") != NULL) {
+            peer->dead = peer->dies;
+            fault = next_fault(peer->import.faults, &peer->import.fault_count);
+        }
+        if (fails_before(fd, fault, &goes_on)) {
+            return goes_on;
+        }
+        if (fault == D1_FAULT_500_AFTER) {
+            size_t number = 0;
+            (void)sscanf(strstr(at, "mark-"), "mark-%zu", &number);
+            (void)d1_peer_mark_past(peer);
+            d1_peer_travel_to(peer, number);
+            answer_error(fd, 500, 7500, "internal error", "");
+            return true;
+        }
         answer_travel(peer, fd, at + strlen("/time_travel/"));
     } else if (strncmp(head, "GET /client/v4/accounts/acc/d1/database?name=", 45) == 0 ||
                (strncmp(head, "GET /client/v4/accounts/acc/d1/database/", 40) == 0 &&

@@ -47,7 +47,7 @@ unsigned d1_peer_connections(struct d1_peer *peer);            /* so far */
 void d1_peer_slow(struct d1_peer *peer, double ms_per_row, double call_ms_max);
 double d1_peer_longest_ms(struct d1_peer *peer);            /* that a call took in these terms */
 void d1_peer_weigh(struct d1_peer *peer, int rows_written); /* told for each changed row */
-/* The same faults for the steps of an import: init, upload, ingest, poll. */
+/* The same faults for the steps of an import (init, upload, ingest, poll), and for a restore. */
 void d1_peer_fault_import(struct d1_peer *peer, enum d1_fault fault);
 unsigned d1_peer_imports(struct d1_peer *peer); /* files that were carried out */
 /* From now on ALTER COLUMN ... DROP NOT NULL and SET NOT NULL work, as from SQLite 3.53 on. */

@@ -521,6 +521,15 @@ static void the_past_can_be_put_back(void **state)
     assert_int_equal(suite_number(db, "SELECT count(*) FROM t"), 1);
     assert_int_equal(suite_run(db, "INSERT INTO t VALUES(3)"), ERR_OK);
     assert_int_equal(database_rewind(db, undo, mark, &suite_err), ERR_OK);
+    d1_peer_fault_import(peer, D1_FAULT_500_BEFORE);
+    assert_int_equal(database_rewind(db, undo, mark, &suite_err), ERR_OK);
+    assert_string_equal(mark, ""); /* nobody can say: better none than one of behind it */
+    d1_peer_fault_import(peer, D1_FAULT_500_AFTER);
+    assert_int_equal(database_rewind(db, undo, mark, &suite_err), ERR_OK);
+    assert_string_equal(mark, "");
+    d1_peer_fault_import(peer, D1_FAULT_429);
+    assert_int_equal(database_rewind(db, undo, mark, &suite_err), ERR_OK);
+    assert_non_null(strstr(mark, "mark-"));
     database_close(db);
     *state = db = open_d1(D1_PEER_URL, true);
     assert_int_equal(suite_number(db, "SELECT sum(a) FROM t"), 3);
