@@ -35,7 +35,7 @@ static void tell(struct cli *cli, struct json *list, const struct folder_flag *f
     if (cli_json(cli)) {
         struct json *one = json_append(list, json_object());
 
-        json_put_text(one, "flag", flag->key);
+        json_put_text(one, folder_kind_name(flag->kind), flag->key);
         json_put_text(one, "action", is(action, "archive") && !prune ? "none" : action);
         if (difference != NULL) {
             json_put(one, "difference", difference);
@@ -44,6 +44,10 @@ static void tell(struct cli *cli, struct json *list, const struct folder_flag *f
             json_put_text(one, "refused", refusal);
         }
         return;
+    }
+    if (flag->kind != FOLDER_FLAG) {
+        printf("%s ", folder_kind_name(flag->kind));
+        said = is(said, "archive") ? "delete" : said;
     }
     printf("%s: %s\n", flag->key, said);
     difference_print(difference);
@@ -91,15 +95,19 @@ static void finish(struct cli *cli, struct json *list, const struct tally *tally
 static enum err_code apply_one(struct api *api, const struct folder_flag *flag, const char *action,
                                bool reassign)
 {
-    char *path = api_path("/api/v1/flags/", flag->key, reassign ? "?reassign=true" : "");
+    const char *all = folder_kind_path(flag->kind);
     struct json *reply = NULL;
+    char base[40], *path;
     enum err_code rc = ERR_OK;
 
+    snprintf(base, sizeof base, "%s/", all);
+    path =
+        api_path(base, flag->key, reassign && flag->kind != FOLDER_SEGMENT ? "?reassign=true" : "");
     if (path == NULL) {
         return api_set(api, ERR_NOMEM, "out of memory");
     }
     if (is(action, "create")) {
-        rc = api_call(api, "POST", "/api/v1/flags", flag->file, NULL, &reply, NULL);
+        rc = api_call(api, "POST", all, flag->file, NULL, &reply, NULL);
     } else if (is(action, "change")) {
         rc = api_call(api, "PUT", path, flag->file, flag->etag, &reply, NULL);
     } else if (is(action, "archive")) {
@@ -175,6 +183,16 @@ int cmd_apply(struct cli *cli, void *ctx)
     return cli_given(cli, "dry-run") && code == EXIT_PENDING ? 0 : code;
 }
 
+static size_t count_kind(const struct folder *folder, enum folder_kind kind)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < folder->count; i++) {
+        count += folder->flags[i].kind == kind;
+    }
+    return count;
+}
+
 int cmd_export(struct cli *cli, void *ctx)
 {
     struct folder folder = {0};
@@ -192,11 +210,19 @@ int cmd_export(struct cli *cli, void *ctx)
     } else if (cli_json(cli)) {
         struct json *out = json_object();
 
-        json_put_number(out, "flags", (double)folder.count);
+        for (int kind = 0; kind < FOLDER_KINDS; kind++) {
+            json_put_number(out, strrchr(folder_kind_path((enum folder_kind)kind), '/') + 1,
+                            (double)count_kind(&folder, (enum folder_kind)kind));
+        }
         json_put_number(out, "written", (double)written);
         cli_print_json(out);
     } else {
-        printf("%zu flags, %zu files written\n", folder.count, written);
+        printf("%zu flags", count_kind(&folder, FOLDER_FLAG));
+        if (count_kind(&folder, FOLDER_FLAG) < folder.count) {
+            printf(", %zu segments, %zu layers", count_kind(&folder, FOLDER_SEGMENT),
+                   count_kind(&folder, FOLDER_LAYER));
+        }
+        printf(", %zu files written\n", written);
     }
     folder_fini(&folder);
     api_close(&api);

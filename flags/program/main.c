@@ -237,7 +237,7 @@ static const struct cli_command commands[] = {
      "Evaluates each context of a file with the flag as it is and as it would be, and asks the "
      "server whether a schema bears it. Nothing is changed.",
      simulate_options, 1, 1, cmd_simulate},
-    {"export", "DIR", "write all flags into a folder, a file each",
+    {"export", "DIR", "write all flags, segments and layers into a folder, a file each",
      "A file that says the same already is left alone.", NULL, 1, 1, cmd_export},
     {"diff", "DIR", "what applying a folder would change",
      "Exit code 0: nothing; 5: something. A flag that has no file is left alone, unless --prune.",

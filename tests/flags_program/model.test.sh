@@ -180,6 +180,23 @@ over() { # KEY: waits until nothing of it is pending
     printf '{"key": "below", "rules": [{"segment": "beta", "serve": {"variant": "on"}}]}' >shop/below.json
     run apply shop
     run diff shop
+    printf '{"key": "inner", "keys": ["ann"]}' >shop/segments/inner.json
+    printf '{"key": "a-outer", "when": "segment(\x27inner\x27)"}' >shop/segments/a-outer.json
+    printf '{"key": "asks", "rules": [{"segment": "a-outer", "serve": {"variant": "on"}}]}' >shop/asks.json
+    printf '{"key": "fresh", "salt": "fresh", "flags": {"asks": [[0, 50]]}}' >shop/layers/fresh.json
+    run diff shop
+    run apply shop --json
+    run diff shop
+    rm shop/asks.json shop/segments/inner.json shop/segments/a-outer.json shop/layers/fresh.json
+    run diff shop
+    run apply shop --prune
+    printf '{"key": "fresh", "salt": "fresh", "flags": {}}' >shop/layers/fresh.json
+    run apply shop --prune
+    rm shop/layers/fresh.json
+    run apply shop --prune
+    printf '{"key": "loop", "when": "segment(\x27loop\x27)"}' >shop/segments/loop.json
+    run apply shop
+    rm shop/segments/loop.json
     printf '{"key": "wrong", "rules": [{"segment": "none", "serve": {"variant": "on"}}]}' >shop/wrong.json
     run apply shop
 } >"$work/seen"
