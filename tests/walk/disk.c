@@ -24,7 +24,7 @@
 
 #ifdef __SANITIZE_THREAD__
 /* Files are opened past the sanitizer here, so it takes the next that has the number for the same. */
-const char *__tsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
     return "race:closedir\nrace:opendir\nrace:fclose\n";
