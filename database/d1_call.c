@@ -120,7 +120,10 @@ static enum err_code judge(const struct fetch_reply *got, const struct json *doc
     }
     if (over_rate(got, first)) {
         *wait_ms = got->retry_after_s > 0 ? got->retry_after_s * 1000 : 0;
-        return err_set(err, ERR_RATE, "D1: too many requests (1,200 in five minutes are allowed)");
+        return err_set(
+            err, ERR_RATE,
+            "D1: too many requests (1,200 in five minutes are allowed for all that use the "
+            "token); what was done is kept; try again in five minutes");
     }
     if (got->status == 401 || got->status == 403) {
         return err_set(

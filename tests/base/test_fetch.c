@@ -200,6 +200,19 @@ static void bodies_and_methods(void **state)
         assert_null(strstr(seen, "Expect:"));
         assert_string_equal(strstr(seen, "\r\n\r\n"), "\r\n\r\n{\"x\":1}");
     }
+    for (int i = 0; i < 2;
+         i++) { /* a type of its own, or none: what an object store's URL is for */
+        assert_int_equal(once("HTTP/1.1 200 OK\r\nETag: \"x\"\r\n\r\n", true,
+                              (struct fetch_request){.method = "PUT",
+                                                     .body = "SELECT 1",
+                                                     .body_len = 8,
+                                                     .body_type = i == 0 ? "application/sql" : ""},
+                              &reply, NULL, seen),
+                         ERR_OK);
+        fetch_reply_fini(&reply);
+        assert_int_equal(strcasestr(seen, "content-type: application/sql\r\n") != NULL, i == 0);
+        assert_int_equal(strcasestr(seen, "content-type:") != NULL, i == 0);
+    }
     assert_int_equal(once("HTTP/1.1 204 No Content\r\n\r\n", true,
                           (struct fetch_request){.method = "DELETE"}, &reply, NULL, seen),
                      ERR_OK);

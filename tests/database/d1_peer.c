@@ -157,7 +157,7 @@ static void run_script(struct d1_peer *peer)
     peer->import.carried_out +=
         d1_peer_script(peer, buf_cstr(&peer->import.script), &peer->import.said);
     peer->import.active = true;
-    peer->import.polls = POLLS;
+    peer->import.polls = peer->import.polls_wanted > 0 ? peer->import.polls_wanted : POLLS;
 }
 
 static void add_progress(struct d1_peer *peer, struct buf *out)
@@ -577,6 +577,13 @@ void d1_peer_fault_import(struct d1_peer *peer, enum d1_fault fault)
     pthread_mutex_lock(&peer->lock);
     d1_peer_need(peer->import.fault_count < FAULTS_MAX, "too many faults");
     peer->import.faults[peer->import.fault_count++] = fault;
+    pthread_mutex_unlock(&peer->lock);
+}
+
+void d1_peer_polls(struct d1_peer *peer, unsigned polls)
+{
+    pthread_mutex_lock(&peer->lock);
+    peer->import.polls_wanted = polls;
     pthread_mutex_unlock(&peer->lock);
 }
 

@@ -49,7 +49,8 @@ double d1_peer_longest_ms(struct d1_peer *peer);            /* that a call took 
 void d1_peer_weigh(struct d1_peer *peer, int rows_written); /* told for each changed row */
 /* The same faults for the steps of an import (init, upload, ingest, poll), and for a restore. */
 void d1_peer_fault_import(struct d1_peer *peer, enum d1_fault fault);
-unsigned d1_peer_imports(struct d1_peer *peer); /* files that were carried out */
+void d1_peer_polls(struct d1_peer *peer, unsigned polls); /* until an import says that it is done */
+unsigned d1_peer_imports(struct d1_peer *peer);           /* files that were carried out */
 /* From now on ALTER COLUMN ... DROP NOT NULL and SET NOT NULL work, as from SQLite 3.53 on. */
 void d1_peer_alters(struct d1_peer *peer);
 /* From now on there is no Time Travel, as with wrangler's local engine. */

@@ -35,7 +35,7 @@ struct d1_peer {
     int weight; /* rows written for each that is changed, as with indexes */
     struct {
         enum d1_fault faults[FAULTS_MAX];
-        unsigned fault_count, polls, carried_out;
+        unsigned fault_count, polls, polls_wanted, carried_out;
         char etag[MD5_HEX_BYTES]; /* of what was uploaded, or "" */
         struct buf script, said;
         bool active;

@@ -15,6 +15,7 @@
  *     weigh N         so many rows are written for each that is changed, as with indexes
  *     longest         answers how many ms the longest call took since
  *     import-fault N  the same as fault, for the steps of an import
+ *     polls N         an import says so often that it is not done yet
  *     imports         answers how many files were carried out
  *     alters          ALTER COLUMN ... NOT NULL works from now on
  *
@@ -85,6 +86,8 @@ int main(int argc, char **argv)
             d1_peer_slow(peer, ms, max_ms);
         } else if (strcmp(line, "die-after-travel") == 0 || strcmp(line, "well") == 0) {
             d1_peer_die_after_travel(peer, *line == 'd');
+        } else if (strncmp(line, "polls ", 6) == 0) {
+            d1_peer_polls(peer, (unsigned)strtoul(line + 6, NULL, 10));
         } else if (strncmp(line, "weigh ", 6) == 0) {
             d1_peer_weigh(peer, (int)strtol(line + 6, NULL, 10));
         } else if (strcmp(line, "alters") == 0) {
