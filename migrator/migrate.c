@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "migrator/arrow/plain.h"
+#include "migrator/folder/phased_table.h"
 #include "migrator/plan/plan_file.h"
 #include "migrator/session/flag_link.h"
 #include "migrator/session/identity.h"
@@ -25,6 +26,20 @@
 static const char *keep(struct migrate *m, const char *text)
 {
     return text != NULL ? arena_text(&m->arena, text, strlen(text)) : NULL;
+}
+
+/* What stands in the ledger is known by these names alone. */
+static enum err_code check_ledger(const struct migrate *m, struct err *err)
+{
+    for (size_t i = 0; i < m->folder.count; i++) {
+        const struct phased *phased = m->folder.at[i].phased;
+        if (phased != NULL && phased_touches(phased, m->options.ledger)) {
+            return err_set(err, ERR_INVALID,
+                           "%.80s: \"%.80s\" is the ledger of migrations; it stays as it is",
+                           m->folder.at[i].name, m->options.ledger);
+        }
+    }
+    return ERR_OK;
 }
 
 enum err_code migrate_open(const struct migrate_options *options, struct migrate **out,
@@ -55,6 +70,7 @@ enum err_code migrate_open(const struct migrate_options *options, struct migrate
     rc = rc                        ? rc
          : options->folder != NULL ? folder_read(options->folder, &m->folder, err)
                                    : folder_take(options->files, &m->folder, err);
+    rc = rc ? rc : check_ledger(m, err);
     if (rc) {
         migrate_close(m);
         return rc;

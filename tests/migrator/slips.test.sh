@@ -121,6 +121,16 @@ touch "$LOCKSTEP_MIGRATIONS/README.md" "$LOCKSTEP_MIGRATIONS/0001_u.sql.orig" "$
 mkdir -p "$LOCKSTEP_MIGRATIONS/meta"
 exits "what else lies there" 0 "$m" plan
 
+# ---- the migrator's own tables ----
+for member in '"table": "d1_migrations", "rename": {"name": "x"}' '"table": "D1_Migrations", "add": {"x": {"type": "TEXT"}}' '"drop_table": "d1_migrations"' \
+    '"table": "t", "rename_table": "d1_migrations"'; do
+    fresh
+    sql "CREATE TABLE d1_migrations(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)"
+    echo "{$member}" >"$one/migration.json"
+    exits "the ledger: $member" 2 "$m" apply
+    says "is told" "*ledger of migrations*"
+done
+
 # ---- as many columns as a migration may name, and as many as a table may have ----
 # all N: every one of N columns gets another name
 all() {
