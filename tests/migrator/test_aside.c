@@ -230,13 +230,14 @@ static void compare(const size_t *which, size_t count, const char *const *alter,
 static void every_pair_ends_as_the_engine_ends(void **state)
 {
     struct tally tally = {0};
-    bool all = getenv("CHECK_FULL") != NULL; /* else every eighth pair */
+    bool all = getenv("CHECK_FULL") != NULL, slow = getenv("SAN") != NULL && *getenv("SAN") != '\0';
+    size_t step = slow ? 29 : 11; /* else not every pair */
 
     (void)state;
     for (size_t k = 0; k < COUNT(alters); k++) {
         for (size_t i = 0; i < COUNT(objects); i++) {
             for (size_t j = i; j < COUNT(objects); j++) {
-                if (!all && i != j && (i + j + k) % 8 != 0) {
+                if (!all && i != j && (i * 7 + j + k) % step != 0) {
                     continue;
                 }
                 compare((size_t[]){i, j}, i == j ? 1 : 2, alters[k], &tally);
@@ -245,7 +246,7 @@ static void every_pair_ends_as_the_engine_ends(void **state)
     }
     print_message("%zu the same, %zu refused by both, %zu by us alone, %zu past unreadable ones\n",
                   tally.same, tally.refused, tally.stricter, tally.past_broken);
-    assert_true(tally.same > 300 && tally.refused > 50 && tally.past_broken > 20);
+    assert_true(tally.same > 200 && tally.refused > 20 && tally.past_broken > 10);
 }
 
 /* Somebody makes a view between the look at the schema and the lock. */

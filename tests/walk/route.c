@@ -258,6 +258,19 @@ bool route_drops(const struct route *route)
     return drops;
 }
 
+/* A view and a trigger that step aside while a table is altered; one is longer than a page. */
+static void add_bystanders(sqlite3 *app)
+{
+    static const char view[] = "CREATE VIEW bystander_view AS SELECT a, '%6000s' AS long FROM "
+                               "bystander";
+    char sql[sizeof view + 6000];
+
+    app_run(app, "CREATE TABLE bystander(a); CREATE TRIGGER bystander_trigger AFTER DELETE ON "
+                 "bystander BEGIN INSERT INTO bystander VALUES(OLD.a); END");
+    snprintf(sql, sizeof sql, view, "x"); /* lint: not SQL from outside */
+    app_run(app, sql);
+}
+
 static void make_start(struct route *r, bool wal, bool seeded)
 {
     char *old = read_case(r, "old.sql"), *seed = read_case(r, "seed.sql");
@@ -265,6 +278,7 @@ static void make_start(struct route *r, bool wal, bool seeded)
 
     app_run(app, wal ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = DELETE");
     app_run(app, old);
+    add_bystanders(app);
     app_run(app, seeded ? seed : "");
     app_close(app);
     free(old);
