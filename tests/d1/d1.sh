@@ -18,10 +18,15 @@ for program in node npm; do
         exit 0
     }
 done
+# npm was seen to say that all is well, with half a package there.
+install() {
+    (cd "$clients" && npm ci --no-audit --no-fund --ignore-scripts) >"$work/npm" 2>&1 &&
+        (cd "$clients" && node -e 'require("miniflare"), require("esbuild")') >>"$work/npm" 2>&1
+}
 if ! cmp -s "$here/package-lock.json" "$clients/installed"; then
     mkdir -p "$clients" && cp "$here/package.json" "$here/package-lock.json" "$clients/" || exit 2
-    (cd "$clients" && npm ci --no-audit --no-fund --ignore-scripts) >"$work/npm" 2>&1 || {
-        echo "D1 on workerd: left out, npm could not install its packages: $(grep -m 1 'npm error' "$work/npm")"
+    install || install || {
+        echo "D1 on workerd: left out, npm could not install its packages: $(grep -i -m 1 'error' "$work/npm")"
         exit 0
     }
     cp "$clients/package-lock.json" "$clients/installed"
