@@ -5,33 +5,11 @@
 #include "tests/migrator/unit.h"
 
 #include <signal.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "migrator/migrate.h"
-#include "tests/migrator/play.h"
-
-static char db[512], folder[512];
-
-static int setup(void **state)
-{
-    (void)state;
-    snprintf(db, sizeof db, "%s", scratch("apply.db"));
-    snprintf(folder, sizeof folder, "%s", scratch("apply"));
-    play_remove(db);
-    play_remove(folder);
-    assert_int_equal(mkdir(folder, 0755), 0);
-    return 0;
-}
-
-static void file(const char *name, const char *text)
-{
-    char path[700];
-
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    play_write(path, text);
-}
+#include "tests/migrator/ground.h"
 
 static void refused(enum err_code wanted, const char *words)
 {
@@ -626,7 +604,7 @@ static void a_flag_that_cannot_be_asked_for_changes_nothing(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup(name, setup)
+#define TEST(name) cmocka_unit_test_setup(name, ground_new)
     const struct CMUnitTest tests[] = {
         TEST(plain_files_run_once_and_in_order),
         TEST(a_failing_file_leaves_nothing),

@@ -14,27 +14,11 @@
 #include "base/clock.h"
 #include "migrator/migrate.h"
 #include "migrator/walk/ranges.h"
-#include "tests/migrator/play.h"
-
-static char db[512], folder[512];
-
-static int setup(void **state)
-{
-    (void)state;
-    snprintf(db, sizeof db, "%s", scratch("backfill.db"));
-    snprintf(folder, sizeof folder, "%s", scratch("backfill"));
-    play_remove(db);
-    play_remove(folder);
-    assert_int_equal(mkdir(folder, 0755), 0);
-    return 0;
-}
+#include "tests/migrator/ground.h"
 
 static void migration(const char *text)
 {
-    char path[700];
-
-    snprintf(path, sizeof path, "%s/0001_fill/migration.json", folder);
-    play_write(path, text);
+    file("0001_fill/migration.json", text);
 }
 
 #define UPPER                                                                                      \
@@ -95,7 +79,7 @@ static void every_kind_of_key(void **state)
     for (size_t i = 0; i < COUNT(keys); i++) {
         const struct json *step;
         sqlite3 *app;
-        setup(state);
+        ground_new(state);
         app = app_open(db);
         app_run(app, "PRAGMA journal_mode = WAL"); /* fewer waits for the disk */
         app_run(app, keys[i].table);
@@ -138,7 +122,7 @@ static void no_piece_is_sorted_or_searched(void **state)
         sqlite3 *app;
         size_t count;
 
-        setup(state);
+        ground_new(state);
         app = app_open(db);
         app_run(app, keys[i].table);
         app_run(app, keys[i].fill);
@@ -441,7 +425,7 @@ static void contract_sees_what_is_written_meanwhile(void **state)
     for (size_t i = 0; i < COUNT(tables); i++) {
         struct err err = {0};
         sqlite3 *app;
-        setup(state);
+        ground_new(state);
         app = app_open(db);
         app_run(app, "PRAGMA journal_mode = WAL");
         app_run(app, tables[i]);
@@ -616,13 +600,13 @@ int main(void)
         cmocka_unit_test(every_kind_of_key),
         cmocka_unit_test(no_piece_is_sorted_or_searched),
         cmocka_unit_test(a_place_survives_as_text),
-        cmocka_unit_test_setup(long_rows_go_one_by_one, setup),
-        cmocka_unit_test_setup(a_slow_expression_is_cut, setup),
-        cmocka_unit_test_setup(a_url_holds_it_up_until_it_says_200, setup),
-        cmocka_unit_test_setup(a_long_reader_bounds_the_log, setup),
+        cmocka_unit_test_setup(long_rows_go_one_by_one, ground_new),
+        cmocka_unit_test_setup(a_slow_expression_is_cut, ground_new),
+        cmocka_unit_test_setup(a_url_holds_it_up_until_it_says_200, ground_new),
+        cmocka_unit_test_setup(a_long_reader_bounds_the_log, ground_new),
         cmocka_unit_test(contract_sees_what_is_written_meanwhile),
-        cmocka_unit_test_setup(a_large_table_is_not_written_anew_unasked, setup),
-        cmocka_unit_test_setup(samples_show_both_shapes, setup),
+        cmocka_unit_test_setup(a_large_table_is_not_written_anew_unasked, ground_new),
+        cmocka_unit_test_setup(samples_show_both_shapes, ground_new),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

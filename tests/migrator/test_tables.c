@@ -4,31 +4,8 @@
  */
 #include "tests/migrator/unit.h"
 
-#include <sys/stat.h>
-
 #include "migrator/migrate.h"
-#include "tests/migrator/play.h"
-
-static char db[512], folder[512];
-
-static int setup(void **state)
-{
-    (void)state;
-    snprintf(db, sizeof db, "%s", scratch("tables.db"));
-    snprintf(folder, sizeof folder, "%s", scratch("tables"));
-    play_remove(db);
-    play_remove(folder);
-    assert_int_equal(mkdir(folder, 0755), 0);
-    return 0;
-}
-
-static void file(const char *name, const char *text)
-{
-    char path[700];
-
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    play_write(path, text);
-}
+#include "tests/migrator/ground.h"
 
 static void run(const char *sql)
 {
@@ -148,7 +125,7 @@ static void a_purge_that_was_stopped_goes_on(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(migrations); i++) {
-        setup(NULL);
+        ground_new(NULL);
         run("CREATE TABLE log(x); CREATE TABLE note(id INTEGER PRIMARY KEY, a); WITH RECURSIVE "
             "n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) INSERT INTO note "
             "SELECT i, i FROM n");
@@ -406,7 +383,7 @@ static void hand_written_names_are_in_hand(void **state)
     apply_refused("expanded", ERR_CONFLICT, "0002_u waits for 0001_hand");
 }
 
-#define TEST(name) cmocka_unit_test_setup(name, setup)
+#define TEST(name) cmocka_unit_test_setup(name, ground_new)
 
 int main(void)
 {
