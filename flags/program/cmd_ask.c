@@ -276,8 +276,14 @@ static void add_domains(char *out, size_t size, const struct json *before, const
 static const char *describe(const struct json *event, char *out, size_t size)
 {
     const struct json *before = json_get(event, "before"), *after = json_get(event, "after");
+    const char *action = json_get_text(event, "action", "");
 
     out[0] = '\0';
+    if (strncmp(action, "segment.", 8) == 0 || strncmp(action, "layer.", 6) == 0) {
+        snprintf(out, size, "%s",
+                 json_get_text(json_kind(after) == JSON_OBJECT ? after : before, "key", ""));
+        return out;
+    }
     if (json_get_text(after, "migration", NULL) != NULL) {
         snprintf(out, size, "%s: %s%s", json_get_text(after, "migration", ""),
                  json_get_text(after, "state", ""),
@@ -298,6 +304,16 @@ static const char *describe(const struct json *event, char *out, size_t size)
         size_t len = strlen(out);
 
         snprintf(out + len, size - len, "%srules", len > 0 ? "; " : "");
+    }
+    for (const char *const *member = (const char *const[]){"individual", "prerequisites", NULL};
+         *member != NULL; member++) {
+        const struct json *was = json_get(before, *member), *is = json_get(after, *member);
+        size_t len = strlen(out);
+
+        if ((was == NULL) != (is == NULL) || (was != NULL && !json_equal(was, is))) {
+            snprintf(out + len, size - len, "%s%s", len > 0 ? "; " : "",
+                     strcmp(*member, "individual") == 0 ? "pins" : *member);
+        }
     }
     return out;
 }

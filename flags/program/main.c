@@ -112,8 +112,7 @@ static const struct cli_option unpin_options[] = {
     {"subject", 's', "KEY", "who: the targeting key", false}, {0}};
 
 static const struct cli_option require_options[] = {
-    {"variant", 0, "NAME", "one that the other must give (default on); may be given again", true},
-    {0}};
+    {"variant", 0, "NAME", "one that the other must give (default on)", true}, {0}};
 
 static const struct cli_option split_options[] = {
     {"domain", 'd', "DOMAIN", "for this customer", false},
@@ -123,8 +122,8 @@ static const struct cli_option split_options[] = {
 
 static const struct cli_option segment_options[] = {
     {"when", 'w', "CONDITION", "who is in it: \"plan == 'pro'\"", false},
-    {"key", 'k', "KEY", "a targeting key more; may be given again", true},
-    {"domain", 'd', "DOMAIN", "a domain more; may be given again", true},
+    {"key", 'k', "KEY", "a targeting key more", true},
+    {"domain", 'd', "DOMAIN", "a domain more", true},
     {"remove-key", 0, "KEY", "a targeting key less", true},
     {"remove-domain", 0, "DOMAIN", "a domain less", true},
     {"keys", 0, "FILE", "these keys instead: one a line", false},

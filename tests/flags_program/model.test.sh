@@ -173,6 +173,7 @@ over() { # KEY: waits until nothing of it is pending
     run simulate tied --contexts people
     run simulate tied --off --on --contexts people
     run simulate tied --change '{"state":7}' --contexts people
+    run audit --limit 400
     echo "# as files"
     run export shop
     run diff shop
