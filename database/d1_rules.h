@@ -27,10 +27,8 @@
 extern const struct database_bounds d1_bounds;
 
 /* Of the service. */
-#define D1_CALL_S 30u                /* a whole call, batch or not */
-#define D1_SPLIT_S 20u               /* a statement that took longer is made smaller */
-#define D1_REQUESTS_MAX 1200u        /* in five minutes, for all tools of one token */
-#define D1_FREE_ROWS_WRITTEN 100000u /* a day on the free plan */
+#define D1_CALL_S 30u         /* a whole call, batch or not */
+#define D1_REQUESTS_MAX 1200u /* in five minutes, for all tools of one token */
 #define D1_USD_PER_MILLION_WRITTEN 1.0
 
 /* Whether D1 would run this one statement: no transaction words, no TEMP, no ATTACH, no VACUUM, no PRAGMA
