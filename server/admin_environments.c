@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "flags/diff.h"
+#include "flags/domain_set.h"
 #include "flags/parts.h"
 #include "flags/reweigh.h"
 #include "server/admin.h"
@@ -220,6 +221,9 @@ static bool listed(const struct json *only, const char *member)
     if (only == NULL) {
         return true;
     }
+    if (strcmp(member, "domain_set") == 0) {
+        member = "domains"; /* the same, where there are many */
+    }
     for (const struct json *at = json_first(only); at != NULL; at = json_next(at)) {
         if (json_text(at) != NULL && strcmp(json_text(at), member) == 0) {
             return true;
@@ -272,6 +276,10 @@ static struct json *promoted(const struct json *from, const struct json *to,
         if (listed(only, json_key(at))) {
             json_put(out, json_key(at), json_copy(at));
         }
+    }
+    json_remove(out, "uses"); /* says what is in it, and is nobody's choice */
+    if (json_get(out, "domain_set") != NULL) {
+        json_append(json_put(out, "uses", json_array()), json_string(DOMAIN_SET_FEATURE));
     }
     if (source == NULL || target == NULL) {
         json_free(out);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "flags/domain_set.h"
 #include "flags/parts.h"
 #include "server/admin.h"
 #include "server/route.h"
@@ -24,7 +25,7 @@ static struct json *state_json(const struct store *store, const struct store_fla
     json_put_text(out, "changed", clock_text(flag->changed_ms, changed));
     json_put(out, "fallthrough", json_copy(json_get(flag->document, "fallthrough")));
     json_put_number(out, "rules", (double)json_count(json_get(flag->document, "rules")));
-    json_put_number(out, "domains", (double)json_count(json_get(flag->document, "domains")));
+    json_put_number(out, "domains", (double)domain_rules_count(flag->document));
     if (json_get(seen, "tie") != NULL) {
         json_put(out, "tie", json_copy(json_get(seen, "tie")));
     }

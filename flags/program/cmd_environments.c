@@ -171,11 +171,13 @@ static struct json *keep_parts(struct json *state, const struct json *only)
     struct json *out = only != NULL ? json_object() : state;
 
     for (const struct json *part = json_first(only); part != NULL; part = json_next(part)) {
-        const struct json *member =
-            json_text(part) != NULL ? json_get(state, json_text(part)) : NULL;
+        const char *name = json_text(part) != NULL ? json_text(part) : "";
 
-        if (member != NULL) {
-            json_put(out, json_text(part), json_copy(member));
+        if (json_get(state, name) != NULL) {
+            json_put(out, name, json_copy(json_get(state, name)));
+        }
+        if (strcmp(name, "domains") == 0 && json_get(state, "domain_set") != NULL) {
+            json_put(out, "domain_set", json_copy(json_get(state, "domain_set")));
         }
     }
     if (out != state) {

@@ -222,6 +222,40 @@ static void a_flag_is_promoted(void **state)
     env_says("flag.promote");
 }
 
+/* Many customers' rules go over by their content, and stay while any environment names them. */
+static void many_domains_are_promoted(void **state)
+{
+    struct json *here = env_get("many", "test"), *there;
+
+    (void)state;
+    assert_non_null(json_get(here, "domain_set"));
+    env_set(200, "many", "staging", "domains", "{\"acme.com\":" ON "}");
+    env_change(200, "POST", FLAGS "/many/promote?environment=staging",
+               "{\"from\":\"test\",\"only\":[\"domains\"]}");
+    there = env_get("many", "staging");
+    assert_true(json_equal(json_get(here, "domain_set"), json_get(there, "domain_set")));
+    assert_null(json_get(there, "domains"));
+    assert_string_equal(json_get_text(there, "state", ""), "off");
+    json_free(there);
+    there = rig_call(env_rig, 200, "GET", FLAGS "/many/shared", NULL, NULL, NULL);
+    env_says("\"domains\":9001}");
+    json_free(there);
+    json_free(here);
+    env_set(200, "many", "staging", "state", "\"on\"");
+    env_restart();
+    there = rig_call(env_rig, 200, "POST", "/ofrep/v1/evaluate/flags/many?environment=staging",
+                     NULL, NULL, "{\"context\":{\"domain\":\"c-8999.example\"}}");
+    assert_string_equal(json_get_text(there, "variant", ""), "on");
+    json_free(there);
+    env_does(201, "POST", ALL, "{\"name\":\"bare\"}");
+    env_change(200, "POST", FLAGS "/many/promote?environment=staging",
+               "{\"from\":\"bare\",\"only\":[\"domains\"]}");
+    env_does(204, "DELETE", ALL "/bare", NULL);
+    there = env_get("many", "staging");
+    assert_null(json_get(there, "domain_set"));
+    json_free(there);
+}
+
 static void the_archive_gives_back(void **state)
 {
     struct json *list;
@@ -441,6 +475,7 @@ int api_environments_tests(struct rig *of)
         cmocka_unit_test(a_token_is_for_its_environment),
         cmocka_unit_test(schemas_are_tied_where_they_are),
         cmocka_unit_test(a_flag_is_promoted),
+        cmocka_unit_test(many_domains_are_promoted),
         cmocka_unit_test(the_archive_gives_back),
         cmocka_unit_test(what_has_done_its_work_is_listed),
         cmocka_unit_test(what_is_shared_has_a_version),
