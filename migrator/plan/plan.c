@@ -130,9 +130,8 @@ static enum err_code put_arrow(struct planning *p, const char *name, double rows
 static enum err_code plan_backfill(struct planning *p)
 {
     double index_ms = change_index_hold_ms(&p->change, p->rows);
-    struct json *phase = phase_new(
-        p, "backfill and verify", MIG_IN_SYNC, (double)p->rows,
-        index_ms > BACKFILL_HOLD_MAX_US / 1000.0 ? index_ms : BACKFILL_HOLD_MAX_US / 1000.0);
+    double hold_ms = fmax(BACKFILL_HOLD_MAX_US / 1000.0, fmax(index_ms, p->row_ms));
+    struct json *phase = phase_new(p, "backfill and verify", MIG_IN_SYNC, (double)p->rows, hold_ms);
     struct json *statements = json_array();
     const char *fill = change_backfill(&p->change, &p->arena);
     const char *check = change_verify(&p->change, &p->arena);

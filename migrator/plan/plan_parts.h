@@ -20,6 +20,7 @@ struct planning {
     struct arena arena;
     struct change change; /* of the state of the moment, then of the predicted ones */
     int64_t rows;
+    double row_ms;    /* how long filling one of its longest rows alone may hold the lock */
     struct json *out; /* the migration's entry */
     struct err *err;
 };

@@ -159,5 +159,17 @@ kept "kept: what new code wrote wins" aX <<<'{"table": "t", "add": {"whole": {"t
     "drop": ["first"], "reverse": {"first": "substr(whole, 1, 1)"}}'
 has "kept: said" "*whole hangs on last too, which stays: once new code has written whole itself, an UPDATE of last leaves it*" "$kept"
 
+# A row is written as a whole: one that takes longer than a batch may is told, and counted in.
+mkdir -p long/0001_long
+echo '{"table": "t", "add": {"size": {"type": "INTEGER"}}, "forward": {"size": "length(body)"}}' >long/0001_long/migration.json
+sqlite3 long.db "CREATE TABLE t(id INTEGER PRIMARY KEY, body); INSERT INTO t(body) SELECT 'short' FROM pragma_collation_list, pragma_collation_list;
+    INSERT INTO t(body) VALUES(zeroblob(12000000)), (NULL)"
+plan long.db -m long -e test
+same "a long row: the longest hold" 73 "$(of 0001_long '[.phases[].longest_hold_ms] | max')"
+has "a long row: said" "*t has rows of 12 MB, and longer ones perhaps (40 were looked at): filling such a row holds the lock for about 72 ms*" "$(notes 0001_long)"
+sqlite3 long.db "DELETE FROM t WHERE length(body) > 5"
+plan long.db -m long -e test
+same "no long row: the longest hold" 15 "$(of 0001_long '[.phases[].longest_hold_ms] | max')"
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
