@@ -227,22 +227,14 @@ static enum err_code check_settings(const struct json *reply, struct err *err)
 }
 
 /* Where sessions are counted, and what guards are run on. May be sent twice. */
-static enum err_code prepare(struct d1 *d1, struct err *err)
+static enum err_code prepare_by(struct d1 *d1, const char *const *statements, struct err *err)
 {
-    static const char *const statements[] = {
-        "CREATE TABLE IF NOT EXISTS lockstep_guard(ok INTEGER NOT NULL)",
-        "CREATE TABLE IF NOT EXISTS lockstep_session(session TEXT PRIMARY KEY, number INTEGER NOT "
-        "NULL, at INTEGER NOT NULL)",
-        "DELETE FROM lockstep_session WHERE at < " NOW_MS " - " SESSION_DAYS_MS,
-        "PRAGMA legacy_alter_table",
-        "PRAGMA ignore_check_constraints",
-    };
     struct buf body = {0};
     struct json *reply = NULL;
     enum err_code rc = ERR_OK;
 
     buf_text(&body, "{\"batch\":[");
-    for (size_t i = 0; i < sizeof statements / sizeof statements[0] && rc == ERR_OK; i++) {
+    for (size_t i = 0; statements[i] != NULL && rc == ERR_OK; i++) {
         buf_text(&body, i > 0 ? "," : "");
         rc = d1_wire_item(statements[i], NULL, 0, &body, err);
     }
@@ -253,6 +245,23 @@ static enum err_code prepare(struct d1 *d1, struct err *err)
     json_free(reply);
     d1->prepared = d1->prepared || rc == ERR_OK;
     return rc;
+}
+
+static enum err_code prepare(struct d1 *d1, struct err *err)
+{
+#define TABLES                                                                                     \
+    "CREATE TABLE IF NOT EXISTS lockstep_guard(ok INTEGER NOT NULL)",                              \
+        "CREATE TABLE IF NOT EXISTS lockstep_session(session TEXT PRIMARY KEY, number INTEGER "    \
+        "NOT NULL, at INTEGER NOT NULL)",                                                          \
+        "DELETE FROM lockstep_session WHERE at < " NOW_MS " - " SESSION_DAYS_MS
+    static const char *const all[] = {TABLES, "PRAGMA legacy_alter_table",
+                                      "PRAGMA ignore_check_constraints", NULL};
+    static const char *const tables[] = {TABLES, NULL};
+#undef TABLES
+    enum err_code rc = prepare_by(d1, all, err);
+
+    /* A release that does not show its settings is no worse than it was. */
+    return rc == ERR_INVALID ? prepare_by(d1, tables, err) : rc;
 }
 
 static bool marked(const char *message, const char *mark, size_t *number)

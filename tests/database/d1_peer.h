@@ -57,6 +57,8 @@ void d1_peer_alters(struct d1_peer *peer);
 void d1_peer_forget_travel(struct d1_peer *peer);
 /* From the next restore on nothing is answered, until it is false: the way is cut. */
 void d1_peer_die_after_travel(struct d1_peer *peer, bool die);
+void d1_peer_hide_settings(struct d1_peer *peer,
+                           bool hide); /* PRAGMA legacy_alter_table is refused */
 /* Runs SQL past the API, as another client would. */
 void d1_peer_run(struct d1_peer *peer, const char *sql);
 

@@ -33,7 +33,7 @@ static void unhex(sqlite3_context *context, int count, sqlite3_value **values)
     sqlite3_result_blob64(context, bytes, len, free);
 }
 
-static bool own_work;
+static bool own_work, settings_denied;
 
 /* What workerd's authorizer refuses. */
 static int authorize(void *ctx, int action, const char *a, const char *b, const char *c,
@@ -65,6 +65,9 @@ static int authorize(void *ctx, int action, const char *a, const char *b, const 
     case SQLITE_CREATE_TEMP_INDEX: return SQLITE_DENY;
     case SQLITE_PRAGMA:
         if (b != NULL && strncmp(b, "_cf_", 4) == 0) {
+            return SQLITE_DENY;
+        }
+        if (settings_denied && strcasecmp(a, "legacy_alter_table") == 0) {
             return SQLITE_DENY;
         }
         for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
@@ -398,4 +401,11 @@ void d1_peer_travel_to(struct d1_peer *peer, size_t i)
                                          SQLITE_DESERIALIZE_RESIZEABLE) == SQLITE_OK,
                  "sqlite3_deserialize");
     own_work = false;
+}
+
+void d1_peer_hide_settings(struct d1_peer *peer, bool hide)
+{
+    pthread_mutex_lock(&peer->lock);
+    settings_denied = hide;
+    pthread_mutex_unlock(&peer->lock);
 }

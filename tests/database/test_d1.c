@@ -170,6 +170,19 @@ static void a_setting_that_was_left_on_is_refused(void **state)
     }
 }
 
+static void settings_that_are_not_shown_stop_nothing(void **state)
+{
+    struct database *db;
+
+    assert_int_equal(suite_run(*state, "CREATE TABLE t(a)"), ERR_OK);
+    database_close(*state);
+    d1_peer_hide_settings(peer, true);
+    *state = db = open_d1(D1_PEER_URL, false);
+    assert_int_equal(suite_run(db, "INSERT INTO t VALUES(1)"), ERR_OK);
+    d1_peer_hide_settings(peer, false);
+    assert_int_equal(suite_number(db, "SELECT count(*) FROM t"), 1);
+}
+
 /* However the base URL ends; with the token in the place that the API looks for it, and in no message,
  * whatever is wrong. */
 static void where_and_as_whom(void **state)
@@ -566,6 +579,7 @@ int main(void)
         TEST(reading_only_writes_nothing),
         TEST(refused_before_it_is_sent),
         TEST(a_setting_that_was_left_on_is_refused),
+        TEST(settings_that_are_not_shown_stop_nothing),
         TEST(where_and_as_whom),
         TEST(bounds_at_and_past_them),
         TEST(a_query_is_asked_again),
