@@ -31,4 +31,4 @@ if ! cmp -s "$here/package-lock.json" "$clients/installed"; then
     }
     cp "$clients/package-lock.json" "$clients/installed"
 fi
-timeout --kill-after=5 "${TEST_TIMEOUT:-1500}" node "$here/main.mjs" "$build" "$clients" "$work" "$@"
+timeout --kill-after=5 "${TEST_TIMEOUT:-2400}" node "$here/main.mjs" "$build" "$clients" "$work" "$@"
