@@ -47,7 +47,8 @@ ALL_CFLAGS = -std=c11 $(CFLAGS) $(WARNINGS) $(HARDENING) $(if $(filter 1,$(WERRO
 MODULES := libmicrohttpd libcurl libcjson libsodium sqlite3 libpcre2-8 libidn2 libpsl
 SDK_MODULES := libcurl libcjson libsodium libpcre2-8 libidn2
 PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(shell pkg-config --cflags $(MODULES)))$(PACKAGE_CFLAGS)
-PACKAGE_LIBS = $(eval PACKAGE_LIBS := $$(shell pkg-config --libs $(MODULES)))$(PACKAGE_LIBS)
+# libcsv has no module; the program flags alone wants it
+PACKAGE_LIBS = $(eval PACKAGE_LIBS := $$(shell pkg-config --libs $(MODULES)) -lcsv)$(PACKAGE_LIBS)
 SDK_LIBS = $(eval SDK_LIBS := $$(shell pkg-config --libs $(SDK_MODULES)))$(SDK_LIBS)
 VERSION = $(eval VERSION := $$(shell sed -n 's/^.define LOCKSTEP_VERSION "\(.*\)"/\1/p' base/version.h))$(VERSION)
 SOVERSION := 0

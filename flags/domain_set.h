@@ -80,6 +80,12 @@ MUST_USE enum err_code domain_list_write(struct domain_list *list, struct json *
 
 /* ---- one rule ---- */
 
+/* What the domain's own rule in the flag's domain set serves: new, or NULL where it has none. ERR_INVALID: text is
+ * no domain. */
+MUST_USE enum err_code domain_set_get(const struct json *flag, const char *text,
+                                      const struct domain_source *source, struct json **serve,
+                                      struct err *err);
+
 /* Gives the domain this SERVE (NULL: takes its rule away) in the flag's document. *was, if given, is what it
  * had before: new, or NULL. ERR_INVALID: text is no domain; ERR_NOT_FOUND: nothing to take away. */
 MUST_USE enum err_code domain_set_put(struct json *flag, const char *text, const struct json *serve,

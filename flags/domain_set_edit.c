@@ -223,6 +223,34 @@ static enum err_code not_there(const char *pattern, struct err *err)
     return err_set(err, ERR_NOT_FOUND, "there is no domain rule for '%s'", pattern);
 }
 
+enum err_code domain_set_get(const struct json *flag, const char *text,
+                             const struct domain_source *source, struct json **serve,
+                             struct err *err)
+{
+    struct json *set = json_get(flag, "domain_set"), *shards = json_get(set, "shards"), *hash;
+    char pattern[DOMAIN_PATTERN_BYTES];
+    struct domain_shard *shard = NULL;
+    const struct domain_entry *entry = NULL;
+    enum err_code rc;
+
+    *serve = NULL;
+    if (domain_pattern_canonical(text, pattern) == 0)
+        return err_set(err, ERR_INVALID, "'%.80s' is no domain", text);
+    if (shards == NULL)
+        return ERR_OK;
+    hash = child(shards, domain_pattern_number(pattern, (uint32_t)json_count(shards)));
+    rc = source->get(source->ctx, json_text(hash) != NULL ? json_text(hash) : "", &shard, err);
+    if (rc == ERR_OK) {
+        const char *name = pattern + (pattern[0] == '*' ? 2 : 0);
+
+        entry = domain_table_get(domain_shard_table(shard), name, strlen(name), pattern[0] == '*');
+    }
+    if (entry != NULL)
+        *serve = json_copy(json_get(child(json_get(set, "serves"), entry->serve), "serve"));
+    domain_shard_drop(shard);
+    return rc;
+}
+
 static enum err_code put_in_set(struct json *flag, const char *pattern, const struct json *serve,
                                 const struct domain_source *source, const struct domain_sink *sink,
                                 struct json **was, struct err *err)

@@ -105,7 +105,8 @@ static enum err_code set_up(lockstep_client *client, const lockstep_config *conf
     client->cache_file = copy(config->cache_file);
     client->cell = ruleset_cell_new();
     client->fetch = fetch_new();
-    if (client->cell == NULL || client->fetch == NULL ||
+    client->pool = domain_pool_new();
+    if (client->pool == NULL || client->cell == NULL || client->fetch == NULL ||
         (config->cache_file != NULL && client->cache_file == NULL))
         return err_set(err, ERR_NOMEM, "out of memory");
     return ERR_OK;
@@ -135,7 +136,8 @@ static void serve_cache(lockstep_client *client)
         cache_read(client->cache_file, &body, &len, &confirmed_ms, NULL) != ERR_OK)
         return;
     if (json_parse(body, len, &document, NULL) == ERR_OK) {
-        if (ruleset_build(document, &rules, NULL) == ERR_OK) {
+        if (domains_get(client, document, false, &client->whole, NULL) == ERR_OK &&
+            ruleset_build_with(document, client->pool, &rules, NULL) == ERR_OK) {
             client_serve(client, rules);
             client->state.from_cache = true;
             client->cached_ms = confirmed_ms;
@@ -163,6 +165,7 @@ static void destroy(lockstep_client *client)
 {
     fetch_free(client->fetch);
     ruleset_cell_free(client->cell);
+    domain_pool_free(client->pool);
     pthread_cond_destroy(&client->changed);
     pthread_mutex_destroy(&client->lock);
     free(client->url);

@@ -13,6 +13,7 @@
 
 #include "base/digest.h"
 #include "base/fetch.h"
+#include "flags/domain_shard.h"
 #include "flags/ruleset.h"
 #include "sdk/lockstep.h"
 
@@ -36,6 +37,7 @@ struct lockstep_client {
 
     /* the poll thread's own */
     struct fetch *fetch;
+    struct domain_pool *pool; /* shards of domain sets that are served, by hash */
     char *token;
     unsigned failures_in_row, news_in_row;
     unsigned server_poll_ms;  /* 0: not said */
@@ -44,6 +46,7 @@ struct lockstep_client {
     bool serving;
     char cannot_header[CANNOT_BYTES]; /* which of its flags cannot be evaluated here, "": all can */
     bool known;      /* the server said itself that this is its ruleset; not so with the cache's */
+    bool whole;      /* it has all the domain sets that it names */
     bool unkept;     /* an older one may be in the cache than what is served */
     int64_t told_us; /* when the server was last told which flags are asked for; NEVER */
     int64_t kept_ms; /* wall time in the cache that this process wrote; 0: none */
@@ -77,6 +80,15 @@ MUST_USE enum err_code token_read(const char *path, char **token, struct err *er
 /* ---- usage.c ---- */
 /* Tells the server which flags were asked for, if it is time; last: now or never, within a second. */
 void client_tell_usage(lockstep_client *client, bool last);
+
+/* ---- domains.c ---- */
+/* Brings the domain sets that the ruleset's document names into client->pool, from the cache and (online) from
+ * the server. What is nowhere is left out: *whole says whether anything was. */
+struct json;
+MUST_USE enum err_code domains_get(lockstep_client *client, const struct json *document,
+                                   bool online, bool *whole, struct err *err);
+/* Drops what the ruleset that is served does not name. */
+void domains_forget(lockstep_client *client);
 
 /* ---- cache.c ---- */
 /* The body of the last good ruleset and when it was confirmed. Whatever is wrong with the file

@@ -224,10 +224,12 @@ static enum poll_result take_body(lockstep_client *client, const struct fetch_re
     struct ruleset *rules;
     struct json *document;
     int order;
+    bool whole, was_whole = client->whole;
 
     if (json_parse(reply->body, reply->body_len, &document, err) != ERR_OK)
         return POLL_FAILED;
-    if (ruleset_build(document, &rules, err) != ERR_OK) {
+    if (domains_get(client, document, true, &whole, err) != ERR_OK ||
+        ruleset_build_with(document, client->pool, &rules, err) != ERR_OK) {
         json_free(document);
         return POLL_FAILED;
     }
@@ -245,7 +247,7 @@ static enum poll_result take_body(lockstep_client *client, const struct fetch_re
         ruleset_free(rules);
         return POLL_FAILED;
     }
-    if (order == 0) {
+    if (order == 0 && was_whole) {
         bool was_known = client->known && !client->unkept;
 
         ruleset_free(rules);
@@ -253,9 +255,11 @@ static enum poll_result take_body(lockstep_client *client, const struct fetch_re
         keep(client, reply->body, reply->body_len, sent_us, err);
         return was_known || client->unkept ? POLL_SAME : POLL_NEWS;
     }
+    client->whole = whole;
     client_serve(client, rules);
     confirm(client, sent_us); /* only now: no reader has the one before any more */
     keep(client, reply->body, reply->body_len, sent_us, err);
+    domains_forget(client); /* behind keep(): what a cache names must be there */
     return POLL_NEWS;
 }
 
@@ -278,8 +282,9 @@ static enum err_code exchange(lockstep_client *client, struct fetch_reply *reply
                                     .cancel = &client->cancel};
 
     /* Not for a ruleset from the cache: one of another environment may have the same tag, and 304
-     * would make it this server's. Nor where an older one may be in the cache still. */
-    if (client->serving && client->known && !client->unkept) {
+     * would make it this server's. Nor where an older one may be in the cache still, or where domain
+     * rules are missing. */
+    if (client->serving && client->known && !client->unkept && client->whole) {
         snprintf(tag, sizeof tag, "\"%" PRIu64 "-%" PRIu64 "\"", client->epoch, client->revision);
         request.if_none_match = tag;
     }

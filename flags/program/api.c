@@ -285,6 +285,42 @@ enum err_code api_call(struct api *api, const char *method, const char *path,
     return rc;
 }
 
+enum err_code api_text(struct api *api, const char *method, const char *path, const char *body,
+                       size_t body_len, char **text, size_t *len)
+{
+    const char *headers[] = {"Content-Type: text/plain", NULL};
+    char *url = address(api, path);
+    struct fetch_reply got;
+    struct err err = {0};
+    enum err_code rc;
+
+    if (url == NULL) {
+        return api_set(api, ERR_NOMEM, "out of memory");
+    }
+    rc = fetch_send(api->fetch,
+                    &(struct fetch_request){.method = method,
+                                            .url = url,
+                                            .bearer = api->token,
+                                            .headers = headers,
+                                            .body = body,
+                                            .body_len = body_len,
+                                            .timeout_ms = TIMEOUT_MS},
+                    &got, &err);
+    free(url);
+    if (rc != ERR_OK) {
+        return api_set(api, rc, "%s cannot be asked (%s)", api->url, err.msg);
+    }
+    if (got.status >= 300) {
+        rc = read_reply(api, &got, NULL, NULL);
+    } else if (text != NULL) {
+        *text = got.body;
+        *len = got.body_len;
+        got.body = NULL;
+    }
+    fetch_reply_fini(&got);
+    return rc;
+}
+
 char *api_path(const char *before, const char *value, const char *after)
 {
     char *escaped = fetch_url_escape(value);

@@ -43,6 +43,10 @@ enum err_code api_call(struct api *api, const char *method, const char *path,
                        const struct json *body, const char *if_match, struct json **reply,
                        char etag[API_ETAG_BYTES]);
 
+/* The same for a body and a reply that are plain text. *text (text may be NULL): free() it. */
+enum err_code api_text(struct api *api, const char *method, const char *path, const char *body,
+                       size_t body_len, char **text, size_t *len);
+
 /* A path with one escaped segment or query value at its end; free() it. NULL: no memory. */
 char *api_path(const char *before, const char *value, const char *after);
 

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "flags/program/commands.h"
+#include "flags/program/domain_shards.h"
 #include "flags/program/serve.h"
 #include "flags/program/table.h"
 
@@ -93,8 +94,20 @@ int cmd_domains(struct cli *cli, void *ctx)
     if (below != NULL && !serve_parse_percent(below, &percent)) {
         return cli_usage(cli, "--percent-below %s: must be a percentage from 0%% to 100%%", below);
     }
+    if (cli_given(cli, "import") && cli_given(cli, "export")) {
+        return cli_usage(cli, "either --import or --export");
+    }
+    if (!cli_given(cli, "import") && (cli_given(cli, "replace") || cli_given(cli, "dry-run") ||
+                                      cli_given(cli, "wide") || cli_given(cli, "reassign"))) {
+        return cli_usage(cli, "--replace, --dry-run, --wide and --reassign go with --import FILE");
+    }
     code = api_open(&api, cli, "domains");
-    if (code == 0 && api_get_flag(&api, cli_operand(cli, 0), &flag, NULL) != ERR_OK) {
+    if (code == 0 && cli_given(cli, "import")) {
+        code = domains_import(&api, cli, cli_option(cli, "import"));
+    } else if (code == 0 && cli_given(cli, "export")) {
+        code = domains_export(&api, cli, cli_option(cli, "export"));
+    } else if (code == 0 && (api_get_flag(&api, cli_operand(cli, 0), &flag, NULL) != ERR_OK ||
+                             shards_expand(&api, flag) != ERR_OK)) {
         code = api_fail(&api);
     } else if (code == 0) {
         found = domains_json(flag, percent);
@@ -257,7 +270,8 @@ int cmd_who(struct cli *cli, void *ctx)
     int code = api_open(&api, cli, "who");
 
     (void)ctx;
-    if (code == 0 && api_get_flag(&api, cli_operand(cli, 0), &flag, NULL) != ERR_OK) {
+    if (code == 0 && (api_get_flag(&api, cli_operand(cli, 0), &flag, NULL) != ERR_OK ||
+                      shards_expand(&api, flag) != ERR_OK)) {
         code = api_fail(&api);
     } else if (code == 0) {
         who = who_json(flag);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "flags/program/commands.h"
+#include "flags/program/domain_shards.h"
 #include "flags/program/ramp.h"
 #include "flags/program/serve.h"
 
@@ -55,14 +56,69 @@ static const struct json *served_now(const struct json *flag, const struct ramp 
     return serve;
 }
 
+/* Words for what was and what is, and the SERVE in between; NULL after api_set(). */
+static struct json *ramp_serve(struct api *api, const struct json *flag, struct ramp *ramp,
+                               const struct json *now, const struct json *own)
+{
+    const char *variant = serve_on_variant(flag, now, ramp->variant);
+    struct json *serve;
+
+    if (variant == NULL) {
+        (void)api_set(api, ERR_INVALID,
+                      ramp->variant != NULL ? "flag '%s' has no variant '%s'"
+                                            : "flag '%s' has several variants: say which with "
+                                              "--variant NAME%.0s",
+                      json_get_text(flag, "key", ""), ramp->variant != NULL ? ramp->variant : "");
+        return NULL;
+    }
+    if (now != NULL) {
+        (void)serve_text(flag, now, ramp->was, sizeof ramp->was);
+    } else {
+        snprintf(ramp->was, sizeof ramp->was, "as the rules say");
+    }
+    serve = serve_at_percent(flag, own, ramp->percent, variant, ramp->variant != NULL);
+    (void)serve_text(flag, serve, ramp->is, sizeof ramp->is);
+    return serve;
+}
+
+/* Where there are many customers: one part of them is read, and sent again. */
+static bool ramp_in_set(struct api *api, struct json *flag, struct ramp *ramp)
+{
+    struct domain_source source = shards_source(api);
+    struct domain_sink sink = shards_sink(api);
+    struct json *own = NULL, *serve = NULL;
+    const struct json *now;
+    struct err err = {0};
+    enum err_code rc = domain_set_get(flag, ramp->domain, &source, &own, &err);
+
+    now = own;
+    if (own == NULL && json_count(json_get(flag, "rules")) == 0) {
+        now = json_get(flag, "fallthrough");
+    }
+    if (rc == ERR_OK) {
+        serve = ramp_serve(api, flag, ramp, now, own);
+        rc = serve != NULL ? domain_set_put(flag, ramp->domain, serve, &source, &sink, NULL, &err)
+                           : ERR_OK;
+    }
+    if (rc != ERR_OK) {
+        (void)api_set(api, rc, "%s", err.msg);
+    }
+    rc = serve == NULL && rc == ERR_OK ? ERR_INVALID : rc;
+    json_free(own);
+    json_free(serve);
+    return rc == ERR_OK;
+}
+
 bool ramp_set(struct api *api, struct json *flag, struct ramp *ramp)
 {
     struct json *owner = flag;
     const char *member = "fallthrough", *spelt;
     char kept[SPELT_BYTES]; /* the member's name is freed when the member is replaced */
-    const struct json *now;
-    const char *variant;
+    struct json *serve;
 
+    if (ramp->domain != NULL && json_get(flag, "domain_set") != NULL) {
+        return ramp_in_set(api, flag, ramp);
+    }
     if (ramp->domain != NULL) {
         owner = json_get(flag, "domains");
         owner = owner != NULL ? owner : json_put(flag, "domains", json_object());
@@ -79,25 +135,12 @@ bool ramp_set(struct api *api, struct json *flag, struct ramp *ramp)
             return false;
         }
     }
-    now = served_now(flag, ramp, owner, member);
-    variant = serve_on_variant(flag, now, ramp->variant);
-    if (variant == NULL) {
-        (void)api_set(api, ERR_INVALID,
-                      ramp->variant != NULL ? "flag '%s' has no variant '%s'"
-                                            : "flag '%s' has several variants: say which with "
-                                              "--variant NAME%.0s",
-                      json_get_text(flag, "key", ""), ramp->variant != NULL ? ramp->variant : "");
+    serve =
+        ramp_serve(api, flag, ramp, served_now(flag, ramp, owner, member), json_get(owner, member));
+    if (serve == NULL) {
         return false;
     }
-    if (now != NULL) {
-        (void)serve_text(flag, now, ramp->was, sizeof ramp->was);
-    } else {
-        snprintf(ramp->was, sizeof ramp->was, "as the rules say");
-    }
-    json_put(owner, member,
-             serve_at_percent(flag, json_get(owner, member), ramp->percent, variant,
-                              ramp->variant != NULL));
-    (void)serve_text(flag, json_get(owner, member), ramp->is, sizeof ramp->is);
+    json_put(owner, member, serve);
     return true;
 }
 

@@ -50,6 +50,10 @@ int cmd_unschedule(struct cli *cli, void *ctx);
 /* Puts what --description, --owner, --until and --tags say into a flag; an empty text takes one away. */
 void set_words(struct cli *cli, struct json *flag);
 
+/* ---- cmd_domains_csv.c: parts of cmd_domains; path "-": stdin, stdout ---- */
+int domains_import(struct api *api, struct cli *cli, const char *path);
+int domains_export(struct api *api, struct cli *cli, const char *path);
+
 /* Changes a flag: reads it, lets edit() change the document, and writes it back over the version it
  * was read from; when somebody else was faster, all of it again, EDIT_TRIES times at most. edit
  * returns false after api_set(). On ERR_OK *before and *after are the caller's. */

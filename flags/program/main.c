@@ -87,7 +87,15 @@ static const struct cli_option why_options[] = {
     {0}};
 
 static const struct cli_option domains_options[] = {
-    {"percent-below", 0, "PERCENT", "only those that get less, or what the rules say", false}, {0}};
+    {"percent-below", 0, "PERCENT", "only those that get less, or what the rules say", false},
+    {"export", 0, "FILE", "write all of them as CSV; -: on stdout", false},
+    {"import", 0, "FILE", "add and change customers as a CSV file says; -: from stdin", false},
+    {"replace", 0, NULL, "with --import: remove those that the file does not name", false},
+    {"dry-run", 0, NULL, "with --import: only say what would change", false},
+    {"wide", 0, NULL, "with --import: also public suffixes such as *.co.uk", false},
+    {"reassign", 0, NULL, "with --import: also what gives people other variants than they have",
+     false},
+    {0}};
 
 static const struct cli_option audit_options[] = {
     {"limit", 'n', "N", "how many (default 50, at most 1000)", false},
@@ -187,8 +195,12 @@ static const struct cli_command commands[] = {
      rule_set_options, 2, 2, cmd_rule_set},
     {"rule-remove", "KEY NAME", "remove a rule", NULL, NULL, 2, 2, cmd_rule_remove},
     {"domains", "KEY", "the customers that have a rule of their own, and what each gets",
-     "With --percent-below 100 it shows who is not across yet.", domains_options, 1, 1,
-     cmd_domains},
+     "With --percent-below 100 it shows who is not across yet. A CSV file has a heading "
+     "(domain,variant,percent) and "
+     "a row for each customer: acme.com,on, for all of them, *.acme.com,on,25 for a quarter, "
+     "acme.com,(rules), for what the "
+     "rules say. It is taken as a whole or not at all; mistakes are told with their lines.",
+     domains_options, 1, 1, cmd_domains},
     {"domain-remove", "KEY DOMAIN", "remove the rule of one customer",
      "From then on the customer gets what the rules say, and behind them everybody.", NULL, 2, 2,
      cmd_domain_remove},
