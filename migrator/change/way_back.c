@@ -223,6 +223,12 @@ static bool is_constant(const struct change *change, const char *expression)
             return false;
         }
     }
+    for (size_t i = 0; i < change->phased->drop_count;
+         i++) { /* set aside, it is called otherwise */
+        if (expression_uses(expression, change->phased->drop[i].name)) {
+            return false;
+        }
+    }
     return true;
 }
 

@@ -177,4 +177,19 @@ mv "$db" "$work/moved.db"
 exits "moved: goes on" 0 "$m" apply -d "$work/moved.db"
 exits "moved: back" 0 "$m" rollback -d "$work/moved.db"
 stop_server
+
+# ---- back from contracted ----
+export LOCKSTEP_DATABASE=$work/back.db LOCKSTEP_MIGRATIONS=$work/back
+unset LOCKSTEP_FLAG_SERVER
+mkdir -p "$work/back/0001_rename"
+echo '{"table": "t", "rename": {"a": "b"}, "add": {"c": {"type": "INT"}}, "forward": {"c": "7"}, "old_writes_idle": "0s"}' >"$work/back/0001_rename/migration.json"
+sqlite3 "$work/back.db" "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t(a) VALUES('x')"
+exits "contracted" 0 "$m" apply --to contracted --wait 5s
+sqlite3 "$work/back.db" "INSERT INTO t(b, c) VALUES('new', 7)"
+exits "back, nothing lost" 0 "$m" rollback
+same "back: no copy was needed" 0 "$(find "$work" -name 'back.db.before*' | wc -l)"
+exits "contracted again" 0 "$m" apply --to contracted --wait 5s
+sqlite3 "$work/back.db" "UPDATE t SET c = 8 WHERE b = 'new'"
+exits "back, and something is lost" 0 "$m" rollback
+same "back: it is in the copy" 8 "$(sqlite3 "$work"/back.db.before* "SELECT max(c) FROM t")"
 finish
