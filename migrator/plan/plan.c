@@ -374,6 +374,7 @@ static enum err_code plan_plain(struct planning *p)
 struct plan {
     struct migrate *m;
     struct scratch scratch;
+    struct scratch bounds; /* another, that is played on under an engine's bounds */
     enum mig_state to;
     bool fresh; /* nobody migrated this database, and nobody asks for less than the end */
     bool light;
@@ -483,7 +484,7 @@ static enum err_code plan_one(struct plan *plan, size_t index)
         }
     }
     if (rc == ERR_OK && database_remote(plan->m->db)) {
-        rc = plan_check_bounds(plan->m, index, p.out, plan->err);
+        rc = plan_check_bounds(plan->m, index, p.out, &plan->bounds, plan->err);
     }
     plan_put_digests(p.migration, p.schema, p.out);
     (void)json_append(plan->list, p.out);
@@ -508,6 +509,7 @@ static enum err_code plan_folder(struct plan *plan, bool only, size_t one)
     }
     free(plan->purged);
     scratch_fini(&plan->scratch);
+    scratch_fini(&plan->bounds);
     return rc;
 }
 

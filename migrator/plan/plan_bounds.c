@@ -9,7 +9,7 @@
 
 struct bounding {
     const struct migrate *m; /* the database that it is for */
-    struct scratch scratch;
+    struct scratch *scratch;
     const struct database_capabilities *capabilities;
     const char *migration, *phase;
     size_t number; /* of the statement */
@@ -41,10 +41,10 @@ static enum err_code play(struct bounding *b, const char *sql, struct err *err)
     if (runs) {
         struct database_statement statement = {sql, NULL, 0};
         return database_batch(
-            b->scratch.m.db,
+            b->scratch->m.db,
             &(struct database_batch){.statements = &statement, .statement_count = 1}, NULL, err);
     }
-    return database_check(b->scratch.m.db, sql, err);
+    return database_check(b->scratch->m.db, sql, err);
 }
 
 /* What fails with the bounds and works without is what they forbid. What fails either way is not their
@@ -63,9 +63,9 @@ static enum err_code try_one(struct bounding *b, const char *sql)
                       b->capabilities->bounds.program_ops);
     }
     loose.bounds = (struct database_bounds){0};
-    database_pretend(b->scratch.m.db, &loose);
+    database_pretend(b->scratch->m.db, &loose);
     rc = play(b, sql, &unused);
-    database_pretend(b->scratch.m.db, b->capabilities);
+    database_pretend(b->scratch->m.db, b->capabilities);
     return rc == ERR_OK      ? refuse(b, sql, bound.msg)
            : rc == ERR_NOMEM ? err_set(b->err, rc, "out of memory")
                              : ERR_OK;
@@ -77,7 +77,7 @@ static enum err_code add_assignments(struct bounding *b, const char *table, stru
     struct database_value name = database_text(table);
     struct database_rows *rows = NULL;
     enum err_code rc = database_query(
-        b->scratch.m.db, "SELECT name FROM pragma_table_xinfo(?1) WHERE hidden = 0 ORDER BY cid",
+        b->scratch->m.db, "SELECT name FROM pragma_table_xinfo(?1) WHERE hidden = 0 ORDER BY cid",
         &name, 1, &rows, b->err);
 
     for (size_t i = 0; rc == ERR_OK && i < database_rows_count(rows); i++) {
@@ -115,7 +115,7 @@ static enum err_code try_writes(struct bounding *b, const char *table)
 
 static enum err_code try_phase(struct bounding *b, const struct json *phase)
 {
-    const struct phased *phased = b->m->folder.at[b->scratch.next].phased;
+    const struct phased *phased = b->m->folder.at[b->scratch->next].phased;
     bool triggers = false;
     enum err_code rc = ERR_OK;
 
@@ -138,16 +138,21 @@ static enum err_code try_phase(struct bounding *b, const struct json *phase)
 }
 
 enum err_code plan_check_bounds(const struct migrate *m, size_t index, const struct json *entry,
-                                struct err *err)
+                                struct scratch *scratch, struct err *err)
 {
-    struct bounding b = {.m = m, .migration = json_get_text(entry, "name", ""), .err = err};
+    struct bounding b = {
+        .m = m, .scratch = scratch, .migration = json_get_text(entry, "name", ""), .err = err};
     enum err_code rc = database_probe(m->db, &b.capabilities, err);
 
-    rc = rc ? rc : scratch_reach(&b.scratch, m, index, err);
+    rc = rc ? rc : scratch_reach(scratch, m, index, err);
     for (const struct json *phase = json_first(json_get(entry, "phases"));
          rc == ERR_OK && phase != NULL; phase = json_next(phase)) {
         rc = try_phase(&b, phase);
     }
-    scratch_fini(&b.scratch);
+    if (rc == ERR_OK && m->folder.at[index].phased == NULL) {
+        scratch->next = index + 1; /* what it does to the schema has just been done */
+    } else {
+        scratch_fini(scratch); /* it stands somewhere in the middle: the next one begins anew */
+    }
     return rc;
 }

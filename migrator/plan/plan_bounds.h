@@ -10,11 +10,14 @@
 #define MIGRATOR_PLAN_BOUNDS_H
 
 #include "base/json.h"
+#include "migrator/plan/scratch.h"
 #include "migrator/session/session.h"
 
-/* entry: of migration index, with its phases. ERR_INVALID: the engine would not take a statement, with
+/* entry: of migration index, with its phases. scratch: zeroed at first, the same for all entries in
+ * their order; the caller's to end. ERR_INVALID: the engine would not take a statement, with
  * the phase and what to do. */
 MUST_USE enum err_code plan_check_bounds(const struct migrate *m, size_t index,
-                                         const struct json *entry, struct err *err);
+                                         const struct json *entry, struct scratch *scratch,
+                                         struct err *err);
 
 #endif

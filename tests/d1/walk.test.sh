@@ -121,6 +121,13 @@ exits "own transactions" 2 migrate apply
 printf 'CREATE TABLE x(a);\nINSERT INTO x VALUES(%s);\n' "'$(head -c 100001 /dev/zero | tr '\0' y)'" >"$work/migrations/0003_own.sql"
 exits "a statement that D1 does not take" 2 migrate plan
 says "its size" '*0003_own.sql: a statement of apply (2) *a statement of 1000* bytes; D1 takes 100000*'
+rm "$work/migrations/0003_own.sql"
+for i in {10..49}; do printf 'CREATE TABLE p%d(a);\nINSERT INTO p%d VALUES(1);\n' "$i" "$i" >"$work/migrations/00${i}_plain.sql"; done
+requests=$(peer requests)
+exits "a plan of forty files" 0 migrate plan
+same "takes few requests, however many" yes "$(n=$(($(peer requests) - requests)); [ "$n" -le 20 ] && echo yes || echo "$n")"
+rm "$work"/migrations/00[1-4]?_plain.sql
+
 # The bounds of the engine, known by trying on a copy of the schema: SQL, what plan says of it.
 bound() {
     local requests
