@@ -32,13 +32,17 @@ struct aside {
     struct aside_names renamed; /* what any RENAME speaks of */
     struct aside_names altered; /* and DROP COLUMN */
     size_t rewrites;            /* statements that compare every view and trigger: RENAME, DROP */
-    bool adds;                  /* a column: what counts them breaks, and plan says so */
+    bool adds;                  /* a column */
     int64_t version;
     struct err *err;
 };
 
 /* 'text' is a name where SQLite wants one. */
 bool aside_token_names(struct sql_token token, const char *name);
+
+/* Whether what reads the table is compiled behind it. Not where a column is added and another one
+ * dropped in one work, on a fresh database: what counts columns may break between, and need not. */
+bool aside_compiles(const struct aside *a);
 
 /* aside_alter.c: the tables and columns that the work's ALTER TABLEs speak of. */
 MUST_USE enum err_code aside_read_statements(struct aside *a);

@@ -216,6 +216,11 @@ static void keep_views_of(struct aside *a, const char *sql)
     }
 }
 
+bool aside_compiles(const struct aside *a)
+{
+    return !a->adds || a->altered.count == 0;
+}
+
 static bool names_renamed(const struct aside *a, const struct aside_object *object)
 {
     return object->reads && (speaks_of(object->sql, a->adds ? &a->altered : &a->renamed) ||
@@ -241,11 +246,12 @@ enum err_code aside_judge(struct aside *a)
     for (size_t i = 0; rc == ERR_OK && i < a->count; i++) {
         struct aside_object *object = &a->objects[i];
         object->stays = is_ours(object) || names_renamed(a, object);
-        if (object->reads && !a->adds && !is_ours(object) && !is_altered(a, object->table)) {
+        if (object->reads && aside_compiles(a) && !is_ours(object) &&
+            !is_altered(a, object->table)) {
             rc = compile(a, object, &all);
         }
     }
-    rc = rc || all ? rc : keep_doubtful(a);
+    rc = rc || all || a->rewrites == 0 ? rc : keep_doubtful(a);
     while (rc == ERR_OK && more) {
         more = false;
         for (size_t i = 0; i < a->count; i++) {

@@ -7,7 +7,8 @@
 
 static void begin(struct buf *sql, const char *verb, const char *table)
 {
-    buf_text(sql, "EXPLAIN QUERY PLAN "); /* compiles all of it, and runs nothing */
+    /* Compiles all of it, and runs nothing; the comment is for who reads the error. */
+    buf_text(sql, "EXPLAIN QUERY PLAN /* the application's */ ");
     buf_text(sql, verb);
     buf_sql_name(sql, str_of(table));
 }

@@ -145,4 +145,10 @@ sql "CREATE VIEW counts AS SELECT * FROM item UNION ALL SELECT 1, 2, 3, 4, 5"
 exits "purge is refused" 2 "$m" apply --to purged --recovery-point none
 says "purge names the view" "*counts*"
 same "still contracted" contracted "$("$m" status --json | jq -r '.migrations[0].state')"
+rm -f "$db"*
+sqlite3 "$db" "CREATE TABLE item(id INTEGER PRIMARY KEY, price REAL NOT NULL, Note TEXT); CREATE TABLE part(a); INSERT INTO item VALUES(1, 2, 'x');
+    CREATE TRIGGER makes AFTER INSERT ON part BEGIN INSERT INTO item VALUES(NULL, NEW.a, 'made'); END"
+exits "expand is refused" 2 "$m" apply --to expanded
+says "expand names the table whose trigger would break" "*5 columns but 3 values*\"part\"*"
+same "the trigger works" 2 "$(sql "INSERT INTO part VALUES(3); SELECT count(*) FROM item")"
 finish
