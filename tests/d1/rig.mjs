@@ -38,17 +38,20 @@ export const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
 const module_of = (name) => [{ type: "ESModule", path: `${name}.mjs`, contents: readFileSync(join(here, `${name}.mjs`), "utf8") }];
 const id_of = (i) => `00000000-0000-4000-8000-${String(i + 1).padStart(12, "0")}`;
 
+let engines = 0;
+
 // Databases by name, each empty; a Worker "api", a Worker "app" (app_worker.mjs), and more of them.
 export class Engine {
   static async start(names, more = []) {
     const engine = new Engine();
+    engine.number = ++engines; // no two have a folder in common
     const ids = names.map((_, i) => id_of(i)), common = { compatibilityDate: "2026-01-01", d1Databases: ids.reduce((all, id, i) => ({ ...all, [`DB${i}`]: id }), {}) };
     const databases = Object.fromEntries(ids.map((id, i) => [id, { binding: `DB${i}`, name: names[i] }]));
     engine.id = Object.fromEntries(names.map((name, i) => [name, ids[i]]));
     engine.names = names;
     engine.mf = new Miniflare({
       handleRuntimeStdio: (out, err) => [out, err].forEach((stream) => stream.resume()), // it tells of each client that was killed
-      cf: false, host: "127.0.0.1", port: 0, log: new Log(LogLevel.ERROR), d1Persist: join(work, `d1-${names[0]}`),
+      cf: false, host: "127.0.0.1", port: 0, log: new Log(LogLevel.ERROR), d1Persist: join(work, `d1-${engine.number}`),
       workers: [
         { name: "api", modules: module_of("api_worker"), bindings: { TOKEN: token, DATABASES: databases }, ...common },
         { name: "app", modules: module_of("app_worker"), ...common },
@@ -104,7 +107,7 @@ export class Project {
   constructor(engine, database, env = {}) {
     this.engine = engine;
     this.database = database;
-    this.folder = join(work, `project-${engine.names[0]}-${database}`);
+    this.folder = join(work, `project-${engine.number}-${database}`);
     mkdirSync(join(this.folder, "migrations"), { recursive: true });
     this.url = `d1://acc/${engine.id[database]}`;
     this.env = {
