@@ -393,8 +393,8 @@ static char *end_of_row(const char *serve)
         buf_char(&text, ',');
     } else if (json_is_true(json_get(json, "rules"))) {
         buf_text(&text, "(rules),");
-    } else if (json_get_text(ramp, "variant", NULL) != NULL && percent > 0 && percent < 100 &&
-               json_get_text(ramp, "variant", "")[0] != '{') {
+    } else if (json_count(ramp) == 2 && json_get_text(ramp, "variant", NULL) != NULL &&
+               percent > 0 && percent < 100 && json_get_text(ramp, "variant", "")[0] != '{') {
         write_cell(&text, json_get_text(ramp, "variant", ""));
         buf_print(&text, ",%.10g", percent);
     } else {
