@@ -74,6 +74,53 @@ static bool domains_move(const struct json *before, const struct json *after)
     return false;
 }
 
+/* Whether a domain rule of the flag, in its document or in its set, has a split: of these weights, if any are
+ * given. */
+static bool domains_split(const struct json *flag, const struct json *weights)
+{
+    const struct json *serves = json_get(json_get(flag, "domain_set"), "serves");
+
+    for (const struct json *at = json_first(serves); at != NULL; at = json_next(at)) {
+        const struct json *split = split_of(json_get(at, "serve"));
+
+        if (split != NULL && json_number(json_get(at, "count"), 0) > 0 &&
+            (weights == NULL || json_equal(split, weights)))
+            return true;
+    }
+    for (const struct json *at = json_first(json_get(flag, "domains")); at != NULL;
+         at = json_next(at)) {
+        const struct json *split = split_of(at);
+
+        if (split != NULL && (weights == NULL || json_equal(split, weights)))
+            return true;
+    }
+    return false;
+}
+
+/* Which domain of a set had which split is not in the documents: weights that no rule had are taken for
+ * changed ones, if any had some. */
+static bool sets_move(const struct json *before, const struct json *after)
+{
+    const struct json *serves = json_get(json_get(after, "domain_set"), "serves");
+
+    if (!domains_split(before, NULL))
+        return false;
+    for (const struct json *at = json_first(serves); at != NULL; at = json_next(at)) {
+        const struct json *split = split_of(json_get(at, "serve"));
+
+        if (split != NULL && json_number(json_get(at, "count"), 0) > 0 &&
+            !domains_split(before, split))
+            return true;
+    }
+    for (const struct json *at = json_first(json_get(after, "domains")); at != NULL;
+         at = json_next(at)) {
+        if (json_get(before, "domain_set") != NULL && split_of(at) != NULL &&
+            !domains_split(before, split_of(at)))
+            return true;
+    }
+    return false;
+}
+
 bool flag_reassigns(const struct json *before, const struct json *after)
 {
     const struct json *rules = json_get(before, "rules");
@@ -85,7 +132,8 @@ bool flag_reassigns(const struct json *before, const struct json *after)
         strcmp(bucket_by(before), bucket_by(after)) != 0)
         return true;
     if (serve_moves(json_get(before, "fallthrough"), json_get(after, "fallthrough")) ||
-        domains_move(json_get(before, "domains"), json_get(after, "domains")))
+        domains_move(json_get(before, "domains"), json_get(after, "domains")) ||
+        sets_move(before, after))
         return true;
     for (const struct json *at = json_first(json_get(after, "rules")); at != NULL;
          at = json_next(at), index++) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flags/diff.h"
 #include "flags/domain_set.h"
 #include "flags/evaluate.h"
 
@@ -397,6 +398,36 @@ static void what_is_wrong_with_a_set_is_refused(void **state)
     play_fini(&play);
 }
 
+/* Whether the change of one customer's rule asks for a word about reassigned subjects. */
+static bool put_moves(struct play *play, const char *domain, const char *serve)
+{
+    struct json *before = json_copy(play->flag), *json = make_json(serve);
+    bool moves;
+
+    assert_int_equal(
+        domain_set_put(play->flag, domain, json, &play->source, &play->sink, NULL, NULL), ERR_OK);
+    moves = flag_reassigns(before, play->flag);
+    json_free(before);
+    json_free(json);
+    return moves;
+}
+
+static void other_weights_in_a_set_are_noticed(void **state)
+{
+    struct play play;
+
+    (void)state;
+    play_init(&play, 2000);
+    assert_false(put_moves(&play, "a.example", "{'split':{'on':50,'off':50}}"));
+    assert_false(put_moves(&play, "b.example", "{'split':{'on':50,'off':50}}"));
+    assert_false(
+        put_moves(&play, "b.example", "{'ramp':{'percent':10,'split':{'on':50,'off':50}}}"));
+    assert_false(put_moves(&play, "c.example", "{'variant':'off'}"));
+    assert_true(put_moves(&play, "a.example", "{'split':{'on':60,'off':40}}"));
+    assert_false(put_moves(&play, "a.example", "{'split':{'on':50,'off':50}}"));
+    play_fini(&play);
+}
+
 static void told(void *ctx, const struct domain_rule *first, const struct domain_rule *again)
 {
     snprintf(ctx, 100, "%s %u %u", first->pattern, first->line, again->line);
@@ -439,6 +470,7 @@ int main(void)
         cmocka_unit_test(a_set_that_is_not_here_makes_its_flag_unusable),
         cmocka_unit_test(shards_are_read_as_they_are_written),
         cmocka_unit_test(what_is_wrong_with_a_set_is_refused),
+        cmocka_unit_test(other_weights_in_a_set_are_noticed),
         cmocka_unit_test(of_two_rules_for_a_domain_the_file_wins_and_says_so),
     };
 
