@@ -13,56 +13,101 @@
 
 /* ---- answers ---- */
 
+/* Who names which segment: one walk over all flags and segments, however many are asked about. */
 struct users {
-    const char *segment;
-    bool asks;
+    const struct store *store;
+    struct json **documents; /* by place in the store; NULL: not asked about */
+    const char **last;       /* likewise: who was noted last, that may name it twice */
+    const char *member, *user;
 };
 
 static void see_name(void *ctx, enum flag_name_kind kind, const char *key)
 {
     struct users *users = ctx;
+    const struct store_piece *piece =
+        kind == NAMES_SEGMENT ? store_piece(users->store, PIECE_SEGMENT, key) : NULL;
+    size_t place;
 
-    users->asks = users->asks || (kind == NAMES_SEGMENT && strcmp(key, users->segment) == 0);
+    if (piece == NULL) {
+        return;
+    }
+    place = (size_t)(piece - store_piece_at(users->store, 0));
+    if (users->documents[place] != NULL && users->last[place] != users->user) {
+        users->last[place] = users->user;
+        json_append(json_get(users->documents[place], users->member), json_string(users->user));
+    }
 }
 
-static bool asks_for(const struct json *document, const char *segment)
+/* False: no memory. */
+static bool find_users(const struct store *store, struct json **documents)
 {
-    struct users users = {segment, false};
+    struct users users = {.store = store, .documents = documents};
 
-    return flag_names(document, see_name, &users, NULL) == ERR_OK && users.asks;
-}
-
-/* "flags": ["new-search"], "segments": ["beta"]: who names it itself. */
-static void put_users(const struct store *store, const char *segment, struct json *out)
-{
-    struct json *flags = json_put(out, "used_by_flags", json_array());
-    struct json *segments = json_put(out, "used_by_segments", json_array());
-
+    users.last = calloc(store_piece_count(store) + 1, sizeof *users.last);
+    if (users.last == NULL) {
+        return false;
+    }
+    users.member = "used_by_flags";
     for (size_t i = 0; i < store_flag_count(store); i++) {
         const struct store_flag *flag = store_flag_at(store, i);
 
-        if (!flag->archived && strstr(flag->text, "segment") != NULL &&
-            asks_for(flag->document, segment)) {
-            json_append(flags, json_string(flag->key));
+        users.user = flag->key;
+        if (!flag->archived && strstr(flag->text, "segment") != NULL) {
+            (void)!flag_names(flag->document, see_name, &users, NULL);
         }
     }
+    users.member = "used_by_segments";
     for (size_t i = 0; i < store_piece_count(store); i++) {
+        users.user = store_piece_at(store, i)->key;
+        if (store_piece_at(store, i)->kind == PIECE_SEGMENT) {
+            (void)!flag_names(store_piece_at(store, i)->document, see_name, &users, NULL);
+        }
+    }
+    free(users.last);
+    return true;
+}
+
+static void free_documents(struct json **documents, size_t count)
+{
+    for (size_t i = 0; documents != NULL && i < count; i++) {
+        json_free(documents[i]);
+    }
+    free(documents);
+}
+
+/* The documents of a kind as they are shown, by place in the store; key NULL: of all. NULL: no memory. */
+static struct json **pieces_json(const struct store *store, enum piece_kind kind, const char *key)
+{
+    struct json **documents = calloc(store_piece_count(store) + 1, sizeof(struct json *));
+
+    for (size_t i = 0; documents != NULL && i < store_piece_count(store); i++) {
         const struct store_piece *piece = store_piece_at(store, i);
 
-        if (piece->kind == PIECE_SEGMENT && asks_for(piece->document, segment)) {
-            json_append(segments, json_string(piece->key));
+        if (piece->kind != kind || (key != NULL && strcmp(piece->key, key) != 0)) {
+            continue;
+        }
+        documents[i] = json_copy(piece->document);
+        json_put_number(documents[i], "version", (double)piece->version);
+        if (kind == PIECE_SEGMENT) {
+            json_put(documents[i], "used_by_flags", json_array());
+            json_put(documents[i], "used_by_segments", json_array());
         }
     }
+    if (documents != NULL && kind == PIECE_SEGMENT && !find_users(store, documents)) {
+        free_documents(documents, store_piece_count(store));
+        return NULL;
+    }
+    return documents;
 }
 
 static struct json *piece_json(const struct store *store, const struct store_piece *piece)
 {
-    struct json *out = json_copy(piece->document);
+    struct json **documents = pieces_json(store, piece->kind, piece->key), *out = NULL;
 
-    json_put_number(out, "version", (double)piece->version);
-    if (piece->kind == PIECE_SEGMENT) {
-        put_users(store, piece->key, out);
+    if (documents != NULL) {
+        out = documents[piece - store_piece_at(store, 0)];
     }
+    free(documents);
     return out;
 }
 
@@ -168,12 +213,12 @@ static bool is_good(struct call *call, struct view *view, enum piece_kind kind, 
 /* Nobody may ask for what is going. False: answered. */
 static bool is_unused(struct call *call, const struct store_piece *piece)
 {
-    struct json *users = json_object();
+    struct json *users = NULL;
     const char *flag, *segment;
     bool unused = true;
 
     if (piece->kind == PIECE_SEGMENT) {
-        put_users(call->store, piece->key, users);
+        users = piece_json(call->store, piece);
         flag = json_text(json_first(json_get(users, "used_by_flags")));
         segment = json_text(json_first(json_get(users, "used_by_segments")));
         unused = flag == NULL && segment == NULL;
@@ -244,17 +289,20 @@ static void change(struct call *call, enum piece_kind kind, const char *key,
 
 static void list(struct call *call, enum piece_kind kind, const char *member)
 {
-    struct json *out = json_object(), *array = json_array();
+    struct json **documents = pieces_json(call->store, kind, NULL);
+    struct json *out = json_object(), *array = json_put(out, member, json_array());
 
     json_put_text(out, "environment", store_environment(call->store));
-    for (size_t i = 0; i < store_piece_count(call->store); i++) {
-        const struct store_piece *piece = store_piece_at(call->store, i);
-
-        if (piece->kind == kind) {
-            json_append(array, piece_json(call->store, piece));
+    for (size_t i = 0; documents != NULL && i < store_piece_count(call->store); i++) {
+        if (documents[i] != NULL) {
+            json_append(array, documents[i]);
         }
     }
-    json_put(out, member, array);
+    if (documents == NULL) {
+        json_free(out);
+        out = NULL;
+    }
+    free(documents);
     answer_json(call, 200, out);
 }
 
