@@ -14,6 +14,7 @@
 #include "flags/patch.h"
 #include "flags/program/change.h"
 #include "flags/program/commands.h"
+#include "flags/program/domain_shards.h"
 #include "flags/program/table.h"
 #include "flags/reweigh.h"
 #include "flags/world.h"
@@ -109,6 +110,20 @@ static const struct json *find_flag(void *ctx, const char *key)
 }
 
 /* The ruleset with this flag in place of the one that is served. */
+/* Its domain rules stand in the document now. */
+static void drop_set_from_uses(struct json *flag)
+{
+    struct json *uses = json_array();
+
+    for (const struct json *at = json_first(json_get(flag, "uses")); at != NULL;
+         at = json_next(at)) {
+        if (json_text(at) != NULL && strcmp(json_text(at), DOMAIN_SET_FEATURE) != 0) {
+            json_append(uses, json_copy(at));
+        }
+    }
+    json_put(flag, "uses", uses);
+}
+
 static enum err_code build(struct simulation *s, const struct json *flag, struct ruleset **out)
 {
     struct json *document = json_object(), *flags = json_put(document, "flags", json_array());
@@ -123,6 +138,12 @@ static enum err_code build(struct simulation *s, const struct json *flag, struct
     json_remove(copy, "version");
     json_remove(copy, "tie");
     rc = flag_check_in(copy, &world, &err);
+    if (rc == ERR_OK && shards_expand(s->api, copy) != ERR_OK) {
+        rc = err_set(&err, s->api->code, "%s", s->api->message);
+    }
+    if (json_get(copy, "uses") != NULL) {
+        drop_set_from_uses(copy);
+    }
     json_put_number(document, "format", RULESET_FORMAT);
     json_put_text(document, "environment", "simulation");
     json_put_number(document, "epoch", 1);

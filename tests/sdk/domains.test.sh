@@ -143,6 +143,8 @@ flags domain-remove shop new.example && [ "$(ask new)" = "off DEFAULT" ]
 check "one customer less" $?
 exits 1 flags domain-remove shop new.example
 check "once" $?
+flags simulate shop --change '{"fallthrough": {"variant": "on"}}' --contexts contexts --json && says '"changed"'
+check "simulate knows them" $?
 flags who shop && says "customer-1.example1.com"
 check "who shows them" $?
 
