@@ -1,2 +1,2 @@
-INSERT INTO setting(key, value) VALUES('size', NULL);
+INSERT INTO setting(key, value) VALUES('size', 'big');
 UPDATE setting SET value = 'blue' WHERE key = 'colour';
