@@ -44,7 +44,7 @@ ALL_CFLAGS = -std=c11 $(CFLAGS) $(WARNINGS) $(HARDENING) $(if $(filter 1,$(WERRO
     -fPIC -pthread $(CPPFLAGS) $(PACKAGE_CFLAGS)
 
 # pkg-config may only be asked in a recipe: before, it may not be installed yet. Asked once.
-MODULES := libmicrohttpd libcurl libcjson libsodium sqlite3 libpcre2-8 libidn2 libpsl
+MODULES := libmicrohttpd libcurl libcjson libsodium sqlite3 libpcre2-8 libidn2 libpsl libmd
 SDK_MODULES := libcurl libcjson libsodium libpcre2-8 libidn2
 PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(shell pkg-config --cflags $(MODULES)))$(PACKAGE_CFLAGS)
 # libcsv has no module; the program flags alone wants it
@@ -204,7 +204,7 @@ $(OUT)/liblockstep.so: $(SDK_OBJECTS) $(OUT)/obj/lockstep.map $(OUT)/obj/sources
 $(OUT)/lockstep.pc: sdk/lockstep.pc.in
 $(OUT)/lockstep.pc: PC_MODULES = $(SDK_MODULES)
 $(OUT)/lockstep-migrate.pc: migrator/migrate.pc.in
-$(OUT)/lockstep-migrate.pc: PC_MODULES = sqlite3 $(SDK_MODULES)
+$(OUT)/lockstep-migrate.pc: PC_MODULES = sqlite3 libmd $(SDK_MODULES)
 $(OUT)/lockstep.pc $(OUT)/lockstep-migrate.pc: base/version.h FORCE
 	@mkdir -p $(@D)
 	@sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@MODULES@|$(PC_MODULES)|g' \

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/md5.h"
+#include "database/md5.h"
 
 #define UPLOAD_MS 600000L /* 5 GB are allowed; what migrations have is far less */
 #define POLL_FIRST_MS 20

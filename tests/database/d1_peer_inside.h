@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
-#include "base/md5.h"
+#include "database/md5.h"
 #include "tests/database/d1_peer.h"
 
 #define FAULTS_MAX 64

@@ -86,6 +86,7 @@ owners() {
         '<cjson/'* | '<cJSON.h>') [[ $file == base/json.c ]] || ok=base/json.c ;;
         '<sodium'*) [[ $file == base/digest.c ]] || ok=base/digest.c ;;
         '<idn2.h>') [[ $file == condition/domain.c ]] || ok=condition/domain.c ;;
+        '<md5.h>') [[ $file == database/md5.c ]] || ok=database/md5.c ;;
         '<libpsl.h>') [[ $file == server/public_suffix.c ]] || ok=server/public_suffix.c ;;
         '<csv.h>') [[ $file == flags/program/domain_csv.c ]] || ok=flags/program/domain_csv.c ;;
         '<cmocka.h>') [[ $file == tests/* ]] || ok='tests/' ;;

@@ -2,8 +2,8 @@
  * md5 - MD5 (RFC 1321), for the services that name a file by it (an ETag of object stores). It keeps
  * nothing safe; what has to be safe uses digest.h.
  */
-#ifndef BASE_MD5_H
-#define BASE_MD5_H
+#ifndef DATABASE_MD5_H
+#define DATABASE_MD5_H
 
 #include <stddef.h>
 
