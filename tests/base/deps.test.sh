@@ -67,7 +67,7 @@ USER_ID=0 says 1 'no network' build test
 # A bare machine: even the compiler and pkg-config come from apt.
 machine apt-get
 rm "$work/bin/gcc" "$work/bin/pkg-config"
-USER_ID=0 says 0 'installing gcc pkg-config libsqlite3-dev libmicrohttpd-dev libcjson-dev libcurl4-openssl-dev libpcre2-dev libidn2-dev libsodium-dev libpsl-dev$' build
+USER_ID=0 says 0 'installing gcc pkg-config libsqlite3-dev libmicrohttpd-dev libcjson-dev libcurl4-openssl-dev libpcre2-dev libidn2-dev libsodium-dev libmd-dev libpsl-dev$' build
 USER_ID=0 says 2 "unknown group 'nonsense'" nonsense
 
 echo "$passed passed, $failed failed"

@@ -78,13 +78,13 @@ int main(void)
 }
 C
 check "libmigrate.a alone" "$cc" -std=c11 "${flags[@]}" "$work/migrate.c" -o "$work/migrate" \
-    "$build/libmigrate.a" -lsqlite3 -lcurl -lcjson -lsodium -lpcre2-8 -lidn2 -lm
+    "$build/libmigrate.a" -lsqlite3 -lmd -lcurl -lcjson -lsodium -lpcre2-8 -lidn2 -lm
 check "and it runs" is "$("$work/migrate" 2>&1)" refused
 
 # The example of docs/migrate.md, twice: the second run finds nothing to do.
 awk '/^```c$/ { on = 1; next } /^```/ { on = 0 } on' "$root/docs/migrate.md" >"$work/start.c"
 check "the example of docs/migrate.md" "$cc" -std=c11 "${flags[@]}" "$work/start.c" -o "$work/start" \
-    "$build/libmigrate.a" -lsqlite3 -lcurl -lcjson -lsodium -lpcre2-8 -lidn2 -lm
+    "$build/libmigrate.a" -lsqlite3 -lmd -lcurl -lcjson -lsodium -lpcre2-8 -lidn2 -lm
 check "and it migrates" is "$(cd "$work" && ./start && ./start)" "2 steps
 0 steps"
 
