@@ -17,7 +17,8 @@ size_t domain_pattern_canonical(const char *text, char out[DOMAIN_PATTERN_BYTES]
 
     if (strpbrk(text + skip, "@:/*") != NULL)
         return 0;
-    memcpy(out, "*.", 2);
+    out[0] = '*';
+    out[1] = '.';
     len = domain_canonical(text + skip, strlen(text + skip), out + skip, DOMAIN_BYTES_MAX + 1);
     return len > 0 ? len + skip : 0;
 }

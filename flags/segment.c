@@ -358,7 +358,7 @@ enum err_code segments_parse(struct ruleset *rules, const struct json *array, st
         rc = no_memory(err);
     else
         rc = sort(segments, array, documents, &rules->arena, err);
-    if (rc == ERR_OK && segments->count > 0)
+    if (rc == ERR_OK && documents != NULL && segments->count > 0)
         rc = parse_all(rules, documents, err);
     free(documents);
     return rc;

@@ -2,6 +2,7 @@
  * Telling the server which flags the application asks for, so that those which nobody asks for can be
  * found. It is never worth a wait: what cannot be told is told a later time, or not.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,8 +47,7 @@ static bool tell(lockstep_client *client, const char *text, bool last)
 
     if (url == NULL)
         return false;
-    memcpy(url, client->url, base);
-    memcpy(url + base, USAGE_PATH, sizeof USAGE_PATH);
+    (void)snprintf(url, base + sizeof USAGE_PATH, "%.*s%s", (int)base, client->url, USAGE_PATH);
     if (fetch_send(client->fetch,
                    &(struct fetch_request){.method = "POST",
                                            .url = url,

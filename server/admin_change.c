@@ -224,7 +224,7 @@ bool admin_may_change(struct call *call, const struct store_flag *flag, const st
     struct err err = {0};
 
     if (after == NULL) {
-        return may_change_shared(call, "a flag is archived") &&
+        return flag != NULL && may_change_shared(call, "a flag is archived") &&
                environment_bears(call, call->store, flag, key, NULL) &&
                others_bear(call, flag, NULL);
     }

@@ -232,8 +232,10 @@ static enum err_code follow(struct environments *environments, struct stores *st
                             unsigned poll_s, struct err *err)
 {
     struct environment **fresh = calloc(stores_count(stores), sizeof *fresh);
-    size_t count = 0;
-    enum err_code rc = fresh != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "out of memory");
+    struct environment **made = calloc(stores_count(stores), sizeof *made);
+    size_t count = 0, made_count = 0;
+    enum err_code rc =
+        fresh != NULL && made != NULL ? ERR_OK : err_set(err, ERR_NOMEM, "out of memory");
 
     for (size_t i = 0; rc == ERR_OK && i <= stores_count(stores); i++) {
         /* the default one first, then the others in their order */
@@ -245,20 +247,21 @@ static enum err_code follow(struct environments *environments, struct stores *st
         }
         if (now == NULL || now->store != store) {
             rc = make(store, poll_s, &now, err);
+            made[made_count] = now;
+            made_count += rc == ERR_OK;
         }
         if (rc == ERR_OK) {
             fresh[count++] = now;
         }
     }
     rc = rc ? rc : swap(environments, fresh, count, err);
-    if (rc != ERR_OK && fresh != NULL) {
-        for (size_t i = 0; i < count; i++) {
-            if (find(environments, fresh[i]->name) != fresh[i]) {
-                free_one(fresh[i]);
-            }
+    if (rc != ERR_OK) {
+        for (size_t i = 0; i < made_count; i++) {
+            free_one(made[i]);
         }
         free(fresh);
     }
+    free(made);
     return rc;
 }
 

@@ -266,11 +266,8 @@ static enum err_code attempt(struct arrow *a, enum mig_state from, enum mig_stat
                              const struct history *history, struct database_batch_result *result,
                              bool *again)
 {
-    struct work work = {0};
-    enum err_code rc;
+    enum err_code rc = build(a, from, to);
 
-    a->work = &work;
-    rc = build(a, from, to);
     if (rc == ERR_OK) {
         move_journal(a, from, to);
         rc = from == MIG_PENDING && to == MIG_EXPANDED && a->change->phased->kind == PHASED_COLUMNS
@@ -280,11 +277,10 @@ static enum err_code attempt(struct arrow *a, enum mig_state from, enum mig_stat
     rc = rc ? rc : check_hold(a, from, to);
     rc = rc ? rc : step_aside(a);
     if (rc == ERR_OK) {
-        journal_history(&work, history);
-        rc = work_run(&work, a->m->db, &a->m->lock, result, a->err);
+        journal_history(a->work, history);
+        rc = work_run(a->work, a->m->db, &a->m->lock, result, a->err);
     }
-    *again = rc == ERR_CONFLICT && aside_is_stale(a->m->db, &work);
-    work_fini(&work);
+    *again = rc == ERR_CONFLICT && aside_is_stale(a->m->db, a->work);
     return rc;
 }
 
@@ -313,7 +309,10 @@ static enum err_code run_arrow(struct migrate *m, size_t index, const struct cha
     enum err_code rc = ERR_OK;
 
     for (int i = 0; again && i < ATTEMPTS_MAX; i++) {
+        struct work work = {0};
+        a.work = &work;
         rc = attempt(&a, from, to, &history, &result, &again);
+        work_fini(&work);
     }
     arena_fini(&a.arena);
     if (rc) {
