@@ -70,9 +70,18 @@ MUST_USE enum err_code arrow_unexpand(struct arrow *a);
 MUST_USE enum err_code arrow_alter_text(struct arrow *a);
 MUST_USE enum err_code arrow_contract(struct arrow *a);
 MUST_USE enum err_code arrow_uncontract(struct arrow *a);
-/* All arrows of a migration of a whole table (arrow_table.c), and of a hand-written one
- * (arrow_by_hand.c). */
-MUST_USE enum err_code arrow_of_table(struct arrow *a, enum mig_state from, enum mig_state to);
+/* What each arrow of one kind of migration does; which of them leads from state to state is the same
+ * for all, and is said once (arrows.c). */
+struct arrow_moves {
+    enum err_code (*expand)(struct arrow *a), (*unexpand)(struct arrow *a);
+    void (*dual_write)(struct arrow *a), (*undual_write)(struct arrow *a);
+    void (*verified)(struct arrow *a); /* dual-writing to in-sync */
+    enum err_code (*contract)(struct arrow *a), (*uncontract)(struct arrow *a);
+    void (*purge)(struct arrow *a);
+    enum err_code (*fresh)(struct arrow *a); /* from pending to the end at once */
+};
+extern const struct arrow_moves arrow_table_moves; /* of a whole table: arrow_table.c */
+/* All arrows of a hand-written migration (arrow_by_hand.c), whose states mean what its files say. */
 MUST_USE enum err_code arrow_by_hand(struct arrow *a, enum mig_state from, enum mig_state to);
 
 #endif

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/check.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "migrator/change/table_change.h"
@@ -284,38 +283,20 @@ static enum err_code fresh(struct arrow *a)
     return rc;
 }
 
-enum err_code arrow_of_table(struct arrow *a, enum mig_state from, enum mig_state to)
+static void undual_write(struct arrow *a)
 {
-    switch (to) {
-    case MIG_PENDING: return unexpand(a);
-    case MIG_EXPANDED:
-        if (from == MIG_PENDING) {
-            return expand(a);
-        }
-        arrow_drop_triggers(a, true, true);
-        arrow_end_activity(a);
-        return ERR_OK;
-    case MIG_DUAL_WRITING:
-        if (from == MIG_EXPANDED) {
-            dual_write(a);
-        }
-        return ERR_OK; /* from in-sync the triggers stay */
-    case MIG_IN_SYNC:
-        if (from == MIG_CONTRACTED) {
-            return uncontract(a);
-        }
-        arrow_demand_verified(a);
-        return ERR_OK;
-    case MIG_CONTRACTED: return contract(a);
-    case MIG_PURGED:
-        if (from == MIG_PENDING) {
-            return fresh(a);
-        }
-        purge(a);
-        return ERR_OK;
-    case MIG_APPLIED:
-    case MIG_STATE_COUNT: break;
-    }
-    CHECK(!"an arrow of phased migrations");
-    return ERR_INVALID;
+    arrow_drop_triggers(a, true, true);
+    arrow_end_activity(a);
 }
+
+const struct arrow_moves arrow_table_moves = {
+    .expand = expand,
+    .unexpand = unexpand,
+    .dual_write = dual_write,
+    .undual_write = undual_write,
+    .verified = arrow_demand_verified,
+    .contract = contract,
+    .uncontract = uncontract,
+    .purge = purge,
+    .fresh = fresh,
+};

@@ -162,40 +162,56 @@ static enum err_code fresh(struct arrow *a)
 
 /* ---- put together ---- */
 
+static void verified(struct arrow *a)
+{
+    arrow_demand_verified(a);
+    create_indexes(a);
+}
+
+static const struct arrow_moves column_moves = {
+    .expand = arrow_expand,
+    .unexpand = arrow_unexpand,
+    .dual_write = dual_write,
+    .undual_write = undual_write,
+    .verified = verified,
+    .contract = arrow_contract,
+    .uncontract = arrow_uncontract,
+    .purge = purge,
+    .fresh = fresh,
+};
+
 static enum err_code build(struct arrow *a, enum mig_state from, enum mig_state to)
 {
+    const struct arrow_moves *moves = a->change->table != NULL ? &arrow_table_moves : &column_moves;
+
     if (a->change->phased->kind == PHASED_HANDWRITTEN) {
         return arrow_by_hand(a, from, to);
     }
-    if (a->change->table != NULL) {
-        return arrow_of_table(a, from, to);
-    }
     switch (to) {
-    case MIG_PENDING: return arrow_unexpand(a);
+    case MIG_PENDING: return moves->unexpand(a);
     case MIG_EXPANDED:
         if (from == MIG_PENDING) {
-            return arrow_expand(a);
+            return moves->expand(a);
         }
-        undual_write(a);
+        moves->undual_write(a);
         return ERR_OK;
     case MIG_DUAL_WRITING:
         if (from == MIG_EXPANDED) {
-            dual_write(a);
+            moves->dual_write(a);
         }
         return ERR_OK; /* from in-sync the triggers stay */
     case MIG_IN_SYNC:
         if (from == MIG_CONTRACTED) {
-            return arrow_uncontract(a);
+            return moves->uncontract(a);
         }
-        arrow_demand_verified(a);
-        create_indexes(a);
+        moves->verified(a);
         return ERR_OK;
-    case MIG_CONTRACTED: return arrow_contract(a);
+    case MIG_CONTRACTED: return moves->contract(a);
     case MIG_PURGED:
         if (from == MIG_PENDING) {
-            return fresh(a);
+            return moves->fresh(a);
         }
-        purge(a);
+        moves->purge(a);
         return ERR_OK;
     case MIG_APPLIED:
     case MIG_STATE_COUNT: break;
